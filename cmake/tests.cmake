@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# A test program: one executable, one ctest entry, its label the folder under tests/.
+#   busward_test(test_bytes LABEL unit SOURCES test_bytes.c USES base)
+function(busward_test NAME)
+  cmake_parse_arguments(A "" "LABEL;TIMEOUT" "SOURCES;USES;ARGS" ${ARGN})
+  add_executable(${NAME} ${A_SOURCES})
+  target_include_directories(${NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${NAME} PRIVATE strict ${A_USES} port_assert PkgConfig::cmocka)
+  add_test(NAME ${A_LABEL}.${NAME} COMMAND ${NAME} ${A_ARGS})
+  if(NOT A_TIMEOUT)
+    set(A_TIMEOUT 120)
+  endif()
+  set_tests_properties(${A_LABEL}.${NAME} PROPERTIES LABELS ${A_LABEL} TIMEOUT ${A_TIMEOUT})
+endfunction()
+
+# A fuzz target: `LLVMFuzzerTestOneInput` in SOURCES, corpus in corpus/<NAME>/ beside it. In the fuzz
+# preset it is a libFuzzer program; everywhere its corpus runs as a plain test.
+#   busward_fuzz(fuzz_json SOURCES fuzz_json.c USES json)
+function(busward_fuzz NAME)
+  cmake_parse_arguments(A "" "" "SOURCES;USES" ${ARGN})
+  set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${NAME})
+  if(BUSWARD_FUZZ)
+    add_executable(${NAME} ${A_SOURCES})
+    target_link_options(${NAME} PRIVATE -fsanitize=fuzzer)
+    set_property(GLOBAL APPEND PROPERTY BUSWARD_FUZZERS ${NAME})
+  else()
+    add_executable(${NAME} ${A_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.c)
+    add_test(NAME fuzz.${NAME} COMMAND ${NAME} ${corpus})
+    set_tests_properties(fuzz.${NAME} PROPERTIES LABELS fuzz TIMEOUT 60)
+  endif()
+  target_include_directories(${NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${NAME} PRIVATE strict ${A_USES} port_assert)
+endfunction()
+
+# A system test: a script that starts real processes. It gets the build directory as BUSWARD_BUILD.
+#   busward_system(sys_store SCRIPT sys_store.py TIMEOUT 120)
+function(busward_system NAME)
+  cmake_parse_arguments(A "SERIAL" "SCRIPT;TIMEOUT" "" ${ARGN})
+  add_test(NAME system.${NAME} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${A_SCRIPT})
+  set_tests_properties(system.${NAME} PROPERTIES LABELS system TIMEOUT ${A_TIMEOUT}
+    ENVIRONMENT "BUSWARD_BUILD=${PROJECT_BINARY_DIR};BUSWARD_SOURCE=${PROJECT_SOURCE_DIR}")
+  if(A_SERIAL)
+    set_tests_properties(system.${NAME} PROPERTIES RUN_SERIAL TRUE)
+  endif()
+endfunction()
