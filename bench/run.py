@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the benches, prints one table and writes build/bench.json.
+
+Each bench is a program that appends rows {name, value, unit, better, reference, ratio} to the JSON file
+given by --out; the reference is a peer or a limit measured in the same run.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROW_KEYS = {"name", "value", "unit", "better", "reference", "ratio"}
+BENCHES = {
+    "bus": [str(HERE / "bench_bus.py"), "--build", "{build}", "--out", "{out}"],
+    "telemetry": ["{build}/bench/bench_telemetry", "--out", "{out}"],
+    "journal": ["{build}/bench/bench_journal", "--out", "{out}"],
+    "store": ["{build}/bench/bench_store", "--out", "{out}"],
+    "hub": [str(HERE / "bench_hub.py"), "--build", "{build}", "--out", "{out}"],
+    "system": [str(HERE / "bench_system.py"), "--build", "{build}", "--out", "{out}"],
+}
+
+
+def run(name: str, build: pathlib.Path, out: pathlib.Path) -> list[dict]:
+    out.unlink(missing_ok=True)
+    command = [word.format(build=build, out=out) for word in BENCHES[name]]
+    print(f"bench: {name}: {' '.join(command)}", flush=True)
+    done = subprocess.run(command)
+    if done.returncode != 0:
+        raise SystemExit(f"bench: {name} failed with {done.returncode}")
+    rows = json.loads(out.read_text())
+    for row in rows:
+        if set(row) != ROW_KEYS or row["better"] not in ("higher", "lower"):
+            raise SystemExit(f"bench: {name} wrote a row of another form: {row}")
+    return rows
+
+
+def print_table(rows: list[dict]) -> None:
+    print(f"\n{'name':40} {'value':>14} {'unit':14} {'reference':>14} {'ratio':>8}  better")
+    for row in rows:
+        print(f"{row['name']:40} {row['value']:14.3f} {row['unit']:14} {row['reference']:14.3f} "
+              f"{row['ratio']:8.3f}  {row['better']}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True, type=pathlib.Path, help="a release build")
+    parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"of {', '.join(BENCHES)}; default: all")
+    args = parser.parse_args()
+    unknown = set(args.benches) - set(BENCHES)
+    if unknown:
+        parser.error(f"no bench {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    rows = []
+    for name in args.benches or BENCHES:
+        rows += run(name, args.build.resolve(), args.build.resolve() / f"bench-{name}.json")
+    args.out.write_text(json.dumps(rows, indent=1) + "\n")
+    print_table(rows)
+    print(f"bench: wrote {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
