@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gateway's journal: samples and events in, sealed messages out, nothing lost in between.
+//
+//   journal_add -> [window in memory] -sync-> [log] -seal + sync-> journal_next_message
+//                                                                   -> PUBACK -> journal_ack
+//
+// A machine in the house's form, except that journal_open, journal_tick and journal_next_message
+// read and write the storage and so may block: in the gateway they run on the thread "journal", in
+// tests inline over sim/storage. Byte format of its records: docs/protocol/journal.md.
+//
+// Time: every sample is held as (boot, monotonic time). It becomes UTC when its message is sealed,
+// if that boot ever knew the time; otherwise the message says that it did not. Within one message
+// one anchor dates all samples, so that a clock step neither merges nor reorders them.
+#ifndef GATEWAY_JOURNAL_H
+#define GATEWAY_JOURNAL_H
+
+#include "apps/gateway/journal_types.h"
+
+// Opens or creates the journal and takes over what is there: unsealed samples return to the window,
+// unacknowledged messages will be handed out again, byte-identical. cfg and the memory in it are
+// borrowed for the journal's life. ERR_IO, ERR_FULL: not opened, may be tried again.
+// ERR_UNSUPPORTED: written by a newer version. ERR_ARG: a value in cfg outside its range.
+NODISCARD enum err journal_open(struct journal *journal, const struct journal_config *cfg,
+                                uint64_t now_us, struct journal_recovery *out);
+
+// The clock is trusted and says that `now_us` is `utc`; call it once a minute or so and at every
+// step. Small drift is ignored, a step or the first knowledge becomes an anchor record.
+void journal_set_clock(struct journal *journal, uint64_t now_us, struct wall_time utc);
+
+// The list of points that explains the samples from here on. Must be called before the first
+// journal_add. Samples in the window are sealed under the old list first. The catalogue is borrowed
+// until it is replaced. ERR_SIZE: a description does not fit a message.
+NODISCARD enum err journal_set_catalogue(struct journal *journal, uint64_t now_us,
+                                         const struct tm_catalogue *catalogue);
+
+// One sample; at_us is this boot's monotonic time. ERR_FULL: dropped and counted, a gap marker
+// tells of it later (the medium is full and so is the window).
+NODISCARD enum err journal_add(struct journal *journal, uint64_t now_us,
+                               const struct tm_sample *sample);
+
+// All samples in the window leave at the next tick: a limit was crossed or a quality changed.
+void journal_hurry(struct journal *journal, uint64_t now_us);
+
+// Somebody watches: samples leave within watch_age_ms while this is set.
+void journal_set_watched(struct journal *journal, uint64_t now_us, bool is_watched);
+
+// What was last taken from a relaying receiver's sensor; synced together with the samples added
+// before it. ERR_FULL: more keys than cfg->relay_capacity.
+NODISCARD enum err journal_set_relay(struct journal *journal, const struct journal_relay *relay);
+// The state of that key, from this run or an earlier one.
+bool journal_find_relay(const struct journal *journal, uint32_t key, struct journal_relay *out);
+
+// An alert or another event for the cloud; synced and sealed at the next tick. ERR_FULL: dropped
+// and counted.
+NODISCARD enum err journal_add_event(struct journal *journal, uint64_t now_us,
+                                     const struct tm_event *event);
+
+// The hub took the message: it is never handed out again.
+void journal_ack(struct journal *journal, enum journal_lane lane, uint64_t ordinal);
+
+// Writes, syncs, seals and makes room as far as due. Bounded work per call; blocks on storage.
+uint64_t journal_deadline_us(const struct journal *journal);
+void journal_tick(struct journal *journal, uint64_t now_us);
+// Everything in the window is sealed and synced now: before an orderly end.
+void journal_flush(struct journal *journal, uint64_t now_us);
+
+// The next sealed message of the lane that was not handed out since journal_open, oldest first; its
+// payload lies in `buffer` (>= JOURNAL_PAYLOAD_SIZE_MAX bytes). ERR_EMPTY: none. ERR_IO: try again.
+NODISCARD enum err journal_next_message(struct journal *journal, enum journal_lane lane,
+                                        uint8_t *buffer, struct journal_message *out);
+
+// Things worth a log line, oldest first; false when there is none.
+bool journal_next(struct journal *journal, struct journal_notice *out);
+
+// Samples that became durable by the last journal_tick, for the sync trace: valid until the next
+// call that changes the journal. Dated if the clock is known.
+struct journal_synced journal_synced(const struct journal *journal);
+
+#endif

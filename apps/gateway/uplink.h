@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way to the hub: when to connect, with which password, what to publish again. A pure machine;
+// the MQTT client (port/linux/mqtt.h) carries out its outputs and reports back.
+//
+//             +--------- back-off over ---------+
+//             v                                 |
+//   IDLE -> CONNECTING -accepted-> ONLINE -lost, refused-> WAITING
+//   (no clock)  |                    | token old: DISCONNECT, then CONNECTING at once
+//               +---- time-out ------+----------------------> WAITING
+//
+// Messages are held until acknowledged and published again, byte-identical, after each reconnect.
+#ifndef GATEWAY_UPLINK_H
+#define GATEWAY_UPLINK_H
+
+#include "apps/gateway/journal_types.h"
+#include "apps/gateway/sas.h"
+
+enum {
+    UPLINK_ALERTS_MAX = 4, // messages in flight, per lane
+    UPLINK_TELEMETRY_MAX = 8,
+    UPLINK_WINDOW_MAX = UPLINK_ALERTS_MAX + UPLINK_TELEMETRY_MAX,
+    UPLINK_TOPIC_SIZE_MAX = 512,
+    UPLINK_USER_SIZE_MAX = 512,
+};
+
+struct uplink_config {
+    const char *host;            // the hub's name: in user name and token
+    const char *device;          // device id and client id
+    const struct sas_key *key;   // borrowed
+    uint32_t token_life_s;       // default 3,600; renewed when a fifth is left
+    uint32_t connect_timeout_ms; // until CONNACK; default 30,000
+    uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 60,000
+    uint32_t backoff_min_ms;     // default 1,000
+    uint32_t backoff_max_ms;     // default 120,000
+    uint64_t seed;               // of the jitter
+};
+
+enum uplink_state { UPLINK_IDLE, UPLINK_CONNECTING, UPLINK_ONLINE, UPLINK_WAITING };
+
+struct uplink_slot {
+    bool is_used;
+    bool is_sent; // in this connection
+    uint64_t sent_at_us;
+    struct journal_message message;
+    uint8_t payload[JOURNAL_PAYLOAD_SIZE_MAX];
+};
+
+struct uplink_stats {
+    uint32_t connects, refusals, losses, renewals;
+    uint64_t published, republished, acknowledged;
+};
+
+enum uplink_out_kind {
+    UPLINK_OUT_CONNECT,    // user, password
+    UPLINK_OUT_DISCONNECT, // end the connection; nothing is reported back for it
+    UPLINK_OUT_PUBLISH,    // token, topic, payload; QoS 1
+    UPLINK_OUT_ACK,        // lane, ordinal: tell the journal
+};
+
+// Pointers are valid until the next call.
+struct uplink_out {
+    enum uplink_out_kind kind;
+    const char *user;
+    const char *password;
+    uint32_t token; // names the publish in uplink_acked
+    const char *topic;
+    struct bytes payload;
+    enum journal_lane lane;
+    uint64_t ordinal;
+};
+
+struct uplink {
+    // Public to read:
+    enum uplink_state state;
+    struct uplink_stats stats;
+    // Private:
+    struct uplink_config cfg;
+    struct uplink_slot slots[UPLINK_WINDOW_MAX];
+    struct {
+        enum journal_lane lane;
+        uint64_t ordinal;
+    } acks[UPLINK_WINDOW_MAX]; // to be told, oldest first
+    size_t ack_count;
+    uint64_t random;
+    uint64_t until_us; // of CONNECTING and WAITING
+    uint64_t renew_us; // of ONLINE
+    uint32_t failures; // in a row
+    bool must_connect; // outputs to drain
+    bool must_disconnect;
+    bool has_clock;
+    int64_t utc_offset_ms; // utc_ms - now_us / 1000
+    char user[UPLINK_USER_SIZE_MAX];
+    char password[SAS_TOKEN_SIZE_MAX];
+    char topic[UPLINK_TOPIC_SIZE_MAX];
+};
+
+// ERR_ARG: a name is empty or does not fit. cfg is copied; what it points to is borrowed.
+NODISCARD enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us);
+// The clock is trusted: tokens can be made. Call again at steps; a step beyond a minute renews.
+void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc);
+
+// Room for another message of the lane, and taking it (copied). Must not be called without room.
+bool uplink_has_room(const struct uplink *up, enum journal_lane lane);
+void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message);
+
+void uplink_connected(struct uplink *up, uint64_t now_us);
+// The attempt failed or the connection ended; is_refusal: the hub said no to the credentials.
+void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal);
+void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token);
+
+uint64_t uplink_deadline_us(const struct uplink *up);
+void uplink_tick(struct uplink *up, uint64_t now_us);
+bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out);
+
+#endif
