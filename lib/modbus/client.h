@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The client: requests in, frames for the line out, the line's outcomes in, answers out. It
+// keeps several frames queued at the line, retries, and never takes a late reply for the next one:
+// after a time-out the unit rests until its longest plausible reply time is over and the line was
+// quiet. RTU bytes cannot tell whose reply they are; time can.
+//
+//   waiting --unit free--> sent --reply or exception--> answered
+//      ^                    | time-out, noise: the unit rests
+//      +----- retries left -+------ no retries left ----> failed
+#ifndef MODBUS_CLIENT_H
+#define MODBUS_CLIENT_H
+
+#include "base/time.h"
+#include "modbus/rtu.h"
+
+#define MB_CLIENT_SLOTS 8  // requests accepted and not yet answered
+#define MB_CLIENT_RESTS 16 // units that may rest at one time; then the whole bus rests
+
+struct mb_client_config {
+    uint32_t reply_timeout_us; // 0 = 500 ms
+    uint32_t turnaround_us;    // after a broadcast; 0 = 100 ms [SL 2.4.1]
+    uint32_t late_us;          // a reply may still come this long after its time-out; 0 = 1 s
+    uint32_t quiet_us;         // the line must then have been quiet this long; 0 = 1.75 ms
+    uint8_t retry_max;         // tries after the first
+};
+
+// A question for the client.
+struct mb_ask {
+    uint32_t tag;                     // the caller's, comes back in the answer
+    uint8_t unit;                     // 0 broadcasts
+    const struct mb_request *request; // borrowed for the call
+    uint32_t reply_timeout_us;        // 0 = the client's
+};
+
+// A frame for the line.
+struct mb_client_send {
+    uint32_t token;
+    struct bytes frame; // borrowed until the next call of any function
+    bool is_broadcast;
+    uint32_t reply_timeout_us;
+    uint32_t turnaround_us;
+    size_t reply_size; // hints of rtu.h; 0 unknown
+};
+
+enum mb_line_outcome { // what became of a frame at the line
+    MB_LINE_REPLY,     // bytes came
+    MB_LINE_SENT,      // a broadcast went out
+    MB_LINE_TIMEOUT,
+    MB_LINE_NOISE, // bytes that broke t1.5, parity or length; a collision
+    MB_LINE_LOST,  // never sent: the port is gone, or cancelled
+};
+
+struct mb_line_done {
+    uint32_t token;
+    enum mb_line_outcome outcome;
+    uint64_t at_us;     // when it ended: the last byte, or the time-out
+    struct bytes reply; // the raw frame
+};
+
+enum mb_answer_kind {
+    MB_ANSWER_REPLY,   // also an exception: see reply.exception
+    MB_ANSWER_SENT,    // broadcast
+    MB_ANSWER_TIMEOUT, // the last try got nothing
+    MB_ANSWER_BAD,     // the last try got bytes that are no answer
+    MB_ANSWER_LOST,    // the port is gone
+};
+
+struct mb_answer {
+    uint32_t tag;
+    uint8_t unit;
+    enum mb_answer_kind kind;
+    uint8_t tries;
+    struct mb_reply reply; // MB_ANSWER_REPLY; borrows until the next call of any function
+};
+
+struct mb_client_stats {
+    uint32_t requests, replies, exceptions, timeouts, bad, retries;
+    uint32_t rests;      // times a unit had to rest
+    uint32_t late_units; // replies from a unit other than the one asked, dropped
+};
+
+struct mb_client_slot { // private
+    enum { MB_SLOT_FREE, MB_SLOT_WAITING, MB_SLOT_SENT, MB_SLOT_ANSWERED } state;
+    uint32_t tag, token, timeout_us;
+    uint8_t unit, tries;
+    enum mb_answer_kind answer;
+    size_t frame_size, reply_size;
+    uint64_t order;
+    uint8_t frame[MB_RTU_SIZE_MAX];
+    uint8_t reply[MB_RTU_SIZE_MAX];
+};
+
+struct mb_client_rest { // private: no request to this unit before until_us
+    uint8_t unit;       // 0: free
+    uint64_t until_us;
+};
+
+struct mb_client {
+    struct mb_client_config config;
+    struct mb_client_stats stats;
+    struct mb_client_slot slots[MB_CLIENT_SLOTS];
+    struct mb_client_rest rests[MB_CLIENT_RESTS];
+    struct mb_request scratch;
+    uint64_t bus_rest_us;   // nobody before this: more units rest than fit
+    uint64_t last_heard_us; // last byte on the line
+    uint64_t order;
+    uint32_t token;
+};
+
+void mb_client_init(struct mb_client *client, const struct mb_client_config *config);
+// ERR_FULL: all slots taken; ERR_ARG: a request out of bounds, or a broadcast of a read.
+NODISCARD enum err mb_client_ask(struct mb_client *client, const struct mb_ask *ask);
+void mb_client_done(struct mb_client *client, const struct mb_line_done *done);
+// Bytes nobody asked for were heard: units that rest wait for quiet again.
+void mb_client_heard(struct mb_client *client, uint64_t at_us);
+// When a request that waits for its unit may go; call mb_client_send() then.
+uint64_t mb_client_deadline_us(const struct mb_client *client);
+// The next frame to hand to the line, false when none may go now.
+bool mb_client_send(struct mb_client *client, uint64_t now_us, struct mb_client_send *out);
+// The next answer, false when there is none.
+bool mb_client_answer(struct mb_client *client, struct mb_answer *out);
+
+#endif
