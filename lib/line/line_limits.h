@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// Capacities of the line machine.
+#ifndef LINE_LINE_LIMITS_H
+#define LINE_LINE_LIMITS_H
+
+#define LINE_FRAME_MAX 256 // bytes of one frame [Serial Line V1.02, 2.5.1: RTU frame]
+#define LINE_QUEUE_MAX 16  // SENDs waiting or on the line
+
+_Static_assert(LINE_QUEUE_MAX >= 8, "the line must not wait for its user between two frames");
+
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bus as the gateway sees it: SEND in, events out. A tty with our line machine, a TCP endpoint
+// and a real-time core all look like this; frames are always in RTU form (address ... CRC).
+// How one is opened is the place's (port/linux/bus.h, sim).
+#ifndef PORT_API_BUS_H
+#define PORT_API_BUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "line/frame.h"
+
+struct bus;
+
+enum bus_event_kind {
+    BUS_DONE, // .done
+    BUS_UP,   // the port opened or the connection stands
+    BUS_DOWN, // it went; .detail says why; it is tried again by itself
+};
+
+struct bus_event {
+    enum bus_event_kind kind;
+    uint64_t at_us;
+    char detail[160];
+    struct line_done done;
+};
+
+// Never blocks. ERR_FULL: LINE_QUEUE_MAX are not DONE yet. ERR_SIZE. Each accepted SEND gets one
+// BUS_DONE, also while the bus is down (LINE_PORT_LOST, at once).
+NODISCARD enum err bus_send(struct bus *bus, const struct line_send *send);
+void bus_cancel(struct bus *bus, uint32_t token);
+void bus_resume(struct bus *bus);
+// Drains events; false: none.
+bool bus_next(struct bus *bus, struct bus_event *out);
+void bus_stats(struct bus *bus, struct line_stats *out);
+
+#endif

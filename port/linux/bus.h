@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens the buses of port/api/bus.h. Each runs on a thread of its own, named after it, so that
+// neither a slow disk nor a long message moves a poll. An idle bus wakes nobody.
+#ifndef PORT_LINUX_BUS_H
+#define PORT_LINUX_BUS_H
+
+#include "base/bytes.h"
+#include "port/api/bus.h"
+#include "port/api/serial.h"
+
+struct bus_tty_cfg {
+    const char *name;         // thread name, up to 15 bytes are shown
+    struct serial_cfg serial; // path is copied
+    bool silence_in_chars;
+    uint32_t t3_5_us; // 0: as the standard says
+    bool echo;
+    bool listen_only;
+    uint8_t cpu_priority; // 1 to 99: SCHED_FIFO if we may; 0: as everybody
+};
+
+// Never fails because of the device: a port that is not there comes as BUS_DOWN and is tried again
+// with back-off (0.1 s to 5 s). ERR_ARG: cfg. ERR_IO: no thread or descriptor.
+NODISCARD enum err bus_open_tty(const struct bus_tty_cfg *cfg, struct bus **out);
+
+// How frames look on a TCP connection.
+struct bus_tcp_codec {
+    // RTU frame -> what is written. ERR_SIZE: does not fit.
+    enum err (*encode)(uint16_t transaction, struct bytes frame, struct writer *out);
+    // First whole message of in -> RTU frame with the transaction it answers, *used = bytes to
+    // drop. ERR_AGAIN: more bytes needed. ERR_CORRUPT: the connection is out of step and will be
+    // closed.
+    enum err (*decode)(struct bytes in, const struct line_send *send, uint16_t *transaction,
+                       struct writer *out, size_t *used);
+};
+
+extern const struct bus_tcp_codec BUS_TCP_MODBUS;   // MBAP header
+extern const struct bus_tcp_codec BUS_TCP_RTU_OVER; // RTU bytes as they are
+
+struct bus_tcp_cfg {
+    const char *name;
+    const char *host; // name or address; copied
+    uint16_t port;
+    const struct bus_tcp_codec *codec;
+    uint32_t connect_timeout_ms; // 0: 5 s
+};
+
+// As bus_open_tty(). Names are looked up on a worker thread; reconnects back off with jitter.
+NODISCARD enum err bus_open_tcp(const struct bus_tcp_cfg *cfg, struct bus **out);
+
+// Readable while bus_next() has something; watch it level-triggered.
+int bus_fd(const struct bus *bus);
+// Ends the thread; SENDs not DONE are dropped. NULL is fine.
+void bus_close(struct bus *bus);
+
+#endif
