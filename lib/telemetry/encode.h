@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packs samples into one message of kind `s`, as docs/protocol/telemetry.md says. Two passes over
+// the samples: one that only counts bytes finds how many fit, the second writes. The same samples,
+// catalogue and head always give the same bytes.
+#ifndef TELEMETRY_ENCODE_H
+#define TELEMETRY_ENCODE_H
+
+#include "base/err.h"
+#include "telemetry/catalogue.h"
+
+// The time axis of a message. boot_id 0: at_us of the samples is UTC (microseconds since 1970),
+// else microseconds since that boot, which never learned the time.
+struct tm_axis {
+    uint64_t boot_id;
+};
+
+// Working memory of the caller, 2 bytes a sample.
+struct tm_encode_memory {
+    uint16_t *order;
+    size_t capacity; // samples looked at in one call; up to TM_PACK_SAMPLE_MAX are useful
+};
+
+// Packs as many of the first samples as fit into out[capacity] (normally TM_BODY_SIZE_MAX; at least
+// 512). *taken says how many, *size the bytes. Samples keep their order per point; samples of
+// several points at one time should stand in ascending order of id. Times are cut to each point's
+// resolution. ERR_EMPTY: no samples. ERR_ARG: a point that the catalogue does not hold, a value
+// that the format cannot carry (an exponent or text beyond the limits, a value with a quality that
+// is not good, an infinite double), at the sample whose index is *taken.
+NODISCARD enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
+                             const struct tm_sample *samples, size_t sample_count,
+                             const struct tm_encode_memory *memory, char *out, size_t capacity,
+                             size_t *size, size_t *taken);
+
+// One counting pass: would all these samples fit into `capacity` bytes? For deciding whether a
+// message is full without packing it. False also for what tm_encode() refuses.
+bool tm_encode_fits(const struct tm_catalogue *catalogue, struct tm_axis axis,
+                    const struct tm_sample *samples, size_t sample_count,
+                    const struct tm_encode_memory *memory, size_t capacity);
+
+#endif
