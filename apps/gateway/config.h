@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gateway's configuration: one JSON file with comments plus the profiles that it names, checked
+// as a whole. Everything that is wrong is reported, not only the first mistake.
+//
+// Which keys there are, their ranges, defaults and help: the tables in config_table.c, from which
+// the parser, `--help`, `--dump-config` and docs/config.schema.json are made.
+#ifndef GATEWAY_CONFIG_H
+#define GATEWAY_CONFIG_H
+
+#include "apps/gateway/arena.h"
+#include "apps/gateway/profile.h"
+#include "base/err.h"
+
+enum {
+    CONFIG_FILE_SIZE_MAX = 4 * 1024 * 1024,
+    CONFIG_BUSES_MAX = 16,
+    CONFIG_DEVICES_MAX = 247, // per bus
+    CONFIG_POINTS_MAX = 10000,
+    CONFIG_PROFILES_MAX = 64,
+};
+
+enum bus_kind { BUS_TTY, BUS_TCP, BUS_RTU_TCP };
+enum bus_silence { SILENCE_STANDARD, SILENCE_CHARACTERS }; // 1.75 ms above 19200, or 3.5 characters
+enum bus_direction { DIRECTION_NONE, DIRECTION_KERNEL };   // kernel: TIOCSRS485
+
+struct config_gateway {
+    const struct doc_node *node;
+    const char *name;
+    const char *id;
+    const char *data_dir;
+};
+
+struct config_hub {
+    const struct doc_node *node; // NULL: no hub, everything stays in the journal
+    const char *host;
+    uint32_t port;
+    const char *address;   // where to connect if not to `host`; "": host
+    const char *device_id; // "": the gateway's id
+    const char *key_file;
+    const char *ca_file;
+};
+
+struct config_telemetry {
+    const struct doc_node *node;
+    uint32_t max_age_ms;
+    uint32_t watch_age_ms;
+    uint32_t sync_ms;
+};
+
+struct config_journal {
+    const struct doc_node *node;
+    uint32_t bytes_max;
+    uint32_t segment_size;
+};
+
+struct config_sensor {
+    const struct doc_node *node;
+    const char *name;
+    const char *area;
+    uint32_t slot;
+};
+
+struct config_device {
+    const struct doc_node *node;
+    const char *name;
+    const char *area;
+    const char *profile_name;
+    const struct profile *profile;
+    uint32_t unit;
+    uint32_t reply_timeout_ms; // 0: the bus's
+    uint32_t retries;          // CONFIG_RETRIES_BUS: the bus's
+    struct config_sensor *sensors;
+    size_t sensor_count;
+};
+
+enum { CONFIG_RETRIES_BUS = 255 };
+
+struct config_bus {
+    const struct doc_node *node;
+    const char *name;
+    const char *port;   // as written
+    uint32_t port_kind; // enum bus_kind
+    const char *path;   // of a tty
+    const char *host;   // of TCP
+    uint32_t tcp_port;  // of TCP
+    uint32_t baud;
+    uint32_t format;     // enum serial_format's order: 8N1, 8E1, 8O1, 8N2
+    uint32_t silence;    // enum bus_silence
+    uint32_t silence_us; // 0: by `silence`
+    uint32_t direction;  // enum bus_direction
+    bool has_echo;
+    uint32_t reply_timeout_ms; // the longest wait for a reply's first byte
+    uint32_t reply_timeout_min_ms;
+    uint32_t turnaround_ms; // after a broadcast
+    uint32_t retries;
+    uint32_t suspend_after; // requests in a row without any answer
+    uint32_t probe_min_ms;
+    uint32_t probe_max_ms;
+    uint32_t dead_share_percent; // of the bus's time, for all units without an answer together
+    struct config_device *devices;
+    size_t device_count;
+};
+
+struct config {
+    struct config_gateway gateway;
+    struct config_hub hub;
+    struct config_telemetry telemetry;
+    struct config_journal journal;
+    struct config_bus *buses;
+    size_t bus_count;
+    const struct profile *profiles[CONFIG_PROFILES_MAX];
+    size_t profile_count;
+    size_t point_count; // of all devices and sensors
+    uint64_t hash;      // of the file and its profiles
+};
+
+enum { CONFIG_FINDINGS_MAX = 200, CONFIG_MESSAGE_SIZE = 256, CONFIG_KEY_SIZE = 128 };
+
+struct config_finding {
+    const char *file;
+    uint32_t line; // from 1; 0: the whole file
+    uint32_t column;
+    bool is_warning;
+    char key[CONFIG_KEY_SIZE]; // such as buses[0].devices[2].unit
+    char message[CONFIG_MESSAGE_SIZE];
+};
+
+// What was found wrong, in the order of the files and lines.
+struct config_report {
+    struct config_finding *items; // room for CONFIG_FINDINGS_MAX
+    size_t count;
+    size_t error_count; // of all, also of those that did not fit
+    size_t warning_count;
+};
+
+// How the loader gets a file: its whole content in the arena. ERR_NOT_FOUND, ERR_SIZE, ERR_IO.
+struct config_files {
+    enum err (*read)(void *ctx, struct arena *arena, const char *path, struct bytes *out);
+    void *ctx;
+};
+
+struct config_source {
+    const char *path;         // of the configuration
+    const char *profiles_dir; // NULL: only profiles/ beside the configuration
+    struct config_files files;
+};
+
+// Loads, checks and resolves. OK if there is no error (there may be warnings); ERR_CORRUPT if the
+// report names errors; ERR_FULL if the arena is too small. *out lives in the arena.
+NODISCARD enum err config_load(const struct config_source *source, struct arena *arena,
+                               struct config_report *report, struct config *out);
+
+// Checks one profile file on its own.
+NODISCARD enum err config_load_profile(const struct config_source *source, struct arena *arena,
+                                       struct config_report *report, struct profile *out);
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The poller of one bus: when to read which block, in virtual time. Keeps one frame queued at the
+// line while another is on it; periods do not drift; dead units are probed with growing pauses and
+// together cost at most their configured share of the bus's time.
+//
+//   ONLINE --suspend_after requests without an answer--> SUSPENDED --pause over--> PROBING
+//      ^                                                     ^--- no answer: longer ---|
+//      +--------------------------- an answer -----------------------------------------+
+#ifndef GATEWAY_POLLER_H
+#define GATEWAY_POLLER_H
+
+#include "apps/gateway/plan.h"
+#include "modbus/client.h"
+
+enum unit_state { UNIT_ONLINE, UNIT_PROBING, UNIT_SUSPENDED };
+
+enum { POLLER_DEPTH = 3 }; // requests handed to the client at one time
+
+// Why a block has no data.
+enum poll_failure {
+    POLL_OK,
+    POLL_NO_REPLY,  // the unit did not answer
+    POLL_BAD_REPLY, // bytes came, but no answer
+    POLL_EXCEPTION, // the unit said no: exception
+    POLL_PORT,      // the port is gone
+};
+
+struct poller_unit {
+    // Public to read:
+    enum unit_state state;
+    uint32_t requests, replies, exceptions, timeouts, bad;
+    uint32_t delay_us;   // smoothed time from the end of a request to the first byte of the reply
+    uint32_t timeout_us; // used for the next request
+    // Private:
+    uint32_t jitter_us;
+    uint32_t retry_max;
+    uint32_t timeout_max_us;
+    uint32_t failures; // in a row
+    uint64_t probe_at_us;
+    uint64_t pause_us;
+    uint32_t hole_max; // that the plan was made with
+    uint64_t planned_at_us;
+    uint32_t block_first;
+    uint32_t block_count;
+    bool must_plan;
+};
+
+struct poller_block {
+    struct block block;
+    uint64_t due_us;
+    uint64_t interval_us;
+    uint32_t tries;    // of the present period
+    uint32_t refusals; // illegal address, alone: asked ever more rarely
+    bool is_asked;     // handed to the client
+    bool is_failed;    // the last answer was none
+};
+
+enum poller_out_kind {
+    POLLER_OUT_SEND, // a frame for the line
+    POLLER_OUT_READ, // block, data, at_us; or why not
+    POLLER_OUT_UNIT, // unit changed its state
+};
+
+struct poller_out {
+    enum poller_out_kind kind;
+    struct mb_client_send send;
+    struct block block;
+    enum poll_failure failure;
+    uint8_t exception;
+    struct bytes data;  // borrowed until the next call
+    uint64_t at_us;     // when the reply's first byte came, or when the failure was certain
+    uint32_t jitter_us; // how exactly that is known
+    uint32_t unit;      // index in points.units
+    enum unit_state state;
+};
+
+// What became of a frame, from the line.
+struct poller_done {
+    struct mb_line_done line;
+    uint64_t tx_end_us;
+    uint64_t rx_first_us;
+    uint32_t jitter_us; // of these times
+    uint64_t busy_us;   // how long the line was taken
+};
+
+struct poller_stats {
+    uint64_t asked, read, late, skipped; // late: asked after its period's end; skipped: periods
+    uint64_t late_max_us;
+    uint64_t busy_us, dead_us; // time taken in all, and by units without an answer
+};
+
+struct poller {
+    // Public to read:
+    struct poller_stats stats;
+    struct poller_unit *units; // those of this bus
+    size_t unit_count;
+    uint32_t unit_first; // units[0] is points->units[unit_first]
+    // Private:
+    struct points *points;
+    const struct config_bus *bus;
+    struct plan_timing timing;
+    struct mb_client client;
+    struct poller_block *blocks; // room for every item of the bus
+    struct block *scratch;
+    uint32_t asked_count;
+    uint64_t credit_us; // of the dead units' share
+    uint64_t credit_at_us;
+    bool is_up; // the port is open
+    bool has_answer;
+    struct poller_out pending[4];
+    size_t pending_count;
+    uint64_t seed;
+};
+
+// Takes its memory from the arena. Units and items of one bus are neighbours in `points`. ERR_FULL.
+NODISCARD enum err poller_init(struct poller *poller, struct points *points, uint32_t bus,
+                               struct arena *arena, uint64_t now_us);
+
+// The port was opened or lost.
+void poller_set_port(struct poller *poller, uint64_t now_us, bool is_up);
+void poller_done(struct poller *poller, uint64_t now_us, const struct poller_done *done);
+// Bytes nobody asked for.
+void poller_heard(struct poller *poller, uint64_t at_us);
+
+uint64_t poller_deadline_us(const struct poller *poller);
+void poller_tick(struct poller *poller, uint64_t now_us);
+bool poller_next(struct poller *poller, uint64_t now_us, struct poller_out *out);
+
+#endif
