@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A whole living store on this machine: RS-485 line, receiver, gateway, hub, cloud and a page to open."""
+
+import argparse
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from world.judge import Judge, Verdict  # noqa: E402
+from world.parts import Event  # noqa: E402
+from world.store import Store, sensor_entries  # noqa: E402
+from world.world import World, WorldError  # noqa: E402
+
+SETTLE_S = 20  # how long the end waits for what is journalled to reach the store
+PLAIN = {  # events of the parts that a person cares about, in words
+    ("gateway", "unit"): "unit {unit} on {bus} is {state}",
+    ("gateway", "connected"): "the gateway is connected to the hub",
+    ("gateway", "disconnected"): "the gateway lost the hub: {why}",
+    ("gateway", "disk_full"): "the gateway's disk is full: new samples are counted as lost until it heals",
+    ("gateway", "limit"): "{point} is {state}: {value}",
+    ("gateway", "stale"): "{point} went stale: {reason}",
+    ("line", "violation"): "the line saw {what}",
+    ("cloud", "gap"): "a gap was announced: {count} samples",
+}
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
+
+
+class Narrator:
+    """One readable line for each notable event."""
+
+    def __init__(self) -> None:
+        self.quiet = True  # until the store runs
+        self.ending = False
+
+    def tell(self, event: Event) -> None:
+        kind = event.fields.get("ev", "")
+        if kind == "ended" and not self.ending:
+            say(f"the {event.part} ended (code {event.fields['code']}): starting it again")
+        elif kind == "started" and "pid" in event.fields and not self.quiet:
+            say(f"the {event.part} runs as process {event.fields['pid']}")
+        elif (event.part, kind) in PLAIN and not self.quiet:
+            fields = dict.fromkeys(("unit", "bus", "state", "why", "point", "value", "reason", "what", "count"), "?") | event.fields
+            say(PLAIN[event.part, kind].format(**fields))
+        elif event.fields.get("level") == "error":
+            say(f"{event.part}: {event.line}")
+
+
+def settle(world: World) -> Verdict:
+    """Judges again until nothing that was journalled is missing, or until time is up."""
+    slots = {entry["name"]: entry["slot"] for entry in sensor_entries(world.store.sensors)}
+    judge = Judge(world.site.device_id, world.site.line_log, world.site.sync_trace, slots)
+    verdict = Verdict()
+
+    def complete() -> bool:
+        nonlocal verdict
+        verdict = judge.judge(world.api)
+        return not verdict.lost and verdict.journalled > 0
+
+    try:
+        world.wait_for(complete, SETTLE_S, "end of what was on its way")
+    except WorldError:
+        pass  # the verdict says what is missing
+    return verdict
+
+
+def summary(world: World, started: float) -> int:
+    verdict = settle(world)
+    say(f"after {time.monotonic() - started:.0f} s: {verdict.text()}")
+    for name in ("lost", "doubled", "wrong", "invented"):
+        for text in getattr(verdict, name)[:5]:
+            say(f"  {name}: {text}")
+    say("every journalled sample is in the store exactly once" if verdict.good() else "SAMPLES ARE MISSING OR WRONG")
+    return 0 if verdict.good() else 1
+
+
+def run(world: World, narrator: Narrator, seconds: float, stop: threading.Event) -> int:
+    say(f"starting line, receiver, hub, gateway and cloud; files and logs in {world.folder}")
+    started = time.monotonic()
+    with world:
+        api = world.log_in()
+        point = world.first_value()
+        say(f"first value on the page after {time.monotonic() - started:.1f} s: "
+            f"{point['sensor_name']}, {point['name']} {point['value']} {point['unit']}")
+        narrator.quiet = False
+        print(f"\n  page   {api.base}/\n  login  {api.user}\n  with   {api.password}\n\n"
+              "  (the first account was made with the single-use link in cloud/setup-link)\n"
+              "  parts: " + ", ".join(f"{name} {part.pid()}" for name, part in world.parts.items()) +
+              "; kill -9 any of them and watch it heal. Ctrl-C ends all of it.\n", flush=True)
+        stop.wait(seconds if seconds > 0 else None)
+        code = summary(world, started) if seconds > 0 and not stop.is_set() else 0
+        narrator.ending = True
+        return code
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__)
+    parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--data", type=pathlib.Path, help="keep everything in this new folder (default: a temporary one, removed at the end)")
+    parser.add_argument("--sensors", type=int, default=24, choices=range(1, 51), metavar="1..50")
+    parser.add_argument("--report-s", type=int, default=10, help="seconds between a sensor's reports (default 10)")
+    parser.add_argument("--speed", type=int, default=1, help="time lapse of the store's life (default 1)")
+    parser.add_argument("--baud", type=int, default=19200)
+    parser.add_argument("--silent", action="append", default=[], metavar="SLOT@SECONDS", help="let a sensor fall silent")
+    args = parser.parse_args()
+    seconds = float(os.environ.get("DEMO_SECONDS", "0") or 0)
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if args.data and args.data.exists() and any(args.data.iterdir()):
+        parser.error(f"{args.data} is not empty")
+    folder = args.data or pathlib.Path(tempfile.mkdtemp(prefix="busward-demo-"))
+    narrator = Narrator()
+    store = Store(sensors=args.sensors, report_s=args.report_s, speed=args.speed, baud=args.baud, silences=tuple(args.silent))
+    try:
+        return run(World(args.build, store, folder, narrator.tell), narrator, seconds, stop)
+    except WorldError as error:
+        say(f"the demo could not run: {error}")
+        return 1
+    finally:
+        if not args.data:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

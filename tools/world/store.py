@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration of a demo store: who is where, on which port, with which keys."""
+
+import base64
+import dataclasses
+import json
+import os
+import pathlib
+import secrets
+import socket
+
+from world import certs
+
+# Place of each sensor slot; the receiver's model knows the same cycle (apps/sensor/store_model.c).
+PLACES = [("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Freezer"),
+          ("checkout", "Till"), ("checkout", "Till"), ("entrance", "Door"), ("entrance", "Door")]
+
+
+@dataclasses.dataclass
+class Store:
+    """What may differ from world to world."""
+
+    sensors: int = 24
+    baud: int = 19200
+    format: str = "8E1"
+    report_s: int = 10  # model seconds between two reports of a sensor
+    speed: int = 1  # model seconds in a real one
+    start_of_day: str = "10:00"
+    seed: int = 1
+    max_age_ms: int = 1000
+    sync_ms: int = 1000
+    poll_ms: int = 1000
+    stale_after_s: int = 60
+    silences: tuple[str, ...] = ()  # SLOT@SECONDS for the receiver
+    calm: bool = False
+    line_options: tuple[str, ...] = ()
+    hub_log_bytes_max: int = 256 * 1024 * 1024
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def write_private(path: pathlib.Path, text: str) -> pathlib.Path:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    return path
+
+
+def sensor_entries(count: int) -> list[dict]:
+    names: dict[str, int] = {}
+    entries = []
+    for slot in range(count):
+        area, kind = PLACES[slot % len(PLACES)]
+        names[kind] = names.get(kind, 0) + 1
+        entries.append({"slot": slot, "name": f"{kind} {names[kind]}", "area": area})
+    return entries
+
+
+class Site:
+    """The files of one world below one folder, and the ports its parts listen on."""
+
+    def __init__(self, folder: pathlib.Path, store: Store, plugin: pathlib.Path, source: pathlib.Path):
+        self.folder = folder
+        self.store = store
+        self.device_id = "store-1"
+        self.mqtt_port = free_port()
+        self.http_port = free_port()
+        for name in ("hub", "gateway", "cloud", "logs", "tls"):
+            path = folder / name
+            path.mkdir(mode=0o700, exist_ok=True)
+            path.chmod(0o700)
+        self.hub_log = folder / "hub" / "log"
+        self.client_tty = folder / "tty-gateway"
+        self.device_tty = folder / "tty-receiver"
+        self.line_log = folder / "line.jsonl"
+        self.line_report = folder / "line-report.json"
+        self.sync_trace = folder / "sync-trace.jsonl"
+        self.gateway_config = folder / "gateway" / "store-1.json"
+        self._write_hub(plugin)
+        self._write_gateway(source)
+
+    def _write_hub(self, plugin: pathlib.Path) -> None:
+        tls, hub = self.folder / "tls", self.folder / "hub"
+        certs.make_authority(tls)
+        certificate, key = certs.make_server(tls, "localhost")
+        device_key = base64.b64encode(secrets.token_bytes(32)).decode()
+        write_private(self.folder / "gateway" / "device.key", device_key + "\n")
+        identities = {"hub": "localhost", "devices": [{"id": self.device_id, "keys": [device_key, device_key], "enabled": True}]}
+        write_private(hub / "devices.json", json.dumps(identities, indent=1) + "\n")
+        write_private(hub / "mosquitto.conf", f"""# Made for one run; docs/hub.md explains each line.
+per_listener_settings false
+persistence false
+allow_anonymous false
+max_qos 1
+message_size_limit 262144
+log_dest stderr
+log_type error
+log_type warning
+log_type notice
+listener {self.mqtt_port} 127.0.0.1
+certfile {certificate}
+keyfile {key}
+tls_version tlsv1.2
+plugin {plugin}
+plugin_opt_data_dir {self.hub_log}
+plugin_opt_identities {hub / 'devices.json'}
+plugin_opt_log_bytes_max {self.store.hub_log_bytes_max}
+""" + ("user root\n" if os.geteuid() == 0 else ""))
+        self.hub_log.mkdir(mode=0o700, exist_ok=True)
+
+    def _write_gateway(self, source: pathlib.Path) -> None:
+        config = {
+            "gateway": {"name": "Store 1", "id": self.device_id, "data_dir": str(self.folder / "gateway")},
+            "hub": {"host": "localhost", "port": self.mqtt_port, "address": "127.0.0.1", "device_id": self.device_id,
+                    "key_file": str(self.folder / "gateway" / "device.key"), "ca_file": str(self.folder / "tls" / "ca.pem")},
+            "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms},
+            "buses": [{
+                "name": "line 1", "port": f"tty:{self.client_tty}", "baud": self.store.baud, "format": self.store.format,
+                "devices": [{"name": "Receiver", "unit": 1, "profile": "store-receiver",
+                             "sensors": sensor_entries(self.store.sensors)}],
+            }],
+        }
+        self.gateway_config.write_text("// Made for one run by tools/world.\n" + json.dumps(config, indent=1) + "\n")
+        self._write_profile(source)
+
+    def _write_profile(self, source: pathlib.Path) -> None:
+        """The shipped receiver profile, polled and judged as fast as this world lives."""
+        profile = json.loads((source / "profiles" / "busward-receiver.json").read_text())
+        profile["name"] = "store-receiver"
+        for group in profile["groups"]:
+            group["interval_ms"] = self.store.poll_ms
+        profile["sensors"]["stale_after_s"] = self.store.stale_after_s
+        folder = self.folder / "gateway" / "profiles"
+        folder.mkdir(exist_ok=True)
+        (folder / "store-receiver.json").write_text(json.dumps(profile, indent=1) + "\n")

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The world itself: every part of Busward as a real process on loopback and PTYs, supervised."""
+
+import os
+import pathlib
+import queue
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+
+from world.api import Api
+from world.parts import Event, Part
+from world.store import Site, Store
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+ORDER = ["line", "receiver", "hub", "gateway", "cloud"]
+TICK_S = 0.1
+
+
+class WorldError(Exception):
+    pass
+
+
+def find_program(build: pathlib.Path, name: str) -> str:
+    for path in sorted(build.glob(f"**/{name}")):
+        if path.is_file() and os.access(path, os.X_OK):
+            return str(path)
+    raise WorldError(f"{name} is not in {build}: build it first (./dev build)")
+
+
+class World:
+    """with World(build, Store(...)) as world: world.wait_for(...); world.kill("hub"); ...
+
+    Events of all parts come in order through `on_event`, on the supervisor's thread.
+    """
+
+    def __init__(self, build: pathlib.Path, store: Store | None = None, folder: pathlib.Path | None = None,
+                 on_event: Callable[[Event], None] | None = None):
+        self.store = store or Store()
+        self.build = build.resolve()
+        self.temporary = folder is None
+        self.folder = folder or pathlib.Path(tempfile.mkdtemp(prefix="busward-"))
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.events: queue.Queue[Event] = queue.Queue()
+        self.on_event = on_event or (lambda event: None)
+        self.seen: list[Event] = []
+        self.changed = threading.Condition()
+        self.ending = threading.Event()
+        plugin = find_program(self.build, "busward_hub.so")
+        self.site = Site(self.folder, self.store, pathlib.Path(plugin), SOURCE)
+        self.parts = {name: Part(name, self._command(name), self.folder / "logs" / f"{name}.log", self.events) for name in ORDER}
+        self.api = Api(f"http://127.0.0.1:{self.site.http_port}")
+        self.supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+
+    def _command(self, name: str) -> list[str]:
+        site, store = self.site, self.store
+        if name == "line":
+            return [find_program(self.build, "busward-line"), "--baud", str(store.baud), "--format", store.format,
+                    "--client", str(site.client_tty), "--device", str(site.device_tty), "--log", str(site.line_log),
+                    "--report", str(site.line_report), *store.line_options]
+        if name == "receiver":
+            silences = [word for silence in store.silences for word in ("--silent", silence)]
+            return [find_program(self.build, "busward-sensor"), "--port", f"tty:{site.device_tty}", "--baud", str(store.baud),
+                    "--format", store.format, "--unit", "1", "--sensors", str(store.sensors), "--report-s", str(store.report_s),
+                    "--speed", str(store.speed), "--seed", str(store.seed), "--start-of-day", store.start_of_day,
+                    *(["--calm"] if store.calm else []), *silences]
+        if name == "hub":
+            return [shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or "/usr/sbin/mosquitto",
+                    "-c", str(site.folder / "hub" / "mosquitto.conf")]
+        if name == "gateway":
+            return [find_program(self.build, "busward-gateway"), "--config", str(site.gateway_config),
+                    "--sync-trace", str(site.sync_trace)]
+        return [find_program(self.build, "busward-cloud"), "--data", str(site.folder / "cloud"), "--hub-log", str(site.hub_log),
+                "--listen", f"127.0.0.1:{site.http_port}", "--web", str(SOURCE / "web" / "dist")]
+
+    # --- life -----------------------------------------------------------------------------------------
+
+    def start(self) -> "World":
+        self.supervisor.start()
+        for name in ORDER:
+            self.parts[name].start()
+            if name == "line":
+                self.wait_for(lambda: self.site.client_tty.exists() and self.site.device_tty.exists(), 10, "the line's PTYs")
+        return self
+
+    def stop(self) -> dict[str, int | None]:
+        """Ends all parts in the opposite order of the data; returns their exit codes."""
+        self.ending.set()
+        self.supervisor.join()
+        codes = {name: self.parts[name].stop() for name in ("cloud", "gateway", "hub", "receiver", "line")}
+        if self.temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return codes
+
+    def __enter__(self) -> "World":
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _supervise(self) -> None:
+        while not self.ending.is_set():
+            try:
+                event = self.events.get(timeout=TICK_S)
+            except queue.Empty:
+                event = None
+            if event:
+                with self.changed:
+                    self.seen.append(event)
+                    self.changed.notify_all()
+                self.on_event(event)
+            now = time.monotonic()
+            for part in self.parts.values():
+                part.tend(now)
+
+    # --- what tests do --------------------------------------------------------------------------------
+
+    def kill(self, name: str) -> None:
+        """kill -9; the supervisor starts the part again."""
+        self.parts[name].signal(signal.SIGKILL)
+
+    def wait_event(self, test: Callable[[Event], bool], timeout_s: float, what: str, after: int = 0) -> int:
+        """Waits for an event; returns the place behind it, to go on from there."""
+        deadline = time.monotonic() + timeout_s
+        with self.changed:
+            at = after
+            while True:
+                while at < len(self.seen):
+                    at += 1
+                    if test(self.seen[at - 1]):
+                        return at
+                left = deadline - time.monotonic()
+                if left <= 0 or not self.changed.wait(left):
+                    raise WorldError(f"no sign of {what} within {timeout_s} s; logs: {self.folder / 'logs'}\n{self.last_lines()}")
+
+    def wait_for(self, test: Callable[[], object], timeout_s: float, what: str) -> object:
+        """Asks again, at every event and at least ten times a second, until test() is true or answers something."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                if answer := test():
+                    return answer
+                reason = ""
+            except Exception as error:  # a part that is down answers with whatever it does: ask again
+                reason = f" ({error})"
+            if time.monotonic() >= deadline:
+                raise WorldError(f"no {what} within {timeout_s} s{reason}; logs: {self.folder / 'logs'}\n{self.last_lines()}")
+            with self.changed:
+                self.changed.wait(TICK_S)
+
+    def last_lines(self, count: int = 4) -> str:
+        lines = []
+        for part in self.parts.values():
+            tail = part.log.read_text(errors="replace").splitlines()[-count:] if part.log.exists() else []
+            lines += [f"  {part.name}: {line}" for line in tail]
+        return "\n".join(lines)
+
+    def log_in(self) -> Api:
+        """Makes the first account by the set-up link, as a person would."""
+        link = self.folder / "cloud" / "setup-link"
+        self.wait_for(link.exists, 20, "set-up link")
+        token = link.read_text().strip().rsplit("token=", 1)[-1]
+        self.wait_for(lambda: self.api.set_up(token) or True, 20, "answer from the cloud")
+        return self.api
+
+    def first_value(self) -> dict:
+        """Waits until some point shows a good value; returns it."""
+        def shown() -> dict | None:
+            points = self.api.points(self.site.device_id).values()
+            return next((point for point in points if point["quality"] == "good" and point["value"] is not None), None)
+        return self.wait_for(shown, 60, "first value on the page")
