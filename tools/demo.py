@@ -106,7 +106,7 @@ def run(world: World, narrator: Narrator, seconds: float, stop: threading.Event)
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--data", type=pathlib.Path, help="keep everything in this new folder (default: a temporary one, removed at the end)")
+    parser.add_argument("--data", type=pathlib.Path, help="keep everything in this new folder (default: a temporary one)")
     parser.add_argument("--sensors", type=int, default=24, choices=range(1, 51), metavar="1..50")
     parser.add_argument("--report-s", type=int, default=10, help="seconds between a sensor's reports (default 10)")
     parser.add_argument("--speed", type=int, default=1, help="time lapse of the store's life (default 1)")
