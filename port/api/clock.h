@@ -11,7 +11,7 @@
 // Monotonic microseconds, the same for all processes of this machine; never goes back.
 uint64_t port_now_us(void);
 
-// False: the clock was never set (no RTC, no NTP yet), and out is untouched.
+// False: the clock was never set (no RTC, no NTP yet: it is before 2026), and out is untouched.
 bool port_wall_time(struct wall_time *out);
 
 #endif
