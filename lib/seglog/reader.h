@@ -5,6 +5,8 @@
 
 #include "port/api/storage.h"
 
+#include <stdbool.h>
+
 struct sl_reader_config {
     const struct storage *storage; // borrowed; may be opened read-only
     // At least the largest record with its header, else ERR_SIZE at that record; 256 KiB and more
@@ -19,6 +21,16 @@ struct sl_record {
     struct bytes payload; // valid until the next call with this reader
 };
 
+// A segment seen through the caller's buffer; private.
+struct sl_window {
+    const struct storage *storage;
+    uint8_t *buffer;
+    size_t capacity;
+    uint64_t segment; // 0: none
+    uint64_t offset;  // of the first byte held
+    size_t used;
+};
+
 struct sl_reader {
     // Public to read:
     uint64_t next;            // the least number that the next record can have
@@ -26,12 +38,11 @@ struct sl_reader {
     uint64_t corrupt_offset;
     uint32_t corrupt_count;
     // Private:
-    struct sl_reader_config cfg;
-    uint64_t segment;  // 0: none open
-    uint64_t offset;   // of the next record in the segment
+    struct sl_window window;
+    uint64_t limit;    // of the last call
+    uint64_t offset;   // in the window's segment, of the record to come
     uint64_t sequence; // its number
-    uint64_t buffer_offset;
-    size_t buffer_used;
+    bool is_skipping;  // the rest of the segment is damaged
 };
 
 // Begins at the record numbered `first`, or at the oldest after it if that is gone (the caller sees

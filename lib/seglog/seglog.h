@@ -23,18 +23,22 @@ enum {
 
 struct sl_config {
     const struct storage *storage; // borrowed for the life of the log
-    // Work space for recovery only, at least payload_size_max + 2 * SL_RECORD_HEADER_SIZE bytes
-    // (64 KiB or more scans faster); may be reused by the caller once sl_recover returned.
+    // Work space for recovery only: 64 bytes or more (64 KiB scan fast); the caller may use it for
+    // other things once sl_recover returned.
     uint8_t *buffer;
     size_t buffer_size;
     uint32_t payload_size_max; // of one record; at most SL_PAYLOAD_SIZE_MAX
     uint32_t segment_size;     // bytes; a new segment begins when the next record does not fit
     uint64_t bytes_max;        // quota over all segments, headers included; 0: no quota
+    // The least number that the next record may get: one more than the highest that the caller
+    // knows to have been told to others; 0: none known. Guards against reuse when the newest synced
+    // records are damaged beyond notice.
+    uint64_t next_min;
 };
 
 // What sl_recover found; for the log line and for the caller's own gap marker.
 struct sl_recovery {
-    uint64_t first;            // oldest record's number; equal to next if there is none
+    uint64_t first;            // no record below it is held
     uint64_t next;             // number of the record to come
     uint32_t torn_bytes;       // cut off the newest segment: never synced, so nobody was told
     uint32_t corrupt_segments; // with synced bytes that no longer check: in the newest segment only
@@ -56,23 +60,24 @@ struct sl_stats {
 
 struct seglog {
     // Public to read:
-    uint64_t first;       // number of the oldest record held (== next if none)
+    uint64_t first;       // no record below it is held
     uint64_t next;        // number that the next record gets
     uint64_t synced_next; // records below it are durable
     uint64_t bytes_used;  // over all segments
     struct sl_stats stats;
     // Private:
     struct sl_config cfg;
-    uint64_t segment;      // id of the newest segment = number of its first record
-    uint64_t size;         // its bytes
-    uint64_t synced_size;  // of these, known durable
-    uint64_t segment_next; // the number that would continue it
-    bool must_cut;         // bytes past synced_size must go before anything is appended
-    bool is_closed;        // the next record begins a new segment
+    uint64_t segment;     // id of the newest segment = number of its first record; 0: none
+    uint64_t size;        // its bytes
+    uint64_t synced_size; // of these, known durable
+    bool must_cut;        // the storage holds bytes past `size`: they go before anything is added
+    bool must_sync_cut;   // and durably so, since their records were given up
+    bool must_remove;     // a segment `next` was begun in vain: it goes before it is begun again
+    bool is_closed;       // the next record begins a new segment
 };
 
-// Opens what is there (or begins at number 1), cuts a torn tail, syncs what is kept. ERR_IO or
-// ERR_FULL: not opened, try again. ERR_UNSUPPORTED: a segment of a newer format. ERR_CORRUPT never:
+// Opens what is there (or begins at number 1), cuts a torn tail, syncs what is kept. ERR_IO: not
+// opened, try again. ERR_UNSUPPORTED: a segment of a newer format. ERR_CORRUPT never:
 // damage is told in *out, the damaged segment kept as it is, and a new one begun.
 NODISCARD enum err sl_recover(struct seglog *log, const struct sl_config *cfg,
                               struct sl_recovery *out);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// CRC-32C for small targets; hosts link crc32c_fast.c instead.
 #include "base/crc.h"
 
 // One nibble at a time: 64 bytes of table instead of 1 KiB, fast enough for records of a few
@@ -17,12 +18,4 @@ uint32_t crc32c(uint32_t crc, struct bytes in)
         crc = crc >> 4 ^ crc32c_nibble[crc & 15];
     }
     return ~crc;
-}
-
-uint64_t hash64(uint64_t hash, struct bytes in)
-{
-    for (size_t i = 0; i < in.size; i++) {
-        hash = (hash ^ in.data[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
 }
