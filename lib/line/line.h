@@ -4,8 +4,8 @@
 // are the user's.
 //
 //   DOWN --port up--> QUIET --silence over, SEND waits--> LEAD --DE settled--> TX
-//   TX --last stop bit--> REPLY --first byte--> RX --frame end--> QUIET   (DONE: reply)
-//                         REPLY --time-out--> QUIET                       (DONE: time-out)
+//   TX --last stop bit--> WAIT --first byte--> RX --frame end--> QUIET   (DONE: reply)
+//                         WAIT --time-out--> QUIET                       (DONE: time-out)
 //   TX --last stop bit--> TURNAROUND (broadcast) --over--> QUIET          (DONE: sent)
 //
 // Use: give an input (send, rx, tx_done, ...) or line_tick(), then drain line_next() at once.
@@ -29,7 +29,7 @@ struct line_cfg {
     uint8_t de_lead_bits8; // driver on before the first start bit, in 1/8 bit, inside the silence
     uint8_t de_hold_bits8; // driver on after the last stop bit, in 1/8 bit
     bool coarse;           // rx comes in bursts stamped when read: t1.5 is not judged
-    uint32_t burst_gap_us; // coarse: quiet time that ends a frame of unknown size; 0: t3.5 + 5 ms
+    uint32_t burst_gap_us; // coarse: quiet time that ends a frame of unknown size; 0: t3.5 + 20 ms
     bool early_reply;      // a reply may be read before our frame's computed end (unpaced PTY)
     bool echo;             // the receiver hears our own frames: checked, then removed
     bool listen_only;      // never drives; every frame heard comes out as LINE_OUT_HEARD
@@ -59,16 +59,17 @@ enum line_rx_flag {
 
 enum line_state {
     LINE_DOWN,
-    LINE_QUIET,
-    LINE_LEAD,
-    LINE_TX,
-    LINE_WAIT,
-    LINE_RX,
+    LINE_QUIET, // nothing of ours on the line
+    LINE_LEAD,  // driver on, settling
+    LINE_TX,    // until the last stop bit
+    LINE_WAIT,  // for the first byte of the reply
+    LINE_RX,    // reply under way
     LINE_TURNAROUND,
 };
 
 struct line_slot {
-    bool cancelled;
+    bool ended; // without having been sent; its DONE is due
+    enum line_outcome outcome;
     struct line_send send;
 };
 
@@ -81,22 +82,23 @@ struct line {
     uint32_t t3_5_us;
     enum line_state state;
     uint64_t state_until_us; // deadline of the state, TIME_NEVER if none
-    uint64_t quiet_from_us;  // last time the wire was known to carry something
-    uint64_t wanted_from_us; // since when a SEND waits for a quiet line
-    bool de;                 // our driver is on
-    bool held;
-    bool tx_ended;
-    bool collided;
-    bool broken; // the reply under way is noise
-    uint16_t echo_size;
-    uint8_t out_pending; // bits of 1 << enum line_out_kind
+    uint64_t quiet_from_us;  // end of the last thing the wire was known to carry
+    uint64_t wanted_from_us; // since when the line may be waited for: bounds LINE_BUSY
     uint64_t de_off_us;
-    struct line_done done;
-    struct line_slot queue[LINE_QUEUE_MAX]; // ring; the first is the one on the line
+    bool held;
+    bool tx_ended; // line_tx_done() came, tx_end_us is known
+    bool collided;
+    bool broken;        // the reply (or frame heard) under way is noise
+    bool late_possible; // what is heard now may belong to an earlier SEND
+    uint32_t late_bytes;
+    uint16_t echo_size; // of our frame, heard so far
+    uint8_t out_due;    // bits of 1 << enum line_out_kind
+    struct line_slot
+        queue[LINE_QUEUE_MAX]; // ring; while LEAD to TURNAROUND the first is on the line
     uint8_t queue_first;
     uint8_t queue_count;
-    uint16_t heard_size;
-    uint64_t heard_last_us;
+    struct line_done done;  // of the frame on the line; its reply buffer also serves listen-only
+    struct line_done aside; // of a frame that never was on the line
 };
 
 // cfg is copied. The port counts as down until line_port(up).

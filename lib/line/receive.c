@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the line machine does with each byte it hears.
+#include "line/line.h"
+#include "line/private.h"
+
+// What size this reply will have once enough of it is here; 0: unknown.
+uint32_t line_expected_size(const struct line *line)
+{
+    const struct line_send *send = line_active(line);
+    const struct line_done *done = &line->done;
+    if (send->alt_size == 0) {
+        return send->reply_size;
+    }
+    if (done->reply_size <= send->alt_index) {
+        return 0;
+    }
+    bool alt = (done->reply[send->alt_index] & send->alt_mask) != 0;
+    return alt ? send->alt_size : send->reply_size;
+}
+
+void line_end_reply(struct line *line, uint64_t now_us)
+{
+    line_raise_quiet(line, line->done.rx_last_us);
+    line->stats.rx_bytes += line->done.reply_size;
+    enum line_outcome outcome = LINE_REPLY;
+    if (line->collided) {
+        outcome = LINE_COLLISION;
+    } else if (line->broken) {
+        outcome = LINE_NOISE;
+    }
+    line_finish(line, now_us, outcome);
+}
+
+// One byte that belongs to nobody.
+static void rx_stray(struct line *line, uint64_t at_us)
+{
+    line_raise_quiet(line, at_us);
+    if (line->late_possible) {
+        line->stats.late_bytes++;
+        line->late_bytes++;
+    } else {
+        line->stats.unsolicited_bytes++;
+    }
+}
+
+// One byte of a reply, or of a frame heard in listen-only.
+static void rx_store(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
+{
+    struct line_done *done = &line->done;
+    if (done->reply_size == 0) {
+        done->rx_first_us = at_us;
+    } else if (!line->cfg.coarse &&
+               at_us > done->rx_last_us + line_chars_us(line, 1) + line->t1_5_us) {
+        line->stats.t1_5_broken++;
+        line->broken = true;
+    }
+    if (flags != LINE_RX_GOOD) {
+        line->stats.char_errors++;
+        line->broken = true;
+    }
+    done->rx_last_us = at_us;
+    line_raise_quiet(line, at_us);
+    if (done->reply_size < LINE_FRAME_MAX) {
+        done->reply[done->reply_size++] = byte;
+    } else if (!line->broken) {
+        line->stats.too_long++;
+        line->broken = true;
+    }
+}
+
+static void rx_listen(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
+{
+    if (line->state_until_us == TIME_NEVER) { // a new frame begins
+        line_undue(line, LINE_OUT_HEARD);
+        line_clear_done(line);
+    }
+    rx_store(line, at_us, byte, flags);
+    line->state_until_us = time_after(at_us, line->cfg.burst_gap_us);
+}
+
+static void rx_reply(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
+{
+    line->state = LINE_RX;
+    if (line->done.reply_size == LINE_FRAME_MAX) {
+        // Longer than any frame: end it, so that a babbling unit holds us for one frame only.
+        line->stats.too_long++;
+        line->broken = true;
+        line_end_reply(line, at_us);
+        rx_stray(line, at_us);
+        return;
+    }
+    rx_store(line, at_us, byte, flags);
+    uint64_t gap_us = line->t3_5_us;
+    if (line->cfg.coarse) {
+        uint32_t size = line_expected_size(line);
+        uint32_t left = size > line->done.reply_size ? size - line->done.reply_size : 0;
+        gap_us = line->cfg.burst_gap_us + line_chars_us(line, left);
+    }
+    line->state_until_us = time_after(at_us, gap_us);
+}
+
+// True: the byte is our own, heard back (or not ours where ours had to be: a collision).
+static bool rx_echo(struct line *line, uint8_t byte)
+{
+    const struct line_send *send = line_active(line);
+    if (!line->cfg.echo || line->echo_size >= send->frame_size) {
+        return false;
+    }
+    if (byte != send->frame[line->echo_size]) {
+        line->collided = true;
+    }
+    line->echo_size++;
+    return true;
+}
+
+// We drive the line, as far as is known.
+static void rx_during_tx(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
+{
+    line_raise_quiet(line, at_us);
+    if (rx_echo(line, byte)) {
+        return;
+    }
+    bool early = line->cfg.early_reply && line->tx_ended && !line_active(line)->broadcast;
+    if (!early) {
+        line->collided = true;
+        rx_stray(line, at_us);
+        return;
+    }
+    line_after_tx(line);
+    rx_reply(line, at_us, byte, flags);
+}
+
+// A stamped byte whose start bit lies before our last stop bit cannot answer us.
+static bool is_overlap(const struct line *line, uint64_t at_us)
+{
+    return !line->cfg.coarse && at_us < line->done.tx_end_us + line_chars_us(line, 1) / 2;
+}
+
+static void rx_wait(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
+{
+    if (!rx_echo(line, byte)) {
+        line->collided = line->collided || is_overlap(line, at_us);
+        rx_reply(line, at_us, byte, flags);
+    }
+}
+
+static void rx_turnaround(struct line *line, uint64_t at_us, uint8_t byte)
+{
+    if (!rx_echo(line, byte)) {
+        rx_stray(line, at_us);
+    }
+}
+
+static void rx_byte(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
+{
+    if (line->state == LINE_TX && line->tx_ended && at_us >= line->done.tx_end_us) {
+        line_after_tx(line); // the byte was read before the end of our frame was ticked
+    }
+    switch (line->state) {
+    case LINE_DOWN: break;
+    case LINE_QUIET:
+        if (line->cfg.listen_only) {
+            rx_listen(line, at_us, byte, flags);
+        } else {
+            rx_stray(line, at_us);
+        }
+        break;
+    case LINE_LEAD: // somebody talks after all: let go and wait for silence again
+        rx_stray(line, at_us);
+        line->de_off_us = at_us;
+        line_undue(line, LINE_OUT_DE_ON);
+        line_due(line, LINE_OUT_DE_OFF);
+        line_enter(line, LINE_QUIET, TIME_NEVER);
+        break;
+    case LINE_TX: rx_during_tx(line, at_us, byte, flags); break;
+    case LINE_WAIT: rx_wait(line, at_us, byte, flags); break;
+    case LINE_RX: rx_reply(line, at_us, byte, flags); break;
+    case LINE_TURNAROUND: rx_turnaround(line, at_us, byte); break;
+    }
+}
+
+void line_rx(struct line *line, uint64_t at_us, struct bytes in, unsigned flags)
+{
+    for (size_t i = 0; i < in.size; i++) {
+        uint64_t later_us = line->cfg.coarse ? 0 : line_chars_us(line, (uint32_t)(in.size - 1 - i));
+        rx_byte(line, at_us - later_us, in.data[i], flags);
+    }
+    // A coarse reply ends with the burst that completes it; a longer burst is kept whole, so that a
+    // frame with a tail is never taken for a good one.
+    if (line->cfg.coarse && line->state == LINE_RX) {
+        uint32_t size = line_expected_size(line);
+        if (size != 0 && line->done.reply_size >= size) {
+            line_end_reply(line, at_us);
+        }
+    }
+}
