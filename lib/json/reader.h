@@ -6,15 +6,10 @@
 // lets one read on, so that all mistakes of a file can be shown. Either way `error` tells code,
 // place, words.
 //
-//     json_reader_init(&r, text, NULL);
-//     if (json_enter_object(&r)) {
-//         struct json_text key;
-//         while (json_next_key(&r, &key)) {
-//             if (json_text_is(&key, "baud")) { json_get_u64(&r, 1200, 115200, &baud); }
-//             else { json_complain(&r, key.offset, "unknown key"); json_skip(&r); }
-//         }
+//     while (json_next_key(&r, &key)) {
+//         if (json_text_is(&key, "baud")) { json_get_u64(&r, 1200, 115200, &baud); }
+//         else { json_complain(&r, key.offset, "unknown key"); json_skip(&r); }
 //     }
-//     if (!json_end(&r)) { print r.error; }
 #ifndef JSON_READER_H
 #define JSON_READER_H
 
@@ -95,7 +90,7 @@ struct json_reader {
     bool comments;
     bool failed;
     bool rooted;        // the root value has begun
-    bool after_key;     // a key was given and its value not yet
+    bool pending;       // a value stands ready that was not read yet
     uint64_t is_object; // bit d: the container at depth d is an object
     uint64_t has_items; // bit d: it has given one already
     struct json_key *keys;
