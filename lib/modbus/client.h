@@ -13,8 +13,9 @@
 #include "base/time.h"
 #include "modbus/rtu.h"
 
-#define MB_CLIENT_SLOTS 8  // requests accepted and not yet answered
-#define MB_CLIENT_RESTS 16 // units that may rest at one time; then the whole bus rests
+#define MB_CLIENT_QUIET_US 1750
+#define MB_CLIENT_SLOTS    8  // requests accepted and not yet answered
+#define MB_CLIENT_RESTS    16 // units that may rest at one time; then the whole bus rests
 
 struct mb_client_config {
     uint32_t reply_timeout_us; // 0 = 500 ms
@@ -36,7 +37,7 @@ struct mb_ask {
 struct mb_client_send {
     uint32_t token;
     struct bytes frame; // borrowed until the next call of any function
-    bool is_broadcast;
+    bool is_broadcast;  // no reply comes
     uint32_t reply_timeout_us;
     uint32_t turnaround_us;
     size_t reply_size; // hints of rtu.h; 0 unknown
@@ -84,7 +85,8 @@ struct mb_client_slot { // private
     uint32_t tag, token, timeout_us;
     uint8_t unit, tries;
     enum mb_answer_kind answer;
-    size_t frame_size, reply_size;
+    bool is_silent; // no reply comes: broadcast or listen-only
+    size_t frame_size, reply_size, reply_hint;
     uint64_t order;
     uint8_t frame[MB_RTU_SIZE_MAX];
     uint8_t reply[MB_RTU_SIZE_MAX];
@@ -108,7 +110,8 @@ struct mb_client {
 };
 
 void mb_client_init(struct mb_client *client, const struct mb_client_config *config);
-// ERR_FULL: all slots taken; ERR_ARG: a request out of bounds, or a broadcast of a read.
+// ERR_FULL: all slots taken; ERR_ARG: a request out of bounds, or a broadcast of a read, unit above
+// 247.
 NODISCARD enum err mb_client_ask(struct mb_client *client, const struct mb_ask *ask);
 void mb_client_done(struct mb_client *client, const struct mb_line_done *done);
 // Bytes nobody asked for were heard: units that rest wait for quiet again.

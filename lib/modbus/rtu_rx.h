@@ -41,6 +41,7 @@ struct mb_rx {
     enum mb_rx_state state;
     uint64_t first_us; // end of the first character of the frame (coarse: of the burst)
     uint64_t last_us;  // end of the last character
+    uint64_t wait_us;  // silence that ends what came so far
     size_t size;
     size_t taken;  // handed out of a judged burst
     bool overflow; // more than fits came

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "modbus/rtu_rx.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+void mb_rx_init(struct mb_rx *rx, const struct mb_rx_config *config)
+{
+    memset(rx, 0, sizeof(*rx));
+    rx->config = *config;
+    if (rx->config.gap_us == 0) {
+        rx->config.gap_us = MB_RX_GAP_US;
+    }
+}
+
+static void enter_idle(struct mb_rx *rx)
+{
+    rx->state = MB_RX_IDLE;
+    rx->size = 0;
+    rx->taken = 0;
+    rx->overflow = false;
+}
+
+static void enter_receiving(struct mb_rx *rx, uint64_t at_us)
+{
+    enter_idle(rx);
+    rx->state = MB_RX_RECEIVING;
+    rx->first_us = at_us;
+    rx->wait_us = rx->config.silence.t35_us;
+}
+
+static void enter_broken(struct mb_rx *rx)
+{
+    rx->state = MB_RX_BROKEN;
+    rx->wait_us = rx->config.silence.t35_us;
+}
+
+// The size of a good frame that starts here and is `left` bytes long at most; 0 if there is none.
+// As a request or a reply: a receiver on a line with others hears both.
+static size_t good_frame(struct bytes in)
+{
+    static const enum mb_role roles[] = {MB_REQUESTS, MB_REPLIES};
+    for (size_t i = 0; i < COUNT_OF(roles); i++) {
+        size_t size = mb_rtu_size(roles[i], in);
+        if (size == MB_SIZE_MORE || size == MB_SIZE_OPEN || size > in.size) {
+            continue;
+        }
+        if (mb_crc16(MB_CRC_START, bytes_of(in.data, size)) == 0) {
+            return size;
+        }
+    }
+    bool is_one = in.size >= MB_RTU_SIZE_MIN && in.size <= MB_RTU_SIZE_MAX;
+    return is_one && mb_crc16(MB_CRC_START, in) == 0 ? in.size : 0;
+}
+
+// Nothing but good frames, to the last byte. A good frame with a tail is none.
+static bool is_explained(struct bytes in)
+{
+    size_t at = 0;
+    for (int n = 0; n < MB_RX_PER_BURST && at < in.size; n++) {
+        size_t size = good_frame(bytes_of(in.data + at, in.size - at));
+        if (size == 0) {
+            return false;
+        }
+        at += size;
+    }
+    return at == in.size;
+}
+
+// A frame that could still become whole, seen from its length.
+static bool is_short(struct bytes in)
+{
+    size_t request = mb_rtu_size(MB_REQUESTS, in);
+    size_t reply = mb_rtu_size(MB_REPLIES, in);
+    bool request_open = request == MB_SIZE_MORE || request > in.size;
+    bool reply_open = reply == MB_SIZE_MORE || reply > in.size;
+    return request_open || reply_open;
+}
+
+static void judge(struct mb_rx *rx)
+{
+    bool was_broken = rx->state == MB_RX_BROKEN;
+    bool is_whole = rx->size >= MB_RTU_SIZE_MIN && !rx->overflow &&
+                    (rx->config.coarse || rx->size <= MB_RTU_SIZE_MAX);
+    if (!was_broken && is_whole) {
+        struct mb_frame frame;
+        bool is_good = rx->config.coarse
+                           ? is_explained(bytes_of(rx->buffer, rx->size))
+                           : mb_rtu_decode(bytes_of(rx->buffer, rx->size), &frame) == OK;
+        if (is_good) {
+            rx->state = MB_RX_JUDGED;
+            rx->taken = 0;
+            return;
+        }
+        rx->stats.crc_errors++;
+    } else if (!was_broken || rx->overflow) {
+        rx->stats.size_errors++;
+    }
+    enter_idle(rx);
+}
+
+uint64_t mb_rx_deadline_us(const struct mb_rx *rx)
+{
+    switch (rx->state) {
+    case MB_RX_IDLE:
+    case MB_RX_JUDGED: return TIME_NEVER;
+    case MB_RX_RECEIVING:
+    case MB_RX_BROKEN: return time_after(rx->last_us, rx->wait_us);
+    }
+    return TIME_NEVER;
+}
+
+void mb_rx_tick(struct mb_rx *rx, uint64_t now_us)
+{
+    if (mb_rx_deadline_us(rx) <= now_us) {
+        judge(rx);
+    }
+}
+
+static void add(struct mb_rx *rx, struct bytes in)
+{
+    size_t room = (rx->config.coarse ? MB_RX_SIZE : MB_RTU_SIZE_MAX) - rx->size;
+    size_t size = in.size < room ? in.size : room;
+    if (size > 0) {
+        memcpy(rx->buffer + rx->size, in.data, size);
+        rx->size += size;
+    }
+    if (size < in.size) {
+        rx->overflow = true;
+        enter_broken(rx);
+    }
+}
+
+void mb_rx_byte(struct mb_rx *rx, uint64_t at_us, uint8_t byte, bool good)
+{
+    // The pause between two characters ends where the later one starts.
+    uint64_t char_us = rx->config.silence.char_us;
+    uint64_t start_us = at_us > char_us ? at_us - char_us : 0;
+    mb_rx_tick(rx, start_us);
+    if (rx->state == MB_RX_IDLE || rx->state == MB_RX_JUDGED) {
+        enter_receiving(rx, at_us);
+    } else if (rx->state == MB_RX_RECEIVING && start_us > rx->last_us + rx->config.silence.t15_us) {
+        rx->stats.pauses++;
+        enter_broken(rx);
+    }
+    rx->last_us = at_us;
+    if (!good) {
+        rx->stats.char_errors++;
+        enter_broken(rx);
+    }
+    if (rx->state == MB_RX_RECEIVING) {
+        add(rx, bytes_of(&byte, 1));
+    }
+}
+
+void mb_rx_burst(struct mb_rx *rx, uint64_t at_us, struct bytes burst)
+{
+    if (burst.size == 0) {
+        return;
+    }
+    mb_rx_tick(rx, at_us);
+    bool was_quiet = at_us > time_after(rx->last_us, rx->config.silence.t35_us);
+    if (rx->state == MB_RX_RECEIVING && was_quiet && is_explained(burst)) {
+        judge(rx); // what came before was noise: this one stands by itself
+    }
+    if (rx->state == MB_RX_IDLE || rx->state == MB_RX_JUDGED) {
+        enter_receiving(rx, at_us);
+    }
+    rx->last_us = at_us;
+    if (rx->state == MB_RX_RECEIVING) {
+        add(rx, burst);
+    }
+    struct bytes held = bytes_of(rx->buffer, rx->size);
+    if (rx->state == MB_RX_RECEIVING) {
+        bool is_waiting = !is_explained(held) && is_short(held);
+        rx->wait_us = is_waiting ? rx->config.gap_us : rx->config.silence.t35_us;
+    }
+}
+
+bool mb_rx_next(struct mb_rx *rx, struct mb_rx_frame *out)
+{
+    if (rx->state != MB_RX_JUDGED) {
+        return false;
+    }
+    if (rx->taken == rx->size) {
+        enter_idle(rx);
+        return false;
+    }
+    struct bytes left = bytes_of(rx->buffer + rx->taken, rx->size - rx->taken);
+    size_t size = rx->config.coarse ? good_frame(left) : left.size;
+    struct mb_frame frame;
+    if (mb_rtu_decode(bytes_of(left.data, size), &frame) != OK) {
+        enter_idle(rx);
+        return false;
+    }
+    rx->taken += size;
+    rx->stats.frames++;
+    *out = (struct mb_rx_frame){
+        .frame = frame,
+        .first_us = rx->first_us,
+        .last_us = rx->last_us,
+        .is_last = rx->taken == rx->size,
+    };
+    return true;
+}
