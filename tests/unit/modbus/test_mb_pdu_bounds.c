@@ -136,9 +136,7 @@ static struct bytes raw(const struct mb_request *r, struct writer *w)
         put_u16be(w, r->address);
         put_u32be(w, 0);
         break;
-    case 24:
-        put_u16be(w, r->address);
-        break;
+    case 24: put_u16be(w, r->address); break;
     case 43:
         put_u8(w, 14);
         put_u8(w, r->ident_code);
@@ -202,12 +200,12 @@ static void test_file_records_at_their_limits(void **state)
         uint16_t regs;
         enum mb_exception verdict;
     } cases[] = {
-        {20, 0, 1, MB_EX_VALUE},   {20, 1, 0, MB_EX_VALUE},      {20, 1, 1, MB_EX_NONE},
-        {20, 1, 121, MB_EX_NONE},  {20, 1, 122, MB_EX_VALUE},    {20, 35, 2, MB_EX_NONE},
-        {20, 35, 3, MB_EX_VALUE},  {20, 36, 1, MB_EX_VALUE},     {20, 255, 1, MB_EX_VALUE},
+        {20, 0, 1, MB_EX_VALUE},     {20, 1, 0, MB_EX_VALUE},     {20, 1, 1, MB_EX_NONE},
+        {20, 1, 121, MB_EX_NONE},    {20, 1, 122, MB_EX_VALUE},   {20, 35, 2, MB_EX_NONE},
+        {20, 35, 3, MB_EX_VALUE},    {20, 36, 1, MB_EX_VALUE},    {20, 255, 1, MB_EX_VALUE},
         {20, 2, 32768, MB_EX_VALUE}, {20, 1, 65535, MB_EX_VALUE}, {21, 0, 1, MB_EX_VALUE},
-        {21, 1, 0, MB_EX_VALUE},   {21, 1, 122, MB_EX_NONE},     {21, 1, 123, MB_EX_VALUE},
-        {21, 27, 1, MB_EX_NONE},   {21, 28, 1, MB_EX_VALUE},     {21, 2, 59, MB_EX_NONE},
+        {21, 1, 0, MB_EX_VALUE},     {21, 1, 122, MB_EX_NONE},    {21, 1, 123, MB_EX_VALUE},
+        {21, 27, 1, MB_EX_NONE},     {21, 28, 1, MB_EX_VALUE},    {21, 2, 59, MB_EX_NONE},
         {21, 2, 60, MB_EX_VALUE},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -254,14 +252,14 @@ static void test_file_requests_that_peers_misread(void **state)
         enum mb_exception verdict;
     } cases[] = {
         {"\x14\x07\x06\0\1\0\0\0\1", 9, MB_EX_NONE},
-        {"\x14\x07\x07\0\1\0\0\0\1", 9, MB_EX_ADDRESS},           // reference type
-        {"\x14\x06\x06\0\1\0\0\0", 8, MB_EX_VALUE},               // cut sub-request
-        {"\x14\x08\x06\0\1\0\0\0\1\6", 10, MB_EX_VALUE},          // a second one begins
-        {"\x14\x07\x06\0\1\0\0\0\1\0", 10, MB_EX_VALUE},          // tail
+        {"\x14\x07\x07\0\1\0\0\0\1", 9, MB_EX_ADDRESS},  // reference type
+        {"\x14\x06\x06\0\1\0\0\0", 8, MB_EX_VALUE},      // cut sub-request
+        {"\x14\x08\x06\0\1\0\0\0\1\6", 10, MB_EX_VALUE}, // a second one begins
+        {"\x14\x07\x06\0\1\0\0\0\1\0", 10, MB_EX_VALUE}, // tail
         {"\x15\x09\x06\0\1\0\0\0\1\x12\x34", 11, MB_EX_NONE},
-        {"\x15\x09\x06\0\1\0\0\0\2\x12\x34", 11, MB_EX_VALUE},    // more registers than bytes
+        {"\x15\x09\x06\0\1\0\0\0\2\x12\x34", 11, MB_EX_VALUE},     // more registers than bytes
         {"\x15\x09\x06\0\1\0\0\xff\xff\x12\x34", 11, MB_EX_VALUE}, // far more
-        {"\x15\x09\x06\0\1\0\0\0\0\x12\x34", 11, MB_EX_VALUE},    // none, and bytes behind
+        {"\x15\x09\x06\0\1\0\0\0\0\x12\x34", 11, MB_EX_VALUE},     // none, and bytes behind
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         if (mb_request_decode(bytes_of(cases[i].bytes, cases[i].size), &out) != cases[i].verdict) {
