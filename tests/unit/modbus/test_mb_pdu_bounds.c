@@ -93,7 +93,7 @@ static const struct bound bounds[] = {
     DIAG(1, "\0\0", 2, MB_EX_NONE),
     DIAG(1, "\xff\0", 2, MB_EX_NONE),
     DIAG(1, "\xff\1", 2, MB_EX_VALUE),
-    DIAG(2, "\0\0", 4, MB_EX_VALUE),
+    DIAG(2, zeros, 4, MB_EX_VALUE),
     DIAG(2, "\0\1", 2, MB_EX_VALUE),
     DIAG(3, "A\0", 2, MB_EX_NONE),
     DIAG(3, "A\1", 2, MB_EX_VALUE),
