@@ -9,6 +9,7 @@
 
 #include "apps/gateway/arena.h"
 #include "apps/gateway/profile.h"
+#include "apps/gateway/report.h"
 #include "base/err.h"
 
 enum {
@@ -84,7 +85,8 @@ struct config_bus {
     const char *host;   // of TCP
     uint32_t tcp_port;  // of TCP
     uint32_t baud;
-    uint32_t format;     // enum serial_format's order: 8N1, 8E1, 8O1, 8N2
+    const char *format;  // "8E1" and the like
+    uint32_t char_bits;  // of that format
     uint32_t silence;    // enum bus_silence
     uint32_t silence_us; // 0: by `silence`
     uint32_t direction;  // enum bus_direction
@@ -102,6 +104,8 @@ struct config_bus {
 };
 
 struct config {
+    const struct doc_node *node;
+    uint32_t version; // of the format
     struct config_gateway gateway;
     struct config_hub hub;
     struct config_telemetry telemetry;
@@ -112,25 +116,6 @@ struct config {
     size_t profile_count;
     size_t point_count; // of all devices and sensors
     uint64_t hash;      // of the file and its profiles
-};
-
-enum { CONFIG_FINDINGS_MAX = 200, CONFIG_MESSAGE_SIZE = 256, CONFIG_KEY_SIZE = 128 };
-
-struct config_finding {
-    const char *file;
-    uint32_t line; // from 1; 0: the whole file
-    uint32_t column;
-    bool is_warning;
-    char key[CONFIG_KEY_SIZE]; // such as buses[0].devices[2].unit
-    char message[CONFIG_MESSAGE_SIZE];
-};
-
-// What was found wrong, in the order of the files and lines.
-struct config_report {
-    struct config_finding *items; // room for CONFIG_FINDINGS_MAX
-    size_t count;
-    size_t error_count; // of all, also of those that did not fit
-    size_t warning_count;
 };
 
 // How the loader gets a file: its whole content in the arena. ERR_NOT_FOUND, ERR_SIZE, ERR_IO.

@@ -5,6 +5,7 @@
 #define GATEWAY_DECODE_H
 
 #include "apps/gateway/profile.h"
+
 #include "telemetry/catalogue.h"
 
 enum decode_result {

@@ -27,7 +27,7 @@ struct plan_timing {
 
 struct plan_timing plan_timing_of(const struct config_bus *bus);
 
-enum { PLAN_DELAY_DEFAULT_US = 5000 };
+enum { PLAN_DELAY_DEFAULT_US = 5000, PLAN_PPM = 1000000 };
 
 // The largest hole, in registers, that is worth reading; bits count 16 to a register.
 uint32_t plan_hole_max(const struct plan_timing *timing, uint32_t delay_us);

@@ -64,7 +64,7 @@ NODISCARD enum err points_build(const struct config *config, struct arena *arena
                                 struct points *out);
 
 // "device/point" or "device/sensor/point"; what names a point for ever. ERR_SIZE.
-enum { POINT_NAME_SIZE = 128 };
+enum { POINT_NAME_SIZE = 200 };
 NODISCARD enum err point_name(const struct points *points, uint32_t point, char *out,
                               size_t capacity);
 

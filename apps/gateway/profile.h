@@ -44,10 +44,12 @@ enum text_order { TEXT_HIGH_LOW, TEXT_LOW_HIGH, TEXT_HIGH, TEXT_LOW }; // charac
 
 enum { TEXT_LENGTH_MAX = 128, DECIMALS_ALL = 255, POWER_NONE = 127 };
 
+enum sentinel_reason { SENTINEL_UNAVAILABLE, SENTINEL_FAULT, SENTINEL_RANGE };
+
 struct profile_sentinel {
     const struct doc_node *node;
     double value;    // of the raw number, before scale and offset
-    uint32_t reason; // enum tm_reason
+    uint32_t reason; // enum sentinel_reason
 };
 
 struct profile_label {
@@ -67,16 +69,17 @@ struct profile_point {
     const struct doc_node *node;
     const char *name;
     const char *title;
-    const char *unit; // such as "C"; "" if none
-    uint32_t table;   // enum table
-    uint32_t address; // zero-based; of a sensor's point: offset in the sensor's block
-    uint32_t type;    // enum point_type
-    uint32_t order;   // enum byte_order
-    uint32_t text;    // enum text_order
-    uint32_t bit;     // BOOL in a register, BITS: lowest bit, 0 to 15
-    uint32_t width;   // BITS
-    uint32_t length;  // STRING: characters
-    double scale;     // value = raw * scale + offset
+    const char *unit;    // such as "C"; "" if none
+    uint32_t table;      // enum table
+    uint32_t address;    // zero-based; of a sensor's point: offset in the sensor's block
+    uint32_t type;       // enum point_type
+    uint32_t order_word; // as written
+    uint32_t order;      // enum byte_order
+    uint32_t text;       // enum text_order
+    uint32_t bit;        // BOOL in a register, BITS: lowest bit, 0 to 15
+    uint32_t width;      // BITS
+    uint32_t length;     // STRING: characters
+    double scale;        // value = raw * scale + offset
     double offset;
     uint32_t decimals; // digits after the point that mean something; DECIMALS_ALL: all there are
     int32_t power;     // scale is 10^power and offset 0; POWER_NONE if not
@@ -121,8 +124,9 @@ struct profile {
     const char *name;
     const char *title;
     uint32_t version;
-    uint32_t base;  // 0 or 1: what the first address of a table is called in this file
-    uint32_t order; // enum byte_order of points that state none
+    uint32_t base;       // 0 or 1: what the first address of a table is called in this file
+    uint32_t order_word; // as written
+    uint32_t order;      // enum byte_order of points that state none
     struct profile_group *groups;
     size_t group_count;
     struct profile_point *points;

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// busward check, schema, keys: what can be said about files without touching a bus.
+#include "apps/cli/commands.h"
+
+#include "apps/gateway/config_check.h"
+#include "apps/gateway/fields.h"
+#include "apps/gateway/files.h"
+#include "apps/gateway/plan.h"
+#include "apps/gateway/profile_words.h"
+#include "base/assert.h"
+#include "port/linux/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct check_options {
+    struct option_list files;
+    const char *profiles;
+    bool plan;
+};
+
+static const struct option CHECK_OPTIONS[] = {
+    {.name = "profiles",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct check_options, profiles),
+     .help = "folder with more profiles, after profiles/ beside the configuration"},
+    {.name = "plan",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct check_options, plan),
+     .help = "show the requests that will be made and what they cost"},
+    {.name = "FILE",
+     .type = OPTION_REST,
+     .offset = offsetof(struct check_options, files),
+     .min = 1,
+     .max = OPTION_LIST_MAX,
+     .help = "a configuration or a profile"},
+};
+
+static const struct option_table CHECK_TABLE = {
+    .program = "busward check",
+    .purpose = "Shows every mistake in configurations or profiles; exit code 1 if there is one.",
+    .options = CHECK_OPTIONS,
+    .count = COUNT_OF(CHECK_OPTIONS),
+};
+
+// A profile has a register map, a configuration has buses: asked only to pick the right table.
+static bool is_profile(const struct config_source *source, struct arena arena)
+{
+    struct doc_file file = {.path = source->path};
+    struct config_finding items[1];
+    struct config_report report = {.items = items, .count = CONFIG_FINDINGS_MAX};
+    struct doc_node *root = NULL;
+    if (source->files.read(source->files.ctx, &arena, source->path, &file.text) != OK ||
+        doc_parse(&file, &arena, &report, &root) != OK) {
+        return strstr(source->path, "profiles/") != NULL;
+    }
+    return doc_member(root, "buses") == NULL && doc_member(root, "groups") != NULL;
+}
+
+// Data addresses as people know them: the table's digit and five more, from 1.
+static void print_block(const struct points *points, const struct block *block,
+                        const struct plan_timing *timing)
+{
+    static const char CLASSIC[] = {'0', '1', '3', '4'};
+    const struct unit *unit = &points->units[block->unit];
+    printf("    unit %3u %-20s %-8s %5u..%-5u (%c%05u) %4u of %4u items, every %u ms, %.1f ms\n",
+           unit->device->unit, unit->device->name, TABLE_WORDS[block->table], block->address,
+           block->address + block->count - 1U, CLASSIC[block->table], block->address + 1U,
+           block->item_count, unit->item_count, block->interval_ms,
+           (double)plan_block_us(timing, block, PLAN_DELAY_DEFAULT_US) / 1000.0);
+}
+
+static void print_plan(struct arena *arena, const struct config *config)
+{
+    struct points points;
+    if (points_build(config, arena, &points) != OK) {
+        return;
+    }
+    struct block *blocks = arena_take(arena, points.item_count, sizeof(*blocks));
+    for (uint32_t b = 0; b < config->bus_count && blocks != NULL; b++) {
+        struct plan_timing timing = plan_timing_of(&config->buses[b]);
+        struct plan_load load = plan_bus_load(&points, b, blocks);
+        printf("  bus %s: %zu requests, %.1f %% of its time, %.1f %% with dead units\n",
+               config->buses[b].name, load.block_count, (double)load.all_alive_ppm / 10000.0,
+               (double)load.with_dead_ppm / 10000.0);
+        for (uint32_t u = 0; u < points.unit_count; u++) {
+            uint32_t hole_max = plan_hole_max(&timing, PLAN_DELAY_DEFAULT_US);
+            size_t count = points.units[u].bus == b ? plan_unit(&points, u, hole_max, blocks) : 0;
+            for (size_t i = 0; i < count; i++) {
+                print_block(&points, &blocks[i], &timing);
+            }
+        }
+    }
+}
+
+// Returns the number of errors.
+static size_t check_file(const struct check_options *options, const char *path)
+{
+    struct arena arena;
+    struct config_report report;
+    if (config_memory(&arena, &report) != OK) {
+        fputs("busward: out of memory\n", stderr);
+        return 1;
+    }
+    struct config_source source = {
+        .path = path, .profiles_dir = options->profiles, .files = config_files_stdio()};
+    struct config config;
+    struct profile profile;
+    enum err err;
+    bool of_profile = is_profile(&source, arena);
+    if (of_profile) {
+        err = config_load_profile(&source, &arena, &report, &profile);
+    } else {
+        err = config_load(&source, &arena, &report, &config);
+        if (err == OK) {
+            config_check_load(&report, &arena, &config);
+        }
+    }
+    for (size_t i = 0; i < report.count; i++) {
+        char line[CONFIG_LINE_SIZE];
+        report_line(&report.items[i], line, sizeof(line));
+        puts(line);
+    }
+    printf("%s: %zu error%s, %zu warning%s\n", path, report.error_count,
+           report.error_count == 1 ? "" : "s", report.warning_count,
+           report.warning_count == 1 ? "" : "s");
+    if (err == OK && !of_profile && options->plan) {
+        print_plan(&arena, &config);
+    }
+    size_t errors = report.error_count;
+    free(arena.data);
+    return err == OK ? errors : errors + 1;
+}
+
+int command_check(int argc, char **argv)
+{
+    struct check_options options = {0};
+    switch (options_parse(&CHECK_TABLE, argc, argv, &options)) {
+    case OPTIONS_HELP: return 0;
+    case OPTIONS_WRONG: return 2;
+    case OPTIONS_RUN: break;
+    }
+    size_t errors = 0;
+    for (size_t i = 0; i < options.files.count; i++) {
+        errors += check_file(&options, options.files.item[i]);
+    }
+    return errors == 0 ? 0 : 1;
+}
+
+static const struct object_kind *kind_of(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "config") == 0) {
+        return &CONFIG_KIND;
+    }
+    if (argc == 2 && strcmp(argv[1], "profile") == 0) {
+        return &PROFILE_KIND;
+    }
+    fprintf(stderr, "usage: busward %s config | profile\n", argv[0]);
+    return NULL;
+}
+
+int command_keys(int argc, char **argv)
+{
+    const struct object_kind *kind = kind_of(argc, argv);
+    if (kind == NULL) {
+        return 2;
+    }
+    fields_help(kind, stdout);
+    return 0;
+}
+
+int command_schema(int argc, char **argv)
+{
+    enum { SCHEMA_SIZE = 256 * 1024 };
+    const struct object_kind *kind = kind_of(argc, argv);
+    struct arena arena;
+    struct config_report report;
+    if (kind == NULL) {
+        return 2;
+    }
+    if (config_memory(&arena, &report) != OK) {
+        return 1;
+    }
+    uint8_t *text = arena_take(&arena, SCHEMA_SIZE, 1);
+    struct writer w = writer_of(text, SCHEMA_SIZE);
+    enum err err = text != NULL ? fields_schema(kind, &arena, &w) : ERR_FULL;
+    if (err == OK) {
+        fwrite(text, 1, writer_bytes(&w).size, stdout);
+    }
+    free(arena.data);
+    return err == OK ? 0 : 1;
+}

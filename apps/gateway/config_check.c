@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/gateway/config_check.h"
+
+#include "apps/gateway/doc.h"
+#include "apps/gateway/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct doc_node *key_or(const struct doc_node *object, const char *key)
+{
+    const struct doc_node *member = doc_member(object, key);
+    return member != NULL ? member : object;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a[0] != '\0' && strcmp(a, b) == 0;
+}
+
+static bool begins(const char *text, const char *prefix, const char **rest)
+{
+    size_t size = strlen(prefix);
+    *rest = text + size;
+    return strncmp(text, prefix, size) == 0;
+}
+
+// "host:port"; an IPv6 address stands in brackets.
+static bool split_host(struct arena *arena, const char *text, struct config_bus *bus)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text || colon[1] == '\0' || strlen(colon + 1) > 5 ||
+        strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
+        return false;
+    }
+    size_t size = (size_t)(colon - text);
+    if (text[0] == '[' && text[size - 1] == ']') {
+        text++;
+        size -= 2;
+    }
+    bus->tcp_port = (uint32_t)strtoul(colon + 1, NULL, 10);
+    bus->host = arena_text(arena, bytes_of(text, size));
+    return size > 0 && bus->tcp_port >= 1 && bus->tcp_port <= 65535;
+}
+
+static void check_port(struct config_report *report, struct arena *arena, struct config_bus *bus)
+{
+    const char *rest = "";
+    bool is_right = false;
+    bus->path = "";
+    bus->host = "";
+    if (begins(bus->port, "tty:", &rest)) {
+        bus->port_kind = BUS_TTY;
+        bus->path = rest;
+        is_right = rest[0] == '/' && rest[1] != '\0';
+    } else if (begins(bus->port, "tcp:", &rest)) {
+        bus->port_kind = BUS_TCP;
+        is_right = split_host(arena, rest, bus);
+    } else if (begins(bus->port, "rtu+tcp:", &rest)) {
+        bus->port_kind = BUS_RTU_TCP;
+        is_right = split_host(arena, rest, bus);
+    }
+    if (!is_right && bus->port[0] != '\0') {
+        doc_error(report, key_or(bus->node, "port"),
+                  "\"%.80s\" is no port; expected tty:/dev/..., tcp:host:port or rtu+tcp:host:port",
+                  bus->port);
+    }
+}
+
+static void check_format(struct config_report *report, struct config_bus *bus)
+{
+    static const char *const FORMATS[] = {"8N1", "8E1", "8O1", "8N2", NULL};
+    bus->char_bits = same(bus->format, "8N1") ? 10 : 11;
+    for (size_t i = 0; FORMATS[i] != NULL; i++) {
+        if (same(bus->format, FORMATS[i])) {
+            return;
+        }
+    }
+    doc_error(report, key_or(bus->node, "format"), "\"%s\" is none of 8N1, 8E1, 8O1, 8N2",
+              bus->format);
+}
+
+static void check_sensors(struct config_report *report, struct config_device *device)
+{
+    const struct profile_sensors *profile =
+        device->profile != NULL ? &device->profile->sensors : NULL;
+    if (profile != NULL && profile->node == NULL && device->sensor_count > 0) {
+        doc_error(report, key_or(device->node, "sensors"),
+                  "the profile \"%s\" relays no sensors: it has no \"sensors\"",
+                  device->profile_name);
+        return;
+    }
+    for (size_t i = 0; i < device->sensor_count; i++) {
+        struct config_sensor *sensor = &device->sensors[i];
+        if (sensor->node == NULL) {
+            continue;
+        }
+        sensor->area = sensor->area[0] == '\0' ? device->area : sensor->area;
+        if (profile != NULL && sensor->slot >= profile->slots) {
+            doc_error(report, key_or(sensor->node, "slot"),
+                      "slot %u is not there; the profile \"%s\" has 0 to %u", sensor->slot,
+                      device->profile_name, profile->slots - 1);
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (device->sensors[k].node == NULL) {
+                continue;
+            }
+            if (device->sensors[k].slot == sensor->slot) {
+                doc_error(report, key_or(sensor->node, "slot"), "slot %u is already \"%s\"",
+                          sensor->slot, device->sensors[k].name);
+            }
+            if (same(device->sensors[k].name, sensor->name)) {
+                doc_error(report, key_or(sensor->node, "name"),
+                          "a sensor of this device is already called \"%s\"", sensor->name);
+            }
+        }
+    }
+}
+
+static void check_device(struct config_report *report, const struct config_bus *bus, size_t index)
+{
+    struct config_device *device = &bus->devices[index];
+    if (bus->port_kind == BUS_TTY && device->unit > 247) {
+        doc_error(report, key_or(device->node, "unit"),
+                  "%u is not allowed on a line; expected 1 "
+                  "to 247",
+                  device->unit);
+    }
+    if (device->retries > 10 && device->retries != CONFIG_RETRIES_BUS) {
+        doc_error(report, key_or(device->node, "retries"),
+                  "expected 0 to 10, or 255 for the bus's");
+        device->retries = CONFIG_RETRIES_BUS;
+    }
+    for (size_t k = 0; k < index; k++) {
+        if (bus->devices[k].unit == device->unit && bus->devices[k].node != NULL &&
+            device->unit != 0) {
+            doc_error(report, key_or(device->node, "unit"), "unit %u is already \"%s\" on this bus",
+                      device->unit, bus->devices[k].name);
+        }
+    }
+    check_sensors(report, device);
+}
+
+// Device names name points, so they are unique in the whole gateway.
+static void check_names(struct config_report *report, const struct config *config, size_t bus,
+                        size_t device)
+{
+    const struct config_device *this = &config->buses[bus].devices[device];
+    for (size_t b = 0; b <= bus; b++) {
+        size_t count = b == bus ? device : config->buses[b].device_count;
+        for (size_t d = 0; d < count; d++) {
+            if (same(config->buses[b].devices[d].name, this->name)) {
+                doc_error(report, key_or(this->node, "name"), "a device is already called \"%s\"",
+                          this->name);
+            }
+        }
+    }
+}
+
+static void check_bus(struct config_report *report, struct arena *arena, struct config *config,
+                      size_t index)
+{
+    struct config_bus *bus = &config->buses[index];
+    if (bus->node == NULL) {
+        return;
+    }
+    check_port(report, arena, bus);
+    check_format(report, bus);
+    for (size_t k = 0; k < index; k++) {
+        const struct config_bus *other = &config->buses[k];
+        if (other->node != NULL && same(other->name, bus->name)) {
+            doc_error(report, key_or(bus->node, "name"), "a bus is already called \"%s\"",
+                      bus->name);
+        }
+        if (other->node != NULL && same(other->port, bus->port)) {
+            doc_error(report, key_or(bus->node, "port"), "is already the port of \"%s\"",
+                      other->name);
+        }
+    }
+    if (bus->reply_timeout_min_ms > bus->reply_timeout_ms) {
+        doc_error(report, key_or(bus->node, "reply_timeout_min_ms"),
+                  "%u lies above reply_timeout_ms, %u", bus->reply_timeout_min_ms,
+                  bus->reply_timeout_ms);
+    }
+    if (bus->probe_min_ms > bus->probe_max_ms) {
+        doc_error(report, key_or(bus->node, "probe_min_ms"), "%u lies above probe_max_ms, %u",
+                  bus->probe_min_ms, bus->probe_max_ms);
+    }
+    for (size_t d = 0; d < bus->device_count; d++) {
+        if (bus->devices[d].node != NULL) {
+            check_device(report, bus, d);
+            check_names(report, config, index, d);
+        }
+    }
+}
+
+static void count_points(struct config_report *report, struct config *config)
+{
+    for (size_t b = 0; b < config->bus_count; b++) {
+        for (size_t d = 0; d < config->buses[b].device_count; d++) {
+            const struct config_device *device = &config->buses[b].devices[d];
+            if (device->profile != NULL) {
+                config->point_count += device->profile->point_count +
+                                       device->sensor_count * device->profile->sensors.point_count;
+            }
+        }
+    }
+    if (config->point_count > CONFIG_POINTS_MAX) {
+        doc_error(report, key_or(config->node, "buses"),
+                  "makes %zu points; at most %d are possible", config->point_count,
+                  CONFIG_POINTS_MAX);
+    }
+}
+
+void config_check(struct config_report *report, struct arena *arena, struct config *config)
+{
+    if (config->hub.node != NULL && config->hub.device_id[0] == '\0') {
+        config->hub.device_id = config->gateway.id;
+    }
+    if (config->journal.bytes_max / 4 < config->journal.segment_size) {
+        const struct doc_node *node =
+            config->journal.node != NULL ? config->journal.node : config->node;
+        doc_error(report, key_or(node, "bytes_max"), "must hold at least 4 segments of %u bytes",
+                  config->journal.segment_size);
+    }
+    for (size_t b = 0; b < config->bus_count; b++) {
+        check_bus(report, arena, config, b);
+    }
+    count_points(report, config);
+}
+
+void config_check_load(struct config_report *report, struct arena *arena,
+                       const struct config *config)
+{
+    struct points points;
+    if (points_build(config, arena, &points) != OK) {
+        return;
+    }
+    struct block *scratch = arena_take(arena, points.item_count, sizeof(*scratch));
+    for (uint32_t b = 0; b < config->bus_count && scratch != NULL; b++) {
+        struct plan_load load = plan_bus_load(&points, b, scratch);
+        const struct config_bus *bus = &config->buses[b];
+        if (load.all_alive_ppm > PLAN_PPM) {
+            doc_warn(report, bus->node,
+                     "does not fit: its %zu requests need %u %% of the bus's time; polls will be "
+                     "late by up to %llu ms",
+                     load.block_count, load.all_alive_ppm / 10000,
+                     (unsigned long long)(load.cycle_us / 1000));
+        } else if (load.with_dead_ppm > PLAN_PPM) {
+            doc_warn(report, bus->node,
+                     "fits (%u %%) only while all units answer; with dead units it needs %u %%",
+                     load.all_alive_ppm / 10000, load.with_dead_ppm / 10000);
+        }
+    }
+}

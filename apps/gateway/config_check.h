@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules of a configuration that concern more than one key; resolves ports and defaults.
+#ifndef GATEWAY_CONFIG_CHECK_H
+#define GATEWAY_CONFIG_CHECK_H
+
+#include "apps/gateway/config.h"
+
+void config_check(struct config_report *report, struct arena *arena, struct config *config);
+
+// Does it fit on the buses? Warnings with the predicted use, also with units that do not answer.
+void config_check_load(struct config_report *report, struct arena *arena,
+                       const struct config *config);
+
+#endif

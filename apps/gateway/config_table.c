@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every key of the gateway's configuration.
+#include "apps/gateway/config.h"
+#include "apps/gateway/fields.h"
+
+#define AT(type, member) .offset = offsetof(struct type, member)
+#define LIST_AT(type, member, size)                                                                \
+    .offset = offsetof(struct type, member), .count_offset = offsetof(struct type, size)
+#define KIND(type, words, list)                                                                    \
+    .name = (words), .fields = (list), .field_count = sizeof(list) / sizeof((list)[0]),            \
+    .size = sizeof(struct type)
+
+static const char *const SILENCE_WORDS[] = {"standard", "characters", NULL};
+static const char *const DIRECTION_WORDS[] = {"none", "kernel", NULL};
+
+static const struct field SENSOR_FIELDS[] = {
+    {"slot", FIELD_UINT, FIELD_REQUIRED, AT(config_sensor, slot), .max = 65535,
+     .help = "the receiver's slot, from 0"},
+    {"name", FIELD_NAME, FIELD_REQUIRED, AT(config_sensor, name),
+     .help = "the sensor's name, once per device"},
+    {"area", FIELD_TEXT, FIELD_LIVE, AT(config_sensor, area), .max = 64,
+     .help = "where it hangs, such as \"Vegetables\"; default: the device's area"},
+};
+static const struct object_kind SENSOR_KIND = {KIND(config_sensor, "sensor", SENSOR_FIELDS)};
+
+static const struct field DEVICE_FIELDS[] = {
+    {"name", FIELD_NAME, FIELD_REQUIRED, AT(config_device, name),
+     .help = "the device's name, once per gateway; its points are named by it for ever"},
+    {"unit", FIELD_UINT, FIELD_REQUIRED, AT(config_device, unit), .min = 1, .max = 255,
+     .help = "station number: 1 to 247 on a line, up to 255 on TCP"},
+    {"profile", FIELD_NAME, FIELD_REQUIRED, AT(config_device, profile_name),
+     .help = "what it is: the name of a file in profiles/, without .json"},
+    {"area", FIELD_TEXT, FIELD_LIVE, AT(config_device, area), .max = 64,
+     .help = "where it is, such as \"Cold room\""},
+    {"reply_timeout_ms", FIELD_UINT, FIELD_LIVE, AT(config_device, reply_timeout_ms), .max = 60000,
+     .help = "longest wait for this unit's reply; 0: the bus's reply_timeout_ms"},
+    {"retries", FIELD_UINT, FIELD_LIVE, AT(config_device, retries), .max = CONFIG_RETRIES_BUS,
+     .fallback = CONFIG_RETRIES_BUS, .help = "tries after the first, 0 to 10; 255: the bus's"},
+    {"sensors", FIELD_LIST, FIELD_LIVE, LIST_AT(config_device, sensors, sensor_count), .max = 1000,
+     .kind = &SENSOR_KIND, .help = "the sensors that this receiver relays"},
+};
+static const struct object_kind DEVICE_KIND = {KIND(config_device, "device", DEVICE_FIELDS)};
+
+static const struct field BUS_FIELDS[] = {
+    {"name", FIELD_NAME, FIELD_REQUIRED, AT(config_bus, name),
+     .help = "the bus's name, once per gateway"},
+    {"port", FIELD_TEXT, FIELD_REQUIRED, AT(config_bus, port), .min = 1, .max = 512,
+     .help = "tty:/dev/..., tcp:host:port (Modbus TCP) or rtu+tcp:host:port"},
+    {"baud", FIELD_UINT, FIELD_LIVE, AT(config_bus, baud), .min = 300, .max = 4000000,
+     .fallback = 19200, .help = "bits per second of a tty"},
+    {"format", FIELD_TEXT, FIELD_LIVE, AT(config_bus, format), .min = 3, .max = 3,
+     .text_fallback = "8E1", .help = "data bits, parity, stop bits: 8N1, 8E1, 8O1 or 8N2"},
+    {"silence", FIELD_WORD, FIELD_LIVE, AT(config_bus, silence), .words = SILENCE_WORDS,
+     .help = "t3.5 above 19200 baud: 1.75 ms (standard) or 3.5 characters"},
+    {"silence_us", FIELD_UINT, FIELD_LIVE, AT(config_bus, silence_us), .max = 1000000,
+     .help = "the silence between frames in microseconds; 0: as `silence` says"},
+    {"direction", FIELD_WORD, FIELD_LIVE, AT(config_bus, direction), .words = DIRECTION_WORDS,
+     .help = "kernel: the driver switches the transceiver (TIOCSRS485); none: it switches itself"},
+    {"echo", FIELD_BOOL, FIELD_LIVE, AT(config_bus, has_echo),
+     .help = "the receiver hears what we send"},
+    {"reply_timeout_ms", FIELD_UINT, FIELD_LIVE, AT(config_bus, reply_timeout_ms), .min = 10,
+     .max = 60000, .fallback = 1000,
+     .help = "longest wait for the first byte of a reply; a known unit gets less, by its habit"},
+    {"reply_timeout_min_ms", FIELD_UINT, FIELD_LIVE, AT(config_bus, reply_timeout_min_ms), .min = 5,
+     .max = 60000, .fallback = 50, .help = "never wait less than this"},
+    {"turnaround_ms", FIELD_UINT, FIELD_LIVE, AT(config_bus, turnaround_ms), .min = 1, .max = 10000,
+     .fallback = 100, .help = "pause after a broadcast"},
+    {"retries", FIELD_UINT, FIELD_LIVE, AT(config_bus, retries), .max = 10, .fallback = 2,
+     .help = "tries after the first"},
+    {"suspend_after", FIELD_UINT, FIELD_LIVE, AT(config_bus, suspend_after), .min = 1, .max = 100,
+     .fallback = 3, .help = "unanswered tries in a row after which a unit is suspended"},
+    {"probe_min_ms", FIELD_UINT, FIELD_LIVE, AT(config_bus, probe_min_ms), .min = 100,
+     .max = 3600000, .fallback = 500, .help = "first pause of a suspended unit; it doubles"},
+    {"probe_max_ms", FIELD_UINT, FIELD_LIVE, AT(config_bus, probe_max_ms), .min = 100,
+     .max = 3600000, .fallback = 30000, .help = "longest pause of a suspended unit"},
+    {"dead_share_percent", FIELD_UINT, FIELD_LIVE, AT(config_bus, dead_share_percent), .min = 1,
+     .max = 50, .fallback = 5, .help = "bus time for all units that do not answer, together"},
+    {"devices", FIELD_LIST, FIELD_LIVE, LIST_AT(config_bus, devices, device_count), .min = 1,
+     .max = CONFIG_DEVICES_MAX, .kind = &DEVICE_KIND, .help = "what is connected"},
+};
+static const struct object_kind BUS_KIND = {KIND(config_bus, "bus", BUS_FIELDS)};
+
+static const struct field GATEWAY_FIELDS[] = {
+    {"name", FIELD_NAME, FIELD_LIVE, AT(config_gateway, name), .text_fallback = "gateway",
+     .help = "for people"},
+    {"id", FIELD_NAME, FIELD_REQUIRED, AT(config_gateway, id), .help = "identity towards the hub"},
+    {"data_dir", FIELD_TEXT, FIELD_REQUIRED, AT(config_gateway, data_dir), .min = 1,
+     .help = "folder of the journal and the point ids; ours alone"},
+};
+static const struct object_kind GATEWAY_KIND = {KIND(config_gateway, "gateway", GATEWAY_FIELDS)};
+
+static const struct field HUB_FIELDS[] = {
+    {"host", FIELD_TEXT, FIELD_REQUIRED, AT(config_hub, host), .min = 1, .max = 255,
+     .help = "the hub's name; its certificate must carry it"},
+    {"port", FIELD_UINT, FIELD_LIVE, AT(config_hub, port), .min = 1, .max = 65535, .fallback = 8883,
+     .help = "MQTT over TLS"},
+    {"address", FIELD_TEXT, FIELD_LIVE, AT(config_hub, address), .max = 255,
+     .help = "where to connect if not to `host`"},
+    {"device_id", FIELD_TEXT, 0, AT(config_hub, device_id), .max = 128,
+     .help = "identity at the hub; default: the gateway's id"},
+    {"key_file", FIELD_TEXT, FIELD_REQUIRED, AT(config_hub, key_file), .min = 1,
+     .help = "file (mode 0600) with the device's base64 key or connection string"},
+    {"ca_file", FIELD_TEXT, 0, AT(config_hub, ca_file),
+     .text_fallback = "/etc/ssl/certs/ca-certificates.crt",
+     .help = "PEM file of the authorities that may vouch for the hub"},
+};
+static const struct object_kind HUB_KIND = {KIND(config_hub, "hub", HUB_FIELDS)};
+
+static const struct field TELEMETRY_FIELDS[] = {
+    {"max_age_ms", FIELD_UINT, FIELD_LIVE, AT(config_telemetry, max_age_ms), .min = 10,
+     .max = 86400000, .fallback = 300000,
+     .help = "a message leaves when its oldest sample waited this long"},
+    {"watch_age_ms", FIELD_UINT, FIELD_LIVE, AT(config_telemetry, watch_age_ms), .min = 10,
+     .max = 60000, .fallback = 100, .help = "the same while somebody watches"},
+    {"sync_ms", FIELD_UINT, FIELD_LIVE, AT(config_telemetry, sync_ms), .min = 10, .max = 600000,
+     .fallback = 10000, .help = "a sample is safe on disk after this long at the latest"},
+};
+static const struct object_kind TELEMETRY_KIND = {
+    KIND(config_telemetry, "telemetry section", TELEMETRY_FIELDS)};
+
+static const struct field JOURNAL_FIELDS[] = {
+    {"bytes_max", FIELD_UINT, 0, AT(config_journal, bytes_max), .min = 262144, .max = UINT32_MAX,
+     .fallback = 67108864, .help = "disk space for samples that are not delivered yet"},
+    {"segment_size", FIELD_UINT, 0, AT(config_journal, segment_size), .min = 65536, .max = 16777216,
+     .fallback = 262144, .help = "size of one of its files"},
+};
+static const struct object_kind JOURNAL_KIND = {
+    KIND(config_journal, "journal section", JOURNAL_FIELDS)};
+
+static const struct field CONFIG_FIELDS[] = {
+    {"version", FIELD_UINT, 0, AT(config, version), .min = 1, .max = 1, .fallback = 1,
+     .help = "of this file's format"},
+    {"gateway", FIELD_OBJECT, FIELD_REQUIRED, AT(config, gateway), .kind = &GATEWAY_KIND,
+     .help = "the gateway itself"},
+    {"hub", FIELD_OBJECT, 0, AT(config, hub), .kind = &HUB_KIND,
+     .help = "where telemetry goes; without it samples stay in the journal"},
+    {"telemetry", FIELD_OBJECT, 0, AT(config, telemetry), .fallback = 1, .kind = &TELEMETRY_KIND,
+     .help = "when messages leave"},
+    {"journal", FIELD_OBJECT, 0, AT(config, journal), .fallback = 1, .kind = &JOURNAL_KIND,
+     .help = "the durable queue"},
+    {"buses", FIELD_LIST, FIELD_REQUIRED, LIST_AT(config, buses, bus_count), .min = 1,
+     .max = CONFIG_BUSES_MAX, .kind = &BUS_KIND, .help = "lines and TCP endpoints"},
+};
+
+const struct object_kind CONFIG_KIND = {
+    KIND(config, "configuration", CONFIG_FIELDS),
+    .help = "Configuration of a Busward gateway (JSON; // and /* */ comments are allowed).",
+    .schema = "Busward gateway configuration, version 1",
+};
