@@ -14,7 +14,7 @@
 #ifndef GATEWAY_JOURNAL_H
 #define GATEWAY_JOURNAL_H
 
-#include "apps/gateway/journal_types.h"
+#include "apps/gateway/journal_state.h"
 
 // Opens or creates the journal and takes over what is there: unsealed samples return to the window,
 // unacknowledged messages will be handed out again, byte-identical. cfg and the memory in it are
@@ -27,11 +27,11 @@ NODISCARD enum err journal_open(struct journal *journal, const struct journal_co
 // step. Small drift is ignored, a step or the first knowledge becomes an anchor record.
 void journal_set_clock(struct journal *journal, uint64_t now_us, struct wall_time utc);
 
-// The list of points that explains the samples from here on. Must be called before the first
-// journal_add. Samples in the window are sealed under the old list first. The catalogue is borrowed
-// until it is replaced. ERR_SIZE: a description does not fit a message.
-NODISCARD enum err journal_set_catalogue(struct journal *journal, uint64_t now_us,
-                                         const struct tm_catalogue *catalogue);
+// The list of points that explains the samples from here on; until the first one nothing is sealed.
+// Samples in the window are sealed under the old list first (this may block). The catalogue is
+// borrowed until it is replaced.
+void journal_set_catalogue(struct journal *journal, uint64_t now_us,
+                           const struct tm_catalogue *catalogue);
 
 // One sample; at_us is this boot's monotonic time. ERR_FULL: dropped and counted, a gap marker
 // tells of it later (the medium is full and so is the window).
@@ -44,19 +44,21 @@ void journal_hurry(struct journal *journal, uint64_t now_us);
 // Somebody watches: samples leave within watch_age_ms while this is set.
 void journal_set_watched(struct journal *journal, uint64_t now_us, bool is_watched);
 
-// What was last taken from a relaying receiver's sensor; synced together with the samples added
-// before it. ERR_FULL: more keys than cfg->relay_capacity.
-NODISCARD enum err journal_set_relay(struct journal *journal, const struct journal_relay *relay);
+// What was last taken from a relaying receiver's sensor (key, sequence, at_us); synced together
+// with the samples added before it. ERR_FULL: more keys than cfg->relay_capacity.
+NODISCARD enum err journal_set_relay(struct journal *journal, uint64_t now_us,
+                                     const struct journal_relay *relay);
 // The state of that key, from this run or an earlier one.
 bool journal_find_relay(const struct journal *journal, uint32_t key, struct journal_relay *out);
 
-// An alert or another event for the cloud; synced and sealed at the next tick. ERR_FULL: dropped
-// and counted.
-NODISCARD enum err journal_add_event(struct journal *journal, uint64_t now_us,
-                                     const struct tm_event *event);
+// An alert or another event for the cloud; synced and sealed at the next tick, the text is copied.
+// at_ms, from_ms and to_ms: monotonic milliseconds of this boot. False: too many at once; refused,
+// and a notice says so.
+bool journal_add_event(struct journal *journal, uint64_t now_us, const struct tm_event *event);
 
 // The hub took the message: it is never handed out again.
-void journal_ack(struct journal *journal, enum journal_lane lane, uint64_t ordinal);
+void journal_ack(struct journal *journal, uint64_t now_us, enum journal_lane lane,
+                 uint64_t ordinal);
 
 // Writes, syncs, seals and makes room as far as due. Bounded work per call; blocks on storage.
 uint64_t journal_deadline_us(const struct journal *journal);
@@ -65,9 +67,11 @@ void journal_tick(struct journal *journal, uint64_t now_us);
 void journal_flush(struct journal *journal, uint64_t now_us);
 
 // The next sealed message of the lane that was not handed out since journal_open, oldest first; its
-// payload lies in `buffer` (>= JOURNAL_PAYLOAD_SIZE_MAX bytes). ERR_EMPTY: none. ERR_IO: try again.
-NODISCARD enum err journal_next_message(struct journal *journal, enum journal_lane lane,
-                                        uint8_t *buffer, struct journal_message *out);
+// payload lies in `buffer` (JOURNAL_PAYLOAD_SIZE_MAX bytes). ERR_EMPTY: none, or as many as
+// JOURNAL_HANDED_MAX are not acknowledged. ERR_IO: try again.
+NODISCARD enum err journal_next_message(struct journal *journal, uint64_t now_us,
+                                        enum journal_lane lane, uint8_t *buffer,
+                                        struct journal_message *out);
 
 // Things worth a log line, oldest first; false when there is none.
 bool journal_next(struct journal *journal, struct journal_notice *out);

@@ -39,7 +39,8 @@ enum uplink_state { UPLINK_IDLE, UPLINK_CONNECTING, UPLINK_ONLINE, UPLINK_WAITIN
 
 struct uplink_slot {
     bool is_used;
-    bool is_sent; // in this connection
+    bool is_sent;  // in this connection
+    bool was_sent; // in any
     uint64_t sent_at_us;
     struct journal_message message;
     uint8_t payload[JOURNAL_PAYLOAD_SIZE_MAX];
@@ -82,10 +83,11 @@ struct uplink {
     } acks[UPLINK_WINDOW_MAX]; // to be told, oldest first
     size_t ack_count;
     uint64_t random;
-    uint64_t until_us; // of CONNECTING and WAITING
-    uint64_t renew_us; // of ONLINE
-    uint32_t failures; // in a row
-    bool must_connect; // outputs to drain
+    uint64_t until_us;     // of CONNECTING and WAITING
+    uint64_t online_at_us; // of ONLINE
+    uint64_t renew_us;     // of ONLINE
+    uint32_t failures;     // in a row
+    bool must_connect;     // outputs to drain
     bool must_disconnect;
     bool has_clock;
     int64_t utc_offset_ms; // utc_ms - now_us / 1000

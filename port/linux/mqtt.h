@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 enum {
-    MQTT_QUEUE_MAX = 32,
+    MQTT_QUEUE_MAX = 16,
     MQTT_PAYLOAD_SIZE_MAX = 4096,
     MQTT_TOPIC_SIZE_MAX = 512,
     MQTT_USER_SIZE_MAX = 512,

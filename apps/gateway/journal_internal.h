@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the journal's own files share; nobody else includes this.
+#ifndef GATEWAY_JOURNAL_INTERNAL_H
+#define GATEWAY_JOURNAL_INTERNAL_H
+
+#include "apps/gateway/journal.h"
+#include "apps/gateway/journal_acks.h"
+#include "apps/gateway/journal_record.h"
+
+// journal.c
+void journal_notify(struct journal *journal, enum journal_notice_kind kind, enum journal_lane lane,
+                    uint64_t count);
+struct journal_boot *journal_present_boot(struct journal *journal);
+size_t journal_unsealed(const struct journal *journal);
+
+// journal_window.c: samples not sealed yet, as journal.window[]
+void journal_window_compact(struct journal *journal);
+// Copies the sample and its text. False: no room.
+bool journal_window_add(struct journal *journal, const struct tm_sample *sample);
+// The samples with an ordinal below `end` are sealed.
+void journal_window_sealed(struct journal *journal, uint64_t end_ordinal);
+// Index in the window at which samples of another boot than the first unsealed one begin.
+size_t journal_window_run_end(const struct journal *journal);
+void journal_batch_add(struct journal *journal, uint64_t record, uint64_t end_ordinal);
+
+// journal_gap.c
+void journal_gap_add(struct journal *journal, const struct journal_gap *gap);
+// One sample that will never be in a message.
+void journal_gap_add_sample(struct journal *journal, const struct tm_sample *sample,
+                            const char *why);
+
+// journal_seal.c: put a message into the lane's log.payload if one is due; false if none is.
+bool journal_samples_due(const struct journal *journal, uint64_t now_us);
+bool journal_build(struct journal *journal, enum journal_lane lane, uint64_t now_us);
+bool journal_build_gap(struct journal *journal);
+bool journal_build_samples(struct journal *journal);
+
+// journal_commit.c: everything that is new in the lane becomes durable, as one record.
+NODISCARD enum err journal_commit(struct journal *journal, enum journal_lane lane, uint64_t now_us);
+
+// journal_quota.c
+NODISCARD enum err journal_make_room(struct journal *journal, uint64_t now_us);
+NODISCARD enum err journal_trim(struct journal *journal);
+
+#endif

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Room: segments with nothing left to do go; when the quota is reached the oldest telemetry goes
+// first and alerts last, and a gap marker says how much.
+#include "apps/gateway/journal_internal.h"
+
+enum { ROUNDS_MAX = 64 };
+
+static uint64_t needed_from(const struct journal *journal, enum journal_lane lane)
+{
+    const struct journal_log *log = &journal->logs[lane];
+    uint64_t needed = log->reader.next;
+    for (size_t i = 0; i < log->handed_count; i++) {
+        needed = log->handed[i].record < needed ? log->handed[i].record : needed;
+    }
+    needed = log->checkpoint_record < needed ? log->checkpoint_record : needed;
+    if (lane == LANE_TELEMETRY && journal->batch_count > 0) {
+        uint64_t batch = journal->batches[0].record;
+        needed = batch < needed ? batch : needed;
+    }
+    return needed;
+}
+
+enum err journal_trim(struct journal *journal)
+{
+    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
+        struct journal_log *log = &journal->logs[lane];
+        if (!log->can_trim) {
+            continue;
+        }
+        log->can_trim = false;
+        uint64_t needed = needed_from(journal, lane);
+        enum err err = needed > log->log.first ? sl_remove_below(&log->log, needed) : OK;
+        if (err != OK) {
+            return err;
+        }
+    }
+    return OK;
+}
+
+// A message in flight may or may not have arrived: its copy moves to the end of the log, where it
+// gets another ordinal. Nobody outside knows ordinals but through the handed table.
+static enum err carry(struct journal *journal, enum journal_lane lane, size_t handed,
+                      const struct journal_section *section)
+{
+    struct journal_log *log = &journal->logs[lane];
+    struct journal_seal seal = section->u.seal;
+    seal.ordinal = log->seal_next;
+    struct writer w = writer_of(journal->record, sizeof(journal->record));
+    journal_put_seal(&w, &seal, section->payload);
+    struct bytes part = writer_bytes(&w);
+    uint64_t record;
+    enum err err = sl_append(&log->log, JOURNAL_RECORD_KIND, &part, 1, &record);
+    if (err == OK) {
+        journal->stats.bytes += part.size + SL_RECORD_HEADER_SIZE;
+        log->handed[handed].log_ordinal = seal.ordinal;
+        log->handed[handed].record = record;
+        log->seal_next++;
+    }
+    return err;
+}
+
+static void lose(struct journal *journal, enum journal_lane lane, const struct journal_seal *seal)
+{
+    if (seal->bag.kind == TM_MESSAGE_CATALOGUE) {
+        journal->must_send_catalogue = true;
+        journal->catalogue_cursor = (struct tm_catalogue_cursor){.index = 0};
+        return;
+    }
+    journal_gap_add(journal, &(struct journal_gap){.boot = seal->axis_boot,
+                                                   .count = seal->sample_count,
+                                                   .from_ms = seal->from_ms,
+                                                   .to_ms = seal->to_ms,
+                                                   .why = lane == LANE_ALERTS ? "alerts" : "full"});
+    journal->stats.samples_lost += seal->sample_count;
+    journal_notify(journal, JOURNAL_DROPPED_OLDEST, lane, seal->sample_count);
+}
+
+static size_t handed_index(const struct journal_log *log, uint64_t log_ordinal)
+{
+    size_t at = 0;
+    while (at < log->handed_count && log->handed[at].log_ordinal != log_ordinal) {
+        at++;
+    }
+    return at;
+}
+
+// Judges every message of the oldest segment; *floor becomes the ordinal after the last of them.
+static enum err give_up_segment(struct journal *journal, enum journal_lane lane, uint64_t bound,
+                                uint64_t *floor)
+{
+    struct journal_log *log = &journal->logs[lane];
+    struct sl_reader_config cfg = {.storage = journal->cfg.storage[lane],
+                                   .buffer = journal->scan_buffer,
+                                   .buffer_size = sizeof(journal->scan_buffer)};
+    struct sl_reader reader;
+    sl_reader_init(&reader, &cfg, 0);
+    *floor = log->acks.floor;
+    for (;;) {
+        struct sl_record record;
+        enum err err = sl_reader_next(&reader, bound, &record);
+        if (err == ERR_EMPTY) {
+            return OK;
+        }
+        if (err != OK && err != ERR_CORRUPT) {
+            return err;
+        }
+        struct reader body = reader_of(err == OK ? record.payload : bytes_of(NULL, 0));
+        struct journal_section section;
+        while (err == OK && journal_section_next(&body, &section) == OK) {
+            uint64_t ordinal = section.u.seal.ordinal;
+            if (section.tag != SECTION_SEAL || ordinal < *floor) {
+                continue;
+            }
+            *floor = ordinal + 1;
+            size_t handed = handed_index(log, ordinal);
+            if (journal_acks_has(&log->acks, ordinal)) {
+                continue;
+            }
+            if (handed < log->handed_count) {
+                err = carry(journal, lane, handed, &section);
+            } else {
+                lose(journal, lane, &section.u.seal);
+            }
+        }
+        if (err != OK && err != ERR_CORRUPT) {
+            return err;
+        }
+    }
+}
+
+// Samples that only lie in a segment about to go are sealed first.
+static enum err seal_below(struct journal *journal, uint64_t bound, uint64_t now_us)
+{
+    while (journal->catalogue != NULL && journal->batch_count > 0 &&
+           journal->batches[0].record < bound) {
+        if (journal->logs[LANE_TELEMETRY].payload_size == 0 && !journal_build_samples(journal)) {
+            return OK;
+        }
+        enum err err = journal_commit(journal, LANE_TELEMETRY, now_us);
+        if (err != OK) {
+            return err;
+        }
+    }
+    return OK;
+}
+
+static enum err drop_oldest(struct journal *journal, enum journal_lane lane, uint64_t now_us)
+{
+    struct journal_log *log = &journal->logs[lane];
+    struct storage_segment segments[2];
+    size_t count = 0;
+    const struct storage *storage = journal->cfg.storage[lane];
+    enum err err = storage->ops->list(storage->ctx, 0, segments, 2, &count);
+    if (err != OK || count < 2) {
+        return err == OK ? ERR_EMPTY : err;
+    }
+    uint64_t bound = segments[1].id;
+    err = lane == LANE_TELEMETRY ? seal_below(journal, bound, now_us) : OK;
+    if (err == OK && log->payload_size > 0) {
+        err = journal_commit(journal, lane, now_us);
+    }
+    uint64_t floor = 0;
+    err = err == OK ? give_up_segment(journal, lane, bound, &floor) : err;
+    if (err != OK) {
+        return err;
+    }
+    // From here on the messages count as done with; the first commit says so and holds the marker.
+    journal_acks_raise(&log->acks, floor);
+    log->acks_dirty = true;
+    log->must_checkpoint = log->must_checkpoint || log->checkpoint_record < bound;
+    (void)journal_build_gap(journal);
+    err = journal_commit(journal, LANE_TELEMETRY, now_us);
+    if (err == OK && lane == LANE_ALERTS) {
+        err = journal_commit(journal, LANE_ALERTS, now_us);
+    }
+    return err == OK ? sl_remove_oldest(&log->log) : err;
+}
+
+static uint64_t bytes_used(const struct journal *journal)
+{
+    return journal->logs[LANE_ALERTS].log.bytes_used + journal->logs[LANE_TELEMETRY].log.bytes_used;
+}
+
+enum err journal_make_room(struct journal *journal, uint64_t now_us)
+{
+    for (unsigned i = 0; i < ROUNDS_MAX && bytes_used(journal) > journal->cfg.bytes_max; i++) {
+        enum err err = drop_oldest(journal, LANE_TELEMETRY, now_us);
+        if (err == ERR_EMPTY) {
+            err = drop_oldest(journal, LANE_ALERTS, now_us);
+        }
+        if (err != OK) {
+            return err == ERR_EMPTY ? OK : err;
+        }
+    }
+    return OK;
+}

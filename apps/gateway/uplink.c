@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/gateway/uplink.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+enum {
+    TOKEN_LIFE_S = 3600,
+    CONNECT_TIMEOUT_MS = 30000,
+    ACK_TIMEOUT_MS = 60000,
+    BACKOFF_MIN_MS = 1000,
+    BACKOFF_MAX_MS = 120000,
+    BACKOFF_DOUBLINGS_MAX = 20,
+    STEP_MS = 60000,         // a clock step beyond it makes the token's expiry doubtful
+    STABLE_US = 30 * 1000000 // a connection this old ended a row of failures
+};
+
+static void append(char *out, size_t capacity, const char *text, bool *fits)
+{
+    size_t at = strlen(out);
+    size_t size = strlen(text);
+    *fits = *fits && at + size < capacity;
+    if (*fits) {
+        memcpy(out + at, text, size + 1);
+    }
+}
+
+static uint32_t or_default(uint32_t value, uint32_t otherwise)
+{
+    return value == 0 ? otherwise : value;
+}
+
+enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us)
+{
+    (void)now_us;
+    *up = (struct uplink){.state = UPLINK_IDLE, .cfg = *cfg};
+    up->cfg.token_life_s = or_default(cfg->token_life_s, TOKEN_LIFE_S);
+    up->cfg.connect_timeout_ms = or_default(cfg->connect_timeout_ms, CONNECT_TIMEOUT_MS);
+    up->cfg.ack_timeout_ms = or_default(cfg->ack_timeout_ms, ACK_TIMEOUT_MS);
+    up->cfg.backoff_min_ms = or_default(cfg->backoff_min_ms, BACKOFF_MIN_MS);
+    up->cfg.backoff_max_ms = or_default(cfg->backoff_max_ms, BACKOFF_MAX_MS);
+    up->random = cfg->seed | 1;
+    bool fits = cfg->host[0] != 0 && cfg->device[0] != 0 && strlen(cfg->host) < SAS_NAME_SIZE_MAX &&
+                strlen(cfg->device) < SAS_NAME_SIZE_MAX;
+    append(up->user, sizeof(up->user), cfg->host, &fits);
+    append(up->user, sizeof(up->user), "/", &fits);
+    append(up->user, sizeof(up->user), cfg->device, &fits);
+    append(up->user, sizeof(up->user), "/?api-version=2021-04-12", &fits);
+    return fits ? OK : ERR_ARG;
+}
+
+// xorshift64*: jitter needs to differ between gateways, not to resist anybody.
+static uint64_t next_random(struct uplink *up)
+{
+    up->random ^= up->random >> 12;
+    up->random ^= up->random << 25;
+    up->random ^= up->random >> 27;
+    return up->random * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static uint64_t backoff_us(struct uplink *up)
+{
+    uint64_t ceiling_ms = up->cfg.backoff_min_ms;
+    for (uint32_t i = 1; i < up->failures && i < BACKOFF_DOUBLINGS_MAX; i++) {
+        ceiling_ms *= 2;
+    }
+    if (ceiling_ms > up->cfg.backoff_max_ms) {
+        ceiling_ms = up->cfg.backoff_max_ms;
+    }
+    uint64_t half_us = ceiling_ms * US_PER_MS / 2;
+    return half_us + next_random(up) % (half_us + 1);
+}
+
+static void enter_waiting(struct uplink *up, uint64_t now_us)
+{
+    if (up->state == UPLINK_ONLINE && now_us - up->online_at_us >= STABLE_US) {
+        up->failures = 0;
+    }
+    up->failures++;
+    up->state = UPLINK_WAITING;
+    up->until_us = time_after(now_us, backoff_us(up));
+    up->must_connect = false;
+}
+
+static void enter_connecting(struct uplink *up, uint64_t now_us)
+{
+    int64_t utc_s = (up->utc_offset_ms + (int64_t)(now_us / US_PER_MS)) / (int64_t)MS_PER_S;
+    enum err err =
+        sas_token(up->cfg.key, up->cfg.host, up->cfg.device, utc_s + (int64_t)up->cfg.token_life_s,
+                  up->password, sizeof(up->password));
+    ASSERT(err == OK); // names were checked, a trusted clock is positive
+    up->state = UPLINK_CONNECTING;
+    up->until_us = time_after(now_us, up->cfg.connect_timeout_ms * US_PER_MS);
+    // Monotonic, so that no step of the clock moves the renewal; a fifth of the life is the
+    // tolerance for a hub whose clock runs ahead.
+    up->renew_us = time_after(now_us, (uint64_t)up->cfg.token_life_s * US_PER_S / 5 * 4);
+    up->must_connect = true;
+}
+
+static void renew(struct uplink *up, uint64_t now_us)
+{
+    up->stats.renewals++;
+    up->must_disconnect = true;
+    enter_connecting(up, now_us);
+}
+
+void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc)
+{
+    ASSERT(utc.utc_ms > 0);
+    int64_t offset_ms = utc.utc_ms - (int64_t)(now_us / US_PER_MS);
+    int64_t step_ms = offset_ms - up->utc_offset_ms;
+    bool is_step = up->has_clock && (step_ms > STEP_MS || step_ms < -STEP_MS);
+    if (!up->has_clock || is_step) {
+        // Slow drift is left to the hub's tolerance until the next token.
+        up->utc_offset_ms = offset_ms;
+    }
+    up->has_clock = true;
+    if (up->state == UPLINK_IDLE) {
+        enter_connecting(up, now_us);
+    } else if (is_step && up->state != UPLINK_WAITING) {
+        renew(up, now_us);
+    }
+}
+
+static size_t lane_first(enum journal_lane lane)
+{
+    return lane == LANE_ALERTS ? 0 : UPLINK_ALERTS_MAX;
+}
+
+static size_t lane_end(enum journal_lane lane)
+{
+    return lane == LANE_ALERTS ? UPLINK_ALERTS_MAX : UPLINK_WINDOW_MAX;
+}
+
+// The index of a free slot of the lane; lane_end if there is none.
+static size_t free_slot(const struct uplink *up, enum journal_lane lane)
+{
+    size_t i = lane_first(lane);
+    while (i < lane_end(lane) && up->slots[i].is_used) {
+        i++;
+    }
+    return i;
+}
+
+bool uplink_has_room(const struct uplink *up, enum journal_lane lane)
+{
+    // A slot is free for good once its acknowledgement was told to the journal.
+    return up->ack_count < UPLINK_WINDOW_MAX && free_slot(up, lane) < lane_end(lane);
+}
+
+void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message)
+{
+    (void)now_us;
+    size_t free = free_slot(up, message->lane);
+    ASSERT(free < lane_end(message->lane));
+    struct uplink_slot *slot = &up->slots[free];
+    ASSERT(message->payload.size <= sizeof(slot->payload));
+    slot->is_used = true;
+    slot->is_sent = false;
+    slot->was_sent = false;
+    slot->message = *message;
+    memcpy(slot->payload, message->payload.data, message->payload.size);
+    slot->message.payload.data = slot->payload;
+}
+
+void uplink_connected(struct uplink *up, uint64_t now_us)
+{
+    if (up->state != UPLINK_CONNECTING) {
+        return;
+    }
+    up->state = UPLINK_ONLINE;
+    up->online_at_us = now_us;
+    up->stats.connects++;
+    for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
+        up->slots[i].is_sent = false;
+    }
+}
+
+void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal)
+{
+    if (up->state != UPLINK_CONNECTING && up->state != UPLINK_ONLINE) {
+        return;
+    }
+    if (is_refusal) {
+        up->stats.refusals++;
+    } else {
+        up->stats.losses++;
+    }
+    enter_waiting(up, now_us);
+}
+
+void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token)
+{
+    (void)now_us;
+    if (token >= UPLINK_WINDOW_MAX || !up->slots[token].is_used || !up->slots[token].is_sent) {
+        return; // the hub may say anything
+    }
+    struct uplink_slot *slot = &up->slots[token];
+    ASSERT(up->ack_count < COUNT_OF(up->acks));
+    up->acks[up->ack_count].lane = slot->message.lane;
+    up->acks[up->ack_count].ordinal = slot->message.ordinal;
+    up->ack_count++;
+    slot->is_used = false;
+    up->failures = 0;
+    up->stats.acknowledged++;
+}
+
+static uint64_t ack_deadline_us(const struct uplink *up)
+{
+    uint64_t deadline_us = TIME_NEVER;
+    for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
+        const struct uplink_slot *slot = &up->slots[i];
+        if (slot->is_used && slot->is_sent) {
+            deadline_us = time_min(
+                deadline_us, time_after(slot->sent_at_us, up->cfg.ack_timeout_ms * US_PER_MS));
+        }
+    }
+    return deadline_us;
+}
+
+uint64_t uplink_deadline_us(const struct uplink *up)
+{
+    switch (up->state) {
+    case UPLINK_IDLE: return TIME_NEVER;
+    case UPLINK_CONNECTING:
+    case UPLINK_WAITING: return up->until_us;
+    case UPLINK_ONLINE: return time_min(up->renew_us, ack_deadline_us(up));
+    }
+    return TIME_NEVER;
+}
+
+void uplink_tick(struct uplink *up, uint64_t now_us)
+{
+    if (now_us < uplink_deadline_us(up)) {
+        return;
+    }
+    switch (up->state) {
+    case UPLINK_IDLE: break;
+    case UPLINK_WAITING: enter_connecting(up, now_us); break;
+    case UPLINK_CONNECTING:
+        up->must_disconnect = true;
+        uplink_lost(up, now_us, false);
+        break;
+    case UPLINK_ONLINE:
+        if (now_us >= up->renew_us) {
+            renew(up, now_us);
+        } else {
+            up->must_disconnect = true;
+            uplink_lost(up, now_us, false);
+        }
+        break;
+    }
+}
+
+// The oldest message of the first lane that has one to publish.
+static struct uplink_slot *slot_to_publish(struct uplink *up)
+{
+    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
+        struct uplink_slot *oldest = NULL;
+        for (size_t i = lane_first(lane); i < lane_end(lane); i++) {
+            struct uplink_slot *slot = &up->slots[i];
+            if (slot->is_used && !slot->is_sent &&
+                (oldest == NULL || slot->message.ordinal < oldest->message.ordinal)) {
+                oldest = slot;
+            }
+        }
+        if (oldest != NULL) {
+            return oldest;
+        }
+    }
+    return NULL;
+}
+
+static void make_topic(struct uplink *up, const struct journal_message *message)
+{
+    bool fits = true;
+    up->topic[0] = 0;
+    append(up->topic, sizeof(up->topic), "devices/", &fits);
+    append(up->topic, sizeof(up->topic), up->cfg.device, &fits);
+    append(up->topic, sizeof(up->topic), "/messages/events/", &fits);
+    size_t at = strlen(up->topic);
+    size_t size = 0;
+    enum err err = tm_bag_write(&message->bag, up->topic + at, sizeof(up->topic) - at - 1, &size);
+    ASSERT(fits && err == OK);
+    up->topic[at + size] = 0;
+}
+
+bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out)
+{
+    *out = (struct uplink_out){.kind = UPLINK_OUT_ACK};
+    if (up->ack_count > 0) {
+        out->lane = up->acks[0].lane;
+        out->ordinal = up->acks[0].ordinal;
+        up->ack_count--;
+        memmove(&up->acks[0], &up->acks[1], up->ack_count * sizeof(up->acks[0]));
+        return true;
+    }
+    if (up->must_disconnect) {
+        up->must_disconnect = false;
+        out->kind = UPLINK_OUT_DISCONNECT;
+        return true;
+    }
+    if (up->must_connect) {
+        up->must_connect = false;
+        out->kind = UPLINK_OUT_CONNECT;
+        out->user = up->user;
+        out->password = up->password;
+        return true;
+    }
+    struct uplink_slot *slot = up->state == UPLINK_ONLINE ? slot_to_publish(up) : NULL;
+    if (slot == NULL) {
+        return false;
+    }
+    if (slot->was_sent) {
+        up->stats.republished++;
+    }
+    up->stats.published++;
+    slot->is_sent = true;
+    slot->was_sent = true;
+    slot->sent_at_us = now_us;
+    make_topic(up, &slot->message);
+    out->kind = UPLINK_OUT_PUBLISH;
+    out->token = (uint32_t)(slot - up->slots);
+    out->topic = up->topic;
+    out->payload = slot->message.payload;
+    return true;
+}
