@@ -6,8 +6,6 @@
 #include "base/assert.h"
 #include "line/private.h"
 
-#define BAUD_MIN           300
-#define BAUD_MAX           4000000
 #define STANDARD_BAUD      19200 // at and below it silences are counted in characters
 #define STANDARD_T1_5_US   750   // above [Serial Line V1.02, 2.5.1.1]
 #define STANDARD_T3_5_US   1750
@@ -47,7 +45,7 @@ uint64_t line_chars_us(const struct line *line, uint32_t size)
 
 void line_init(struct line *line, const struct line_cfg *cfg)
 {
-    ASSERT(cfg->baud >= BAUD_MIN && cfg->baud <= BAUD_MAX);
+    ASSERT(cfg->baud >= LINE_BAUD_MIN && cfg->baud <= LINE_BAUD_MAX);
     ASSERT(cfg->char_bits == 0 || (cfg->char_bits >= 10 && cfg->char_bits <= 12));
     memset(line, 0, sizeof *line);
     line->cfg = *cfg;
@@ -190,6 +188,11 @@ void line_cancel(struct line *line, uint64_t now_us, uint32_t token)
         }
     }
     line_tick(line, now_us);
+}
+
+void line_set_early(struct line *line, bool early_reply)
+{
+    line->cfg.early_reply = early_reply;
 }
 
 void line_resume(struct line *line, uint64_t now_us)
@@ -398,10 +401,10 @@ bool line_next(struct line *line, struct line_out *out)
 
 uint64_t line_reply_due_us(const struct line *line)
 {
-    if (!line->cfg.coarse || line->cfg.early_reply || line->cfg.echo) {
+    if (!line->cfg.coarse || line->cfg.echo) {
         return 0;
     }
-    if (line->state == LINE_WAIT) {
+    if (line->state == LINE_WAIT && !line->cfg.early_reply) {
         const struct line_send *send = line_active(line);
         uint32_t least = send->reply_size;
         if (send->alt_size != 0 && send->alt_size < least) {

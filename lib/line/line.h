@@ -21,7 +21,7 @@
 #include "line/frame.h"
 
 struct line_cfg {
-    uint32_t baud;         // bits/s, 300 to 4,000,000
+    uint32_t baud;         // bits/s, LINE_BAUD_MIN to LINE_BAUD_MAX
     uint8_t char_bits;     // start to stop, 10 or 11; 0: 11
     bool silence_in_chars; // count characters above 19200 baud too (default there: 0.75, 1.75 ms)
     uint32_t t1_5_us;      // 0: as the standard says
@@ -111,6 +111,8 @@ NODISCARD enum err line_send(struct line *line, uint64_t now_us, const struct li
 void line_cancel(struct line *line, uint64_t now_us, uint32_t token);
 // Ends the hold of a barrier.
 void line_resume(struct line *line, uint64_t now_us);
+// Changes cfg.early_reply, when only an opened port tells.
+void line_set_early(struct line *line, bool early_reply);
 // The port opened or went away. Going down ends every SEND as LINE_PORT_LOST.
 void line_port(struct line *line, uint64_t now_us, bool up);
 // Bytes heard, at_us = end of the last one (stamped: earlier ones back to back before it; coarse:

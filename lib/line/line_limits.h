@@ -5,6 +5,8 @@
 
 #define LINE_FRAME_MAX 256 // bytes of one frame [Serial Line V1.02, 2.5.1: RTU frame]
 #define LINE_QUEUE_MAX 16  // SENDs waiting or on the line
+#define LINE_BAUD_MIN  300
+#define LINE_BAUD_MAX  4000000
 
 _Static_assert(LINE_QUEUE_MAX >= 8, "the line must not wait for its user between two frames");
 

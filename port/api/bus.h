@@ -22,7 +22,7 @@ enum bus_event_kind {
 struct bus_event {
     enum bus_event_kind kind;
     uint64_t at_us;
-    char detail[160];
+    char detail[320];
     struct line_done done;
 };
 

@@ -4,7 +4,6 @@
 #ifndef PORT_LINUX_BUS_H
 #define PORT_LINUX_BUS_H
 
-#include "base/bytes.h"
 #include "port/api/bus.h"
 #include "port/api/serial.h"
 
@@ -22,29 +21,16 @@ struct bus_tty_cfg {
 // with back-off (0.1 s to 5 s). ERR_ARG: cfg. ERR_IO: no thread or descriptor.
 NODISCARD enum err bus_open_tty(const struct bus_tty_cfg *cfg, struct bus **out);
 
-// How frames look on a TCP connection.
-struct bus_tcp_codec {
-    // RTU frame -> what is written. ERR_SIZE: does not fit.
-    enum err (*encode)(uint16_t transaction, struct bytes frame, struct writer *out);
-    // First whole message of in -> RTU frame with the transaction it answers, *used = bytes to
-    // drop. ERR_AGAIN: more bytes needed. ERR_CORRUPT: the connection is out of step and will be
-    // closed.
-    enum err (*decode)(struct bytes in, const struct line_send *send, uint16_t *transaction,
-                       struct writer *out, size_t *used);
-};
-
-extern const struct bus_tcp_codec BUS_TCP_MODBUS;   // MBAP header
-extern const struct bus_tcp_codec BUS_TCP_RTU_OVER; // RTU bytes as they are
-
 struct bus_tcp_cfg {
     const char *name;
     const char *host; // name or address; copied
     uint16_t port;
-    const struct bus_tcp_codec *codec;
+    bool rtu_over_tcp;           // RTU bytes as they are; else Modbus TCP
     uint32_t connect_timeout_ms; // 0: 5 s
 };
 
-// As bus_open_tty(). Names are looked up on a worker thread; reconnects back off with jitter.
+// As bus_open_tty(). Names are looked up on a worker thread, reconnects back off with jitter;
+// one request is under way at a time.
 NODISCARD enum err bus_open_tcp(const struct bus_tcp_cfg *cfg, struct bus **out);
 
 // Readable while bus_next() has something; watch it level-triggered.

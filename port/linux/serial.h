@@ -7,11 +7,10 @@
 #include "port/api/serial.h"
 
 struct serial {
-    int fd;           // -1: closed; for poll()
-    bool pty;         // no speed, no parity, no wire time of its own
-    bool slow_uart;   // the driver can tell when its shift register is empty
-    uint32_t char_ns; // of one character at this speed and format
-    char problem[160];
+    int fd;            // -1: closed; for poll()
+    bool pty;          // no speed, no parity, no wire time of its own
+    uint32_t char_ns;  // of one character at this speed and format
+    char problem[320]; // path: what is wrong
 };
 
 // Opens raw, exclusive (TIOCEXCL and flock), low latency where the driver knows it, drops what was
@@ -27,8 +26,6 @@ NODISCARD enum err serial_write(struct serial *serial, struct bytes frame, uint6
                                 uint64_t *end_us);
 // Throws away what was received.
 void serial_flush(struct serial *serial);
-// True when the device's node is gone or another device stands there now.
-bool serial_is_gone(const struct serial *serial);
 void serial_close(struct serial *serial);
 
 #endif

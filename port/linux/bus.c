@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop's side of a bus.
+#include "port/linux/bus.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "port/api/clock.h"
+#include "port/linux/bus_private.h"
+
+static void free_bus(struct bus *bus)
+{
+    bus->ops->close(bus->port);
+    bus->ops->free(bus->port);
+    if (bus->event_fd >= 0) {
+        close(bus->event_fd);
+    }
+    if (bus->wake_fd >= 0) {
+        close(bus->wake_fd);
+    }
+    pthread_mutex_destroy(&bus->lock);
+    free(bus);
+}
+
+enum err bus_start(const char *name, const struct bus_port_ops *ops, struct bus_port *port,
+                   const struct line_cfg *line, uint8_t cpu_priority, struct bus **out)
+{
+    struct bus *bus = calloc(1, sizeof *bus);
+    if (bus == NULL) {
+        ops->close(port);
+        ops->free(port);
+        return ERR_IO;
+    }
+    bus->ops = ops;
+    bus->port = port;
+    bus->cpu_priority = cpu_priority;
+    bus->random = port_now_us() ^ (uint64_t)(uintptr_t)bus;
+    line_init(&bus->line, line);
+    pthread_mutex_init(&bus->lock, NULL);
+    bus->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    bus->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (bus->event_fd < 0 || bus->wake_fd < 0 ||
+        pthread_create(&bus->thread, NULL, bus_main, bus) != 0) {
+        free_bus(bus);
+        return ERR_IO;
+    }
+    char shown[16];
+    snprintf(shown, sizeof shown, "%s", name);
+    pthread_setname_np(bus->thread, shown);
+    *out = bus;
+    return OK;
+}
+
+// Under lock. A thread that is about to come back by itself is not woken.
+static void wake(struct bus *bus)
+{
+    if (bus->wake_wanted) {
+        bus->wake_wanted = false;
+        ASSERT(eventfd_write(bus->wake_fd, 1) == 0);
+    }
+}
+
+enum err bus_send(struct bus *bus, const struct line_send *send)
+{
+    if (send->frame_size == 0 || send->frame_size > LINE_FRAME_MAX) {
+        return ERR_SIZE;
+    }
+    enum err err = ERR_FULL;
+    pthread_mutex_lock(&bus->lock);
+    if (bus->outstanding < LINE_QUEUE_MAX) {
+        bus->outstanding++;
+        bus->sends[bus->send_count++] = *send;
+        wake(bus);
+        err = OK;
+    }
+    pthread_mutex_unlock(&bus->lock);
+    return err;
+}
+
+void bus_cancel(struct bus *bus, uint32_t token)
+{
+    pthread_mutex_lock(&bus->lock);
+    bool known = false;
+    for (size_t i = 0; i < bus->cancel_count; i++) {
+        known = known || bus->cancels[i] == token;
+    }
+    // More tokens than SENDs can be out are not ours.
+    if (!known && bus->cancel_count < LINE_QUEUE_MAX) {
+        bus->cancels[bus->cancel_count++] = token;
+        wake(bus);
+    }
+    pthread_mutex_unlock(&bus->lock);
+}
+
+void bus_resume(struct bus *bus)
+{
+    pthread_mutex_lock(&bus->lock);
+    bus->resume = true;
+    wake(bus);
+    pthread_mutex_unlock(&bus->lock);
+}
+
+bool bus_next(struct bus *bus, struct bus_event *out)
+{
+    bool has = true;
+    pthread_mutex_lock(&bus->lock);
+    if (bus->state_changed) {
+        bus->state_changed = false;
+        out->kind = bus->up ? BUS_UP : BUS_DOWN;
+        out->at_us = bus->state_at_us;
+        memcpy(out->detail, bus->detail, sizeof out->detail);
+    } else if (bus->done_count > 0) {
+        out->kind = BUS_DONE;
+        out->done = bus->dones[bus->done_first];
+        out->at_us = out->done.rx_last_us;
+        out->detail[0] = '\0';
+        bus->done_first = (bus->done_first + 1) % LINE_QUEUE_MAX;
+        bus->done_count--;
+        bus->outstanding--;
+    } else {
+        eventfd_t seen;
+        (void)eventfd_read(bus->event_fd, &seen);
+        has = false;
+    }
+    pthread_mutex_unlock(&bus->lock);
+    return has;
+}
+
+void bus_stats(struct bus *bus, struct line_stats *out)
+{
+    pthread_mutex_lock(&bus->lock);
+    *out = bus->stats;
+    pthread_mutex_unlock(&bus->lock);
+}
+
+int bus_fd(const struct bus *bus)
+{
+    return bus->event_fd;
+}
+
+void bus_close(struct bus *bus)
+{
+    if (bus == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&bus->lock);
+    bus->stopping = true;
+    ASSERT(eventfd_write(bus->wake_fd, 1) == 0);
+    pthread_mutex_unlock(&bus->lock);
+    pthread_join(bus->thread, NULL);
+    free_bus(bus);
+}

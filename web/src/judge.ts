@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is abnormal, and how urgent it is. One place, so that tile, table, banner and chart agree.
+import type { Limits, Overview, Point, Sensor, Site } from "./types";
+
+/** In order of urgency, the most urgent first. */
+export const CONDITIONS = ["high", "low", "bad", "stale", "never", "battery", "ok"] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
+export interface Verdict {
+  condition: Condition;
+  /** The point that the verdict is about; null only for a sensor without points. */
+  point: Point | null;
+}
+
+export const urgency = (condition: Condition): number => CONDITIONS.indexOf(condition);
+
+export function outside(value: number, limits: Limits | null): "high" | "low" | null {
+  if (limits?.high != null && value > limits.high) return "high";
+  if (limits?.low != null && value < limits.low) return "low";
+  return null;
+}
+
+export function judgePoint(point: Point): Condition {
+  if (point.quality === "bad") return "bad";
+  if (point.quality === "stale") return point.at_ms === null ? "never" : "stale";
+  const side = point.value === null ? null : outside(point.value, point.limits);
+  if (side !== null && point.kind === "battery") return "battery";
+  return side ?? "ok";
+}
+
+export function judgeSensor(sensor: Sensor): Verdict {
+  let worst: Verdict = { condition: "ok", point: mainPoint(sensor) };
+  for (const point of ordered(sensor)) {
+    const condition = judgePoint(point);
+    if (urgency(condition) < urgency(worst.condition)) worst = { condition, point };
+  }
+  return worst;
+}
+
+const PROMINENCE = ["temperature", "humidity", "number", "state", "text", "battery", "signal"];
+
+/** Points as people read them: the temperature first, housekeeping last. */
+export function ordered(sensor: Sensor): Point[] {
+  return sensor.points
+    .slice()
+    .sort((a, b) => PROMINENCE.indexOf(a.kind) - PROMINENCE.indexOf(b.kind));
+}
+
+export const mainPoint = (sensor: Sensor): Point | null => ordered(sensor)[0] ?? null;
+
+export interface Finding {
+  sensor: Sensor;
+  verdict: Verdict;
+}
+
+/** Every sensor that is not in order, the most urgent first, then the longest silent. */
+export function findings(overview: Overview): Finding[] {
+  return overview.areas
+    .flatMap((area) => area.sensors)
+    .map((sensor) => ({ sensor, verdict: judgeSensor(sensor) }))
+    .filter((each) => each.verdict.condition !== "ok")
+    .sort(
+      (a, b) =>
+        urgency(a.verdict.condition) - urgency(b.verdict.condition) ||
+        (a.verdict.point?.at_ms ?? 0) - (b.verdict.point?.at_ms ?? 0),
+    );
+}
+
+/** Sites with the most urgent first: outside limits, bad, silent, stale, then by name. */
+export function worstFirst(sites: Site[]): Site[] {
+  const weight = (site: Site) =>
+    site.counts.outside * 1e6 +
+    site.counts.bad * 1e3 +
+    (site.state === "silent" ? 5e5 : 0) +
+    site.counts.stale;
+  return sites.slice().sort((a, b) => weight(b) - weight(a) || a.name.localeCompare(b.name));
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// One sensor: its values now, and the trend of each of its points in one common span of time.
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { useTongue } from "../context";
+import { judgePoint, judgeSensor, ordered } from "../judge";
+import { paths } from "../route";
+import type { Point, Sensor, Site } from "../types";
+import { Age, StateBadge, Title } from "./parts";
+import { VerdictLine } from "./tile";
+import { Trend } from "./trend";
+import { useWindow, WindowTools } from "./window-tools";
+
+const TALL_PX = 300;
+const FLAT_PX = 170;
+
+const drawable = (point: Point) => point.kind !== "text" && point.kind !== "state";
+const newest = (sensor: Sensor) => Math.max(0, ...sensor.points.map((each) => each.at_ms ?? 0));
+
+function Crumbs({ site, children }: { site: Site; children: ComponentChildren }) {
+  return (
+    <nav class="crumbs" aria-label="Busward">
+      <a href={paths.site(site.id)}>{site.name}</a>
+      <span aria-hidden="true"> › </span>
+      {children}
+    </nav>
+  );
+}
+
+function Details({ sensor }: { sensor: Sensor }) {
+  const { t, format, value, pointName } = useTongue();
+  const heard = newest(sensor);
+  const received = Math.max(0, ...sensor.points.map((each) => each.received_ms ?? 0));
+  return (
+    <section class="details" aria-labelledby="details-title">
+      <h2 id="details-title">{t("trend.details")}</h2>
+      <dl>
+        <div>
+          <dt>{t("trend.heard")}</dt>
+          <dd>
+            <Age at={heard || null} phrase />
+          </dd>
+        </div>
+        {heard > 0 && (
+          <div>
+            <dt>{t("trend.measured")}</dt>
+            <dd>{format.stamp(heard)}</dd>
+          </div>
+        )}
+        {received > 0 && (
+          <div>
+            <dt>{t("trend.received")}</dt>
+            <dd>{format.stamp(received)}</dd>
+          </div>
+        )}
+        {ordered(sensor).map((point) => (
+          <div key={point.id}>
+            <dt>{pointName(point)}</dt>
+            <dd>
+              {judgePoint(point) === "ok" ? (
+                value(point)
+              ) : (
+                <>
+                  {point.quality === "good" && value(point)}{" "}
+                  <StateBadge condition={judgePoint(point)} />
+                </>
+              )}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+const LEGEND = ["line", "envelope", "limits", "stale", "gap"] as const;
+
+function Legend() {
+  const { t } = useTongue();
+  return (
+    <ul class="legend" aria-label={t("trend.legend")}>
+      {LEGEND.map((each) => (
+        <li key={each}>
+          <span class={`swatch swatch-${each}`} aria-hidden="true" />
+          {t(`trend.legend.${each}`)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Trends({ site, sensor }: { site: Site; sensor: Sensor }) {
+  const { t } = useTongue();
+  const [state, actions] = useWindow("24h", newest(sensor));
+  const [cursor, setCursor] = useState<number | null>(null);
+  return (
+    <>
+      <WindowTools state={state} actions={actions} />
+      {ordered(sensor)
+        .filter(drawable)
+        .map((point, index) => (
+          <Trend
+            key={point.id}
+            site={site.id}
+            sensor={sensor.name}
+            point={point}
+            height={index === 0 ? TALL_PX : FLAT_PX}
+            window={state.window}
+            actions={actions}
+            cursor={cursor}
+            setCursor={setCursor}
+          />
+        ))}
+      <Legend />
+      <p class="hint" id="trend-keys">
+        {t("trend.keys")}
+      </p>
+    </>
+  );
+}
+
+export function SensorView(props: { site: Site; sensor: Sensor | null; chip: ComponentChildren }) {
+  const { t, format } = useTongue();
+  const { site, sensor, chip } = props;
+  if (!sensor) {
+    return (
+      <>
+        <Crumbs site={site}>…</Crumbs>
+        <Title text={t("trend.gone")} />
+      </>
+    );
+  }
+  const verdict = judgeSensor(sensor);
+  return (
+    <>
+      <Crumbs site={site}>{sensor.area || t("site.noArea")}</Crumbs>
+      <div class="view-head">
+        <Title text={sensor.name} />
+        <div class="sensor-state" data-condition={verdict.condition}>
+          <VerdictLine verdict={verdict} />
+        </div>
+        {chip}
+      </div>
+      <Trends site={site} sensor={sensor} />
+      <Details sensor={sensor} />
+      <footer class="calm">{t("site.zone", { zone: format.zone })}</footer>
+    </>
+  );
+}

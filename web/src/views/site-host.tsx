@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// One live line for a site's views: going from the store to a sensor and back keeps it open.
+import { useEffect, useState } from "preact/hooks";
+import { TongueContext, useTongue, useTongueAt } from "../context";
+import { useLive } from "../live";
+import { findSensor } from "../state";
+import type { Link } from "../stream";
+import { Icon } from "./icons";
+import { ErrorBox, Loading } from "./parts";
+import { SensorView } from "./sensor";
+import { SiteView } from "./site";
+
+/** How long a break may last before the page says that its values are old. */
+const FROZEN_AFTER_MS = 5000;
+
+export function LinkChip({ link }: { link: Link }) {
+  const { t } = useTongue();
+  const shape = { live: "live", loading: "loading", waiting: "lost" } as const;
+  return (
+    <span class={`chip is-${link.state}`} role="status" data-link={link.state}>
+      <Icon shape={shape[link.state]} />
+      {t(`link.${link.state}`)}
+    </span>
+  );
+}
+
+function useFrozen(link: Link): boolean {
+  const [frozen, setFrozen] = useState(false);
+  const isLive = link.state === "live";
+  useEffect(() => {
+    if (isLive) return setFrozen(false);
+    const timer = setTimeout(() => setFrozen(true), FROZEN_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, [isLive]);
+  return frozen;
+}
+
+function FrozenNotice({ link, nudge }: { link: Link; nudge: () => void }) {
+  const { t, format } = useTongue();
+  return (
+    <div class="notice is-bad" role="alert">
+      <Icon shape="lost" />
+      <p>{t("link.frozen", { time: format.clock(link.heardAt ?? Date.now()) })}</p>
+      <button type="button" onClick={nudge}>
+        {t("link.reconnect")}
+      </button>
+    </div>
+  );
+}
+
+export function SiteHost(props: { site: string; sensor: string | null; signedOut: () => void }) {
+  const { overview, link, nudge } = useLive(props.site, props.signedOut);
+  const frozen = useFrozen(link);
+  const tongue = useTongueAt(overview?.site.time_zone);
+  if (!overview) {
+    return link.state === "waiting" ? <ErrorBox error={link.error} retry={nudge} /> : <Loading />;
+  }
+  const chip = <LinkChip link={link} />;
+  return (
+    <TongueContext.Provider value={tongue}>
+      {frozen && <FrozenNotice link={link} nudge={nudge} />}
+      <div class={frozen ? "frozen" : undefined}>
+        {props.sensor === null ? (
+          <SiteView overview={overview} chip={chip} />
+        ) : (
+          <SensorView
+            key={props.sensor}
+            site={overview.site}
+            sensor={findSensor(overview, props.sensor)}
+            chip={chip}
+          />
+        )}
+      </div>
+    </TongueContext.Provider>
+  );
+}
