@@ -36,22 +36,31 @@ static void enter_broken(struct mb_rx *rx)
     rx->wait_us = rx->config.silence.t35_us;
 }
 
-// The size of a good frame that starts here and is `left` bytes long at most; 0 if there is none.
-// As a request or a reply: a receiver on a line with others hears both.
+static bool has_good_crc(struct bytes in)
+{
+    return in.size >= MB_RTU_SIZE_MIN && in.size <= MB_RTU_SIZE_MAX &&
+           mb_crc16(MB_CRC_START, in) == 0;
+}
+
+// The size of the good frame that starts here, 0 if there is none. As a request or a reply: a
+// receiver on a line with others hears both. The length must agree, for a good frame with zeros
+// behind it has a good CRC too; one whose length agrees with nothing is left to the codec, unless
+// it begins with a good frame.
 static size_t good_frame(struct bytes in)
 {
-    static const enum mb_role roles[] = {MB_REQUESTS, MB_REPLIES};
-    for (size_t i = 0; i < COUNT_OF(roles); i++) {
-        size_t size = mb_rtu_size(roles[i], in);
-        if (size == MB_SIZE_MORE || size == MB_SIZE_OPEN || size > in.size) {
-            continue;
-        }
-        if (mb_crc16(MB_CRC_START, bytes_of(in.data, size)) == 0) {
-            return size;
+    size_t sizes[] = {mb_rtu_size(MB_REQUESTS, in), mb_rtu_size(MB_REPLIES, in)};
+    bool is_whole = has_good_crc(in);
+    for (size_t i = 0; i < COUNT_OF(sizes) && is_whole; i++) {
+        if (sizes[i] == in.size || sizes[i] == MB_SIZE_OPEN) {
+            return in.size;
         }
     }
-    bool is_one = in.size >= MB_RTU_SIZE_MIN && in.size <= MB_RTU_SIZE_MAX;
-    return is_one && mb_crc16(MB_CRC_START, in) == 0 ? in.size : 0;
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        if (sizes[i] < in.size && has_good_crc(bytes_of(in.data, sizes[i]))) {
+            return sizes[i];
+        }
+    }
+    return is_whole ? in.size : 0;
 }
 
 // Nothing but good frames, to the last byte. A good frame with a tail is none.
@@ -84,10 +93,8 @@ static void judge(struct mb_rx *rx)
     bool is_whole = rx->size >= MB_RTU_SIZE_MIN && !rx->overflow &&
                     (rx->config.coarse || rx->size <= MB_RTU_SIZE_MAX);
     if (!was_broken && is_whole) {
-        struct mb_frame frame;
-        bool is_good = rx->config.coarse
-                           ? is_explained(bytes_of(rx->buffer, rx->size))
-                           : mb_rtu_decode(bytes_of(rx->buffer, rx->size), &frame) == OK;
+        struct bytes in = bytes_of(rx->buffer, rx->size);
+        bool is_good = rx->config.coarse ? is_explained(in) : good_frame(in) == in.size;
         if (is_good) {
             rx->state = MB_RX_JUDGED;
             rx->taken = 0;
