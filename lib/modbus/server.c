@@ -221,8 +221,8 @@ bool mb_server_handle(struct mb_server *server, uint64_t now_us, const struct mb
     if (no != MB_EX_NONE) {
         server->reply = mb_exception_reply(server->request.fc, no);
     }
-    count_reply(server, no);
     enum err err = mb_reply_encode(&server->reply, out);
-    ASSERT(err == OK); // the bounds of requests keep replies within theirs
+    ASSERT(err == OK);       // the bounds of requests keep replies within theirs
+    count_reply(server, no); // last: FC 12 answers straight from the log
     return true;
 }
