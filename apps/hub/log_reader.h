@@ -40,6 +40,7 @@ struct hub_log_reader {
     struct sl_reader records; // records.next, records.corrupt_segment, .corrupt_offset
     // Private:
     struct hub_log_reader_config cfg;
+    struct cell_name mark;
 };
 
 // Registers the consumer (with what it had passed before, or `passed` if that is greater) and

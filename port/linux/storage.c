@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -216,6 +217,11 @@ enum err linux_storage_open(struct linux_storage *s, const char *folder, bool is
     int fd = -1;
     enum err err = file_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, &fd);
     if (err != OK) {
+        return err;
+    }
+    if (!is_read_only && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        err = errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
+        file_close(&fd);
         return err;
     }
     *s = (struct linux_storage){

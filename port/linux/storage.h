@@ -19,8 +19,8 @@ struct linux_storage {
     uint64_t read_id;
 };
 
-// Creates the folder (mode 0750) if it is missing and not is_read_only. ERR_NOT_FOUND, ERR_DENIED,
-// ERR_IO.
+// Creates the folder (mode 0750) if it is missing and not is_read_only. A writer locks the
+// folder: ERR_BUSY if another holds it. ERR_NOT_FOUND, ERR_DENIED, ERR_IO.
 NODISCARD enum err linux_storage_open(struct linux_storage *s, const char *folder,
                                       bool is_read_only);
 void linux_storage_close(struct linux_storage *s);

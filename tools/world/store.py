@@ -97,7 +97,7 @@ per_listener_settings false
 persistence false
 allow_anonymous false
 max_qos 1
-message_size_limit 262144
+max_packet_size 300000
 log_dest stderr
 log_type error
 log_type warning

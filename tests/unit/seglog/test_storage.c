@@ -140,6 +140,7 @@ static void test_a_log_lives_on_and_is_read_by_another(void **state)
         assert_int_equal(linux_storage_open(&bench->files, bench->folder, false), OK);
     }
     struct linux_storage other;
+    assert_int_equal(linux_storage_open(&other, bench->folder, false), ERR_BUSY);
     assert_int_equal(linux_storage_open(&other, bench->folder, true), OK);
     struct sl_reader reader;
     struct sl_reader_config reader_cfg = {&other.storage, buffer, sizeof(buffer)};
