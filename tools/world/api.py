@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of the cloud's HTTP interface (apps/cloud/openapi.yaml), as a person's browser would use it."""
 
+import http.client
 import http.cookiejar
 import json
 import secrets
@@ -9,6 +10,7 @@ import urllib.parse
 import urllib.request
 
 TIMEOUT_S = 10
+STREAM_TIMEOUT_S = 60
 BUCKETS_MAX = 4000
 
 
@@ -65,3 +67,7 @@ class Api:
     def series(self, site: str, point: int, start_ms: int, end_ms: int, buckets: int) -> dict:
         query = urllib.parse.urlencode({"from": start_ms, "to": end_ms, "buckets": buckets})
         return self.call("GET", f"/api/sites/{site}/points/{point}/series?{query}")
+
+    def stream(self, site: str) -> http.client.HTTPResponse:
+        """The live stream of a site: iterate over its lines, close it at the end."""
+        return self.opener.open(f"{self.base}/api/stream?{urllib.parse.urlencode({'site': site})}", timeout=STREAM_TIMEOUT_S)

@@ -15,7 +15,7 @@ from world.api import BUCKETS_MAX, Api
 
 SENSOR_BASE, SENSOR_STRIDE, SLOTS_MAX = 100, 10, 200
 AGE_NEVER = 65535
-VALUES = {"temperature": (2, True, 0.01), "humidity": (3, False, 0.1), "battery": (4, False, 1.0), "signal": (5, True, 1.0)}
+VALUES = {"temperature": (2, True, 0.01), "humidity": (3, False, 0.1), "battery": (4, False, 0.001), "signal": (5, True, 1.0)}
 NOT_AVAILABLE = {2: 0x8000, 3: 0xFFFF, 4: 0xFFFF, 5: 0x8000}
 SECOND_MS = 1000
 
@@ -50,8 +50,8 @@ def read_lines(path: pathlib.Path) -> list[dict]:
     return rows
 
 
-def sensor_blocks(log: pathlib.Path) -> Iterator[tuple[int, list[int]]]:
-    """Every sensor block that the line carried in a reply, as (slot, its ten registers); those never heard left out."""
+def sensor_blocks(log: pathlib.Path) -> Iterator[tuple[int, list[int], int]]:
+    """Every sensor block that the line carried, as (slot, its ten registers, end of the reply in us); those never heard left out."""
     for row in read_lines(log):
         request, reply = bytes.fromhex(row["request"]), bytes.fromhex(row["reply"])
         if len(request) < 8 or len(reply) < 5 or request[1] not in (3, 4) or reply[1] != request[1]:
@@ -61,14 +61,14 @@ def sensor_blocks(log: pathlib.Path) -> Iterator[tuple[int, list[int]]]:
         for slot in range(SLOTS_MAX):
             first = SENSOR_BASE + SENSOR_STRIDE * slot - address
             if first >= 0 and first + SENSOR_STRIDE <= len(words) and words[first + 1] != AGE_NEVER:
-                yield slot, words[first:first + SENSOR_STRIDE]
+                yield slot, words[first:first + SENSOR_STRIDE], row["end_us"]
 
 
 def line_values(log: pathlib.Path) -> tuple[int, dict[tuple[int, str], set[float]]]:
     """How many different reports the line carried, and every value: (slot, point) -> values, from the replies' own bytes."""
     reports: set[tuple[int, int]] = set()
     values: dict[tuple[int, str], set[float]] = defaultdict(set)
-    for slot, block in sensor_blocks(log):
+    for slot, block, _ in sensor_blocks(log):
         reports.add((slot, block[0]))
         for name, (offset, signed, scale) in VALUES.items():
             word = block[offset]

@@ -14,6 +14,8 @@ from world import certs
 # Place of each sensor slot; the receiver's model knows the same cycle (apps/sensor/store_model.c).
 PLACES = [("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Freezer"),
           ("checkout", "Till"), ("checkout", "Till"), ("entrance", "Door"), ("entrance", "Door")]
+# What the temperature must keep to, low and high.
+LIMITS = {"Cold shelf": (1, 8), "Freezer": (-26, -15), "Till": (17, 26), "Door": (5, 28)}
 
 
 @dataclasses.dataclass
@@ -57,7 +59,9 @@ def sensor_entries(count: int) -> list[dict]:
     for slot in range(count):
         area, kind = PLACES[slot % len(PLACES)]
         names[kind] = names.get(kind, 0) + 1
-        entries.append({"slot": slot, "name": f"{kind} {names[kind]}", "area": area})
+        low, high = LIMITS[kind]
+        entries.append({"slot": slot, "name": f"{kind} {names[kind]}", "area": area,
+                        "limits": [{"point": "temperature", "low": low, "high": high}]})
     return entries
 
 
