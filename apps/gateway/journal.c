@@ -314,11 +314,13 @@ void journal_flush(struct journal *journal, uint64_t now_us)
     }
 }
 
-struct journal_synced journal_synced(const struct journal *journal)
+struct journal_synced journal_take_synced(struct journal *journal)
 {
-    const struct journal_boot *boot = &journal->boots[journal->boot_count - 1];
-    return (struct journal_synced){.samples = &journal->cfg.window[journal->synced_from],
-                                   .count = journal->synced_to - journal->synced_from,
-                                   .boot = boot->boot,
-                                   .utc_offset_ms = boot->utc_offset_ms};
+    const struct journal_boot *boot = journal_present_boot(journal);
+    struct journal_synced out = {.samples = &journal->cfg.window[journal->synced_from],
+                                 .count = journal->synced_to - journal->synced_from,
+                                 .boot = boot->boot,
+                                 .utc_offset_ms = boot->utc_offset_ms};
+    journal->synced_from = journal->synced_to;
+    return out;
 }

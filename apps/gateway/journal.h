@@ -38,6 +38,9 @@ void journal_set_catalogue(struct journal *journal, uint64_t now_us,
 NODISCARD enum err journal_add(struct journal *journal, uint64_t now_us,
                                const struct tm_sample *sample);
 
+// `count` samples measured from from_us to to_us never came here; a gap marker tells.
+void journal_add_gap(struct journal *journal, uint64_t count, uint64_t from_us, uint64_t to_us);
+
 // All samples in the window leave at the next tick: a limit was crossed or a quality changed.
 void journal_hurry(struct journal *journal, uint64_t now_us);
 
@@ -76,8 +79,8 @@ NODISCARD enum err journal_next_message(struct journal *journal, uint64_t now_us
 // Things worth a log line, oldest first; false when there is none.
 bool journal_next(struct journal *journal, struct journal_notice *out);
 
-// Samples that became durable by the last journal_tick, for the sync trace: valid until the next
-// call that changes the journal. Dated if the clock is known.
-struct journal_synced journal_synced(const struct journal *journal);
+// Samples that became durable and were not told of before, for the sync trace: valid until the next
+// call. To be taken after each journal_tick, journal_flush and journal_set_catalogue.
+struct journal_synced journal_take_synced(struct journal *journal);
 
 #endif

@@ -26,22 +26,35 @@ void journal_gap_add(struct journal *journal, const struct journal_gap *gap)
     same->to_ms = gap->to_ms > same->to_ms ? gap->to_ms : same->to_ms;
 }
 
-// The boot of the window's sample with that index; the present one for a sample not in it.
+static void add_span(struct journal *journal, const struct journal_boot *boot, const char *why,
+                     uint64_t count, uint64_t from_us, uint64_t to_us)
+{
+    bool has_utc = boot->utc_offset_ms != JOURNAL_UTC_UNKNOWN;
+    int64_t shift_ms = has_utc ? boot->utc_offset_ms : 0;
+    journal_gap_add(journal,
+                    &(struct journal_gap){.boot = has_utc ? 0 : boot->boot,
+                                          .count = count,
+                                          .from_ms = (int64_t)(from_us / US_PER_MS) + shift_ms,
+                                          .to_ms = (int64_t)(to_us / US_PER_MS) + shift_ms,
+                                          .why = why});
+}
+
+void journal_add_gap(struct journal *journal, uint64_t count, uint64_t from_us, uint64_t to_us)
+{
+    add_span(journal, journal_present_boot(journal), "queue", count, from_us, to_us);
+}
+
 void journal_gap_add_sample(struct journal *journal, const struct tm_sample *sample,
                             const char *why)
 {
+    // A sample of the window may be of an earlier boot; any other is of the present one.
     const struct journal_boot *boot = journal_present_boot(journal);
-    if (sample >= journal->cfg.window && sample < journal->cfg.window + journal->count) {
-        uint64_t ordinal = journal->sample_first + (uint64_t)(sample - journal->cfg.window);
+    const struct tm_sample *window = journal->cfg.window;
+    if (sample >= window && sample < window + journal->count) {
+        uint64_t ordinal = journal->sample_first + (uint64_t)(sample - window);
         while (boot > journal->boots && boot->first_ordinal > ordinal) {
             boot--;
         }
     }
-    bool has_utc = boot->utc_offset_ms != JOURNAL_UTC_UNKNOWN;
-    int64_t at_ms = (int64_t)(sample->at_us / US_PER_MS) + (has_utc ? boot->utc_offset_ms : 0);
-    journal_gap_add(journal, &(struct journal_gap){.boot = has_utc ? 0 : boot->boot,
-                                                   .count = 1,
-                                                   .from_ms = at_ms,
-                                                   .to_ms = at_ms,
-                                                   .why = why});
+    add_span(journal, boot, why, 1, sample->at_us, sample->at_us);
 }

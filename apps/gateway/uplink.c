@@ -143,10 +143,13 @@ static size_t free_slot(const struct uplink *up, enum journal_lane lane)
     return i;
 }
 
-bool uplink_has_room(const struct uplink *up, enum journal_lane lane)
+size_t uplink_room(const struct uplink *up, enum journal_lane lane)
 {
-    // A slot is free for good once its acknowledgement was told to the journal.
-    return up->ack_count < UPLINK_WINDOW_MAX && free_slot(up, lane) < lane_end(lane);
+    size_t room = 0;
+    for (size_t i = lane_first(lane); i < lane_end(lane); i++) {
+        room += !up->slots[i].is_used;
+    }
+    return room;
 }
 
 void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message)
@@ -197,7 +200,9 @@ void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token)
         return; // the hub may say anything
     }
     struct uplink_slot *slot = &up->slots[token];
-    ASSERT(up->ack_count < COUNT_OF(up->acks));
+    if (up->ack_count == COUNT_OF(up->acks)) {
+        return; // nobody drained: published again after the next connect
+    }
     up->acks[up->ack_count].lane = slot->message.lane;
     up->acks[up->ack_count].ordinal = slot->message.ordinal;
     up->ack_count++;

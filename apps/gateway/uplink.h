@@ -101,8 +101,9 @@ NODISCARD enum err uplink_init(struct uplink *up, const struct uplink_config *cf
 // The clock is trusted: tokens can be made. Call again at steps; a step beyond a minute renews.
 void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc);
 
-// Room for another message of the lane, and taking it (copied). Must not be called without room.
-bool uplink_has_room(const struct uplink *up, enum journal_lane lane);
+// How many messages of the lane find room, and taking one (copied). Must not be called without
+// room.
+size_t uplink_room(const struct uplink *up, enum journal_lane lane);
 void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message);
 
 void uplink_connected(struct uplink *up, uint64_t now_us);

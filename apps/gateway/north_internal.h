@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files behind north_linux.h share.
+#ifndef GATEWAY_NORTH_INTERNAL_H
+#define GATEWAY_NORTH_INTERNAL_H
+
+#include "apps/gateway/journal.h"
+#include "apps/gateway/north_linux.h"
+#include "port/linux/mqtt.h"
+#include "port/linux/storage.h"
+#include "port/linux/worker.h"
+
+enum {
+    NORTH_TEXTS_MAX = 32,
+    NORTH_EVENTS_MAX = 16,
+    NORTH_QUEUE_RESERVE = 64, // inputs other than samples
+};
+
+enum north_input_kind {
+    NORTH_SAMPLE,
+    NORTH_RELAY,
+    NORTH_EVENT,
+    NORTH_ACK,
+    NORTH_HURRY,
+    NORTH_WATCHED,
+    NORTH_CLOCK,
+    NORTH_CATALOGUE,
+};
+
+struct north_input {
+    enum north_input_kind kind;
+    uint64_t now_us;
+    union {
+        struct tm_sample sample;
+        struct journal_relay relay;
+        size_t event_index;
+        struct {
+            enum journal_lane lane;
+            uint64_t ordinal;
+        } ack;
+        bool is_watched;
+        struct wall_time utc;
+        const struct tm_catalogue *catalogue;
+    } u;
+};
+
+// Inputs gathered on the loop while the journal's thread works on the other batch.
+struct north_batch {
+    struct north_input *inputs;
+    size_t capacity, count;
+    struct tm_event events[NORTH_EVENTS_MAX];
+    char event_texts[NORTH_EVENTS_MAX][TM_TEXT_SIZE_MAX];
+    size_t event_count;
+    char texts[NORTH_TEXTS_MAX][TM_TEXT_SIZE_MAX];
+    size_t text_count;
+    uint64_t gap_count, gap_from_us, gap_to_us; // samples that found no room
+};
+
+struct north_message {
+    struct journal_message message;
+    uint8_t payload[JOURNAL_PAYLOAD_SIZE_MAX];
+};
+
+// The journal's thread owns this while a job runs, the loop else.
+struct north_side {
+    struct journal journal;
+    struct north_batch *batch;
+    const struct tm_catalogue *catalogue;
+    size_t want[LANE_COUNT]; // messages the uplink has room for
+    struct north_message messages[UPLINK_WINDOW_MAX];
+    size_t message_count;
+    size_t lane_count[LANE_COUNT];
+    uint64_t deadline_us;
+    int trace_fd; // -1: none
+};
+
+struct north {
+    struct north_config cfg;
+    struct sas_identity identity;
+    char host[SAS_NAME_SIZE_MAX];
+    char device[SAS_NAME_SIZE_MAX];
+    struct linux_storage storage[LANE_COUNT];
+    struct worker *worker;
+    struct mqtt *mqtt; // NULL: no hub
+    struct uplink uplink;
+    struct north_side *side;
+    struct north_batch batches[2];
+    struct north_batch *batch; // being filled
+    struct north_stats stats;
+    bool is_running; // the journal's thread owns the side
+    bool is_closing;
+    bool is_urgent; // the batch must not wait
+    bool is_watched;
+    bool may_have_more[LANE_COUNT];
+    uint64_t flush_us; // the batch goes then
+    uint64_t journal_us;
+    uint64_t clock_us; // next look at the clock
+    uint64_t day, day_bytes;
+};
+
+// north_linux.c
+void north_mqtt_ready(void *ctx, int fd);
+void north_worker_ready(void *ctx, int fd);
+// True if the clock was set and may be believed.
+bool north_clock(const struct north *north, struct wall_time *out);
+
+// north_journal.c: one turn of the journal, blocking; ctx is the struct north_side.
+void north_journal_run(void *ctx);
+void north_apply(struct north_side *side);
+void north_tick(struct north_side *side, uint64_t now_us);
+void north_trace(struct north_side *side);
+
+// sync_trace.c: a JSON line for each sample that became durable, by write(2).
+void sync_trace_write(int fd, const struct tm_catalogue *catalogue,
+                      const struct journal_synced *synced);
+
+// key_file.c: reads and checks a key file; logs what is wrong. The key is in *out only.
+NODISCARD enum err key_file_read(const char *path, struct sas_identity *out);
+
+#endif

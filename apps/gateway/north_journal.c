@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The journal's half: runs as a job on the thread "journal", where it may block.
+#include "apps/gateway/north_internal.h"
+
+#include "port/api/clock.h"
+
+enum { ROUNDS_MAX = 64 };
+
+void north_trace(struct north_side *side)
+{
+    struct journal_synced synced = journal_take_synced(&side->journal);
+    sync_trace_write(side->trace_fd, side->catalogue, &synced);
+}
+
+void north_tick(struct north_side *side, uint64_t now_us)
+{
+    journal_tick(&side->journal, now_us);
+    north_trace(side);
+}
+
+static void apply_input(struct north_side *side, const struct north_input *in)
+{
+    struct journal *journal = &side->journal;
+    switch (in->kind) {
+    case NORTH_SAMPLE:
+        if (journal_deadline_us(journal) <= in->now_us) {
+            north_tick(side, in->now_us);
+        }
+        // A full journal has counted the sample and will tell.
+        if (journal_add(journal, in->now_us, &in->u.sample) != OK) {
+            return;
+        }
+        break;
+    case NORTH_RELAY:
+        // Cannot be full: the capacity is the number of relays in the configuration.
+        if (journal_set_relay(journal, in->now_us, &in->u.relay) != OK) {
+            return;
+        }
+        break;
+    case NORTH_EVENT:
+        (void)journal_add_event(journal, in->now_us, &side->batch->events[in->u.event_index]);
+        break;
+    case NORTH_ACK: journal_ack(journal, in->now_us, in->u.ack.lane, in->u.ack.ordinal); break;
+    case NORTH_HURRY: journal_hurry(journal, in->now_us); break;
+    case NORTH_WATCHED: journal_set_watched(journal, in->now_us, in->u.is_watched); break;
+    case NORTH_CLOCK: journal_set_clock(journal, in->now_us, in->u.utc); break;
+    case NORTH_CATALOGUE:
+        journal_set_catalogue(journal, in->now_us, in->u.catalogue);
+        north_trace(side);
+        side->catalogue = in->u.catalogue;
+        break;
+    }
+}
+
+void north_apply(struct north_side *side)
+{
+    struct north_batch *batch = side->batch;
+    for (size_t i = 0; i < batch->count; i++) {
+        apply_input(side, &batch->inputs[i]);
+    }
+    if (batch->gap_count > 0) {
+        journal_add_gap(&side->journal, batch->gap_count, batch->gap_from_us, batch->gap_to_us);
+    }
+    batch->count = batch->event_count = batch->text_count = 0;
+    batch->gap_count = 0;
+}
+
+void north_journal_run(void *ctx)
+{
+    struct north_side *side = ctx;
+    north_apply(side);
+    uint64_t now_us = port_now_us();
+    for (unsigned i = 0; i < ROUNDS_MAX && journal_deadline_us(&side->journal) <= now_us; i++) {
+        north_tick(side, now_us);
+        now_us = port_now_us();
+    }
+    side->message_count = 0;
+    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
+        side->lane_count[lane] = 0;
+        while (side->lane_count[lane] < side->want[lane]) {
+            struct north_message *out = &side->messages[side->message_count];
+            if (journal_next_message(&side->journal, now_us, lane, out->payload, &out->message) !=
+                OK) {
+                break;
+            }
+            side->message_count++;
+            side->lane_count[lane]++;
+        }
+    }
+    side->deadline_us = journal_deadline_us(&side->journal);
+}

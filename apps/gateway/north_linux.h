@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything after the samples on Linux, wired together: the journal on its thread, the uplink
+// machine on the caller's loop, the MQTT client on its thread.
+//
+//   north_open -> north_find_relay*, north_set_catalogue -> { north_add, ..., north_turn }* ->
+//   north_close
+//
+// All functions are called on the loop's thread and never block, but for north_open and
+// north_close. What waits for the journal's thread is bounded by queue_max; beyond it samples are
+// dropped, counted and announced by a gap marker.
+#ifndef GATEWAY_NORTH_LINUX_H
+#define GATEWAY_NORTH_LINUX_H
+
+#include "apps/gateway/journal_types.h"
+#include "apps/gateway/uplink.h"
+#include "port/linux/loop.h"
+
+struct north_config {
+    struct loop *loop;    // its turn must call north_turn
+    const char *data_dir; // the journal lies in <data_dir>/journal/
+    uint64_t bytes_max;   // as in journal_config; 0: default
+    uint32_t segment_size;
+    uint32_t sync_ms, max_age_ms, watch_age_ms;
+    size_t relay_capacity;
+    size_t queue_max;       // samples on the way to the journal; default 2,048
+    bool trust_clock;       // believe the clock although the kernel does not call it synchronised
+    const char *sync_trace; // file that gets a JSON line per durable sample; NULL: none
+    const char *host;       // the hub's name; NULL or "": no hub, all stays in the journal
+    const char *address;    // where to connect if not to `host`; NULL or "": host
+    uint16_t port;
+    const char *device_id; // "": as the key file says
+    const char *key_file;  // base64 key or connection string, mode 0600
+    const char *ca_file;
+};
+
+struct north_stats {
+    struct journal_stats journal;
+    struct uplink_stats uplink;
+    enum uplink_state state;
+    bool is_failing;        // the journal's medium is full or failed
+    uint64_t queue_dropped; // samples that found the queue full
+    uint64_t bytes_today;   // written to flash since the last midnight of the monotonic clock
+};
+
+struct north;
+
+// Reads the key file, opens the journal (after a torn end, too), starts the threads. On failure the
+// reason has been logged.
+NODISCARD enum err north_open(struct north **out, const struct north_config *cfg);
+// Seals and syncs what is left, ends the threads.
+void north_close(struct north *north);
+
+// Only before the first turn: what an earlier run took last from that sensor. True if known and
+// comparable; *at_us is then in this boot's monotonic time (0: before this boot).
+bool north_find_relay(const struct north *north, uint32_t key, uint32_t *sequence, uint64_t *at_us);
+
+// The catalogue is borrowed until north_close, or until two more turns after the next one is set.
+void north_set_catalogue(struct north *north, const struct tm_catalogue *catalogue);
+void north_add(struct north *north, uint64_t now_us, const struct tm_sample *sample);
+void north_set_relay(struct north *north, uint64_t now_us, uint32_t key, uint32_t sequence,
+                     uint64_t at_us);
+// A limit was crossed or a quality changed: the samples so far leave at once.
+void north_hurry(struct north *north, uint64_t now_us);
+void north_set_watched(struct north *north, uint64_t now_us, bool is_watched);
+// Times in the event are monotonic milliseconds.
+void north_add_event(struct north *north, uint64_t now_us, const struct tm_event *event);
+
+// Moves what is due; returns the next deadline. Called in every turn of the loop.
+uint64_t north_turn(struct north *north, uint64_t now_us);
+void north_get_stats(const struct north *north, struct north_stats *out);
+
+#endif
