@@ -22,6 +22,10 @@ static enum mb_exception read_data(void *ctx, const struct mb_access *access, st
     if (map_read(&device->map, access->now_us, access->address, access->count, values) != OK) {
         return MB_EX_FAILURE;
     }
+    uint32_t end = (uint32_t)access->address + access->count;
+    if (access->fc == MB_READ_INPUT && access->address <= MAP_STATUS && end > MAP_STATUS) {
+        device->map.restarted = false; // told
+    }
     for (uint16_t i = 0; i < access->count; i++) {
         put_u16be(out, values[i]);
     }

@@ -11,7 +11,7 @@ enum { DEVICE_OBJECTS = 7 };
 
 struct device_config {
     uint8_t unit;       // 1 to 247
-    bool is_serial;     // false: TCP, any unit address is this device
+    bool is_serial;     // RTU frames; false: TCP, where units 0 and 255 are this device too
     const char *serial; // at most MAP_SERIAL_CHARS; borrowed
     struct store_config store;
 };

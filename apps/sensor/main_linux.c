@@ -16,10 +16,16 @@ struct app {
     struct tcp_link tcp;
 };
 
+// False: a TCP socket, whatever its frames look like.
+static bool has_line(const struct app *app)
+{
+    return app->settings.kind == PORT_TTY || app->settings.kind == PORT_PTY;
+}
+
 static uint64_t on_turn(void *ctx, uint64_t now_us)
 {
     struct app *app = ctx;
-    if (!app->settings.device.is_serial) {
+    if (!has_line(app)) {
         return TIME_NEVER; // TCP answers as it reads
     }
     serial_link_tick(&app->serial, now_us);
@@ -29,7 +35,7 @@ static uint64_t on_turn(void *ctx, uint64_t now_us)
 static enum err open_link(struct app *app)
 {
     const struct settings *s = &app->settings;
-    if (s->device.is_serial) {
+    if (has_line(app)) {
         return serial_link_init(&app->serial, &app->device, &app->loop, &s->serial, port_now_us());
     }
     enum mb_stream_kind kind = s->kind == PORT_TCP ? MB_STREAM_TCP : MB_STREAM_RTU;
@@ -59,7 +65,7 @@ int main(int argc, char **argv)
              app.settings.device.store.sensor_count);
     loop_run(&app.loop);
     log_info("sensor", "stopped", "requests=%llu", (unsigned long long)app.device.requests);
-    if (app.settings.device.is_serial) {
+    if (has_line(&app)) {
         serial_link_deinit(&app.serial);
     } else {
         tcp_link_deinit(&app.tcp);

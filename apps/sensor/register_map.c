@@ -13,7 +13,7 @@ bool map_covers(const struct register_map *map, uint16_t address, uint16_t count
     return count > 0 && (in_receiver || in_sensors);
 }
 
-static uint16_t receiver_register(struct register_map *map, uint64_t now_us, uint16_t address)
+static uint16_t receiver_register(const struct register_map *map, uint64_t now_us, uint16_t address)
 {
     const struct store_model *store = map->store;
     uint32_t uptime_s = (uint32_t)((now_us - store->start_us) / US_PER_S);
@@ -25,11 +25,7 @@ static uint16_t receiver_register(struct register_map *map, uint64_t now_us, uin
     case 4: return (uint16_t)(store->reports_heard >> 16);
     case 5: return (uint16_t)store->reports_heard;
     case 6: return MAP_FIRMWARE;
-    case 7: {
-        uint16_t status = map->restarted ? 1 : 0;
-        map->restarted = false;
-        return status;
-    }
+    case MAP_STATUS: return map->restarted ? 1 : 0;
     default: break;
     }
     unsigned at = (unsigned)(address - 8) * 2;

@@ -8,6 +8,7 @@
 
 enum {
     MAP_VERSION = 1,
+    MAP_STATUS = 7,
     MAP_RECEIVER_COUNT = 16, // registers of the receiver block, at address 0
     MAP_SENSOR_BASE = 100,   // address of slot 0
     MAP_SENSOR_STRIDE = 10,  // registers of a sensor block
@@ -18,7 +19,7 @@ enum {
 struct register_map {
     struct store_model *store;
     char serial[MAP_SERIAL_CHARS + 1];
-    bool restarted; // reported once in the status register
+    bool restarted; // bit 0 of the status register, until a client was told
 };
 
 // True if all of `count` registers from `address` on exist.

@@ -109,6 +109,10 @@ enum err serial_link_init(struct serial_link *link, struct device *device, struc
 // Takes the frames that are complete; answers the last one, for only that one still waits.
 static void take_frames(struct serial_link *link, uint64_t now_us)
 {
+    const struct mb_rx_stats *stats = &link->rx.stats;
+    for (; link->bad_frames < stats->crc_errors + stats->size_errors; link->bad_frames++) {
+        mb_server_bad_frame(&link->device->server);
+    }
     struct mb_rx_frame got;
     uint8_t pdu[MB_PDU_SIZE_MAX];
     while (mb_rx_next(&link->rx, &got)) {

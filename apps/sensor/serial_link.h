@@ -22,6 +22,7 @@ struct serial_link {
     struct serial serial; // also the PTY's end of ours
     int pty_peer_fd;      // keeps the PTY alive while no client has it open; -1
     struct mb_rx rx;
+    uint32_t bad_frames; // of the receiver, told to the server
     uint64_t reopen_at_us;
     uint64_t reply_at_us;
     size_t reply_size;

@@ -168,6 +168,6 @@ enum option_result settings_parse(int argc, char **argv, struct settings *out)
     }
     out->device.unit = (uint8_t)words.unit;
     out->device.serial = words.serial;
-    out->device.is_serial = out->kind == PORT_TTY || out->kind == PORT_PTY;
+    out->device.is_serial = out->kind != PORT_TCP;
     return good ? OPTIONS_RUN : OPTIONS_WRONG;
 }

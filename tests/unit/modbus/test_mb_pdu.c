@@ -47,6 +47,7 @@ static const struct pair pairs[] = {
     PAIR("\6\0\1\0\2", "\6\0\1\0\3", ERR_ARG),
     PAIR("\x8\0\0\xa5\x37", "\x8\0\0\xa5\x38", ERR_ARG),
     PAIR("\x8\0\xb\0\0", "\x8\0\xb\x12\x34", OK),
+    PAIR("\x8\0\xb\0\0", "\x8\0\xb\x12\x34\x56\x78", ERR_CORRUPT),
     PAIR("\x8\0\xb\0\0", "\x8\0\xc\x12\x34", ERR_ARG),
     PAIR("\x8\0\4\0\0", "\x8\0\4\0\0", ERR_ARG), // listen-only never answers
     PAIR("\xf\0\1\0\2\1\3", "\xf\0\1\0\3", ERR_ARG),
