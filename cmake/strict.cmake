@@ -9,7 +9,7 @@ add_library(strict INTERFACE)
 target_compile_options(strict INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wcast-align=strict
   -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wswitch-enum -Wundef -Wvla
-  -Wformat=2 -Wdouble-promotion -Wnull-dereference -Wwrite-strings -Wpointer-arith -Werror)
+  -Wformat=2 -Wno-format-zero-length -Wdouble-promotion -Wnull-dereference -Wwrite-strings -Wpointer-arith -Werror)
 if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
   # clang has no -Wcast-align=strict, and its null analysis does not follow our cursors.
   target_compile_options(strict INTERFACE -Wno-unknown-warning-option -Wcast-align)

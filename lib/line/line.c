@@ -237,15 +237,18 @@ void line_port(struct line *line, uint64_t now_us, bool up)
     line_enter(line, LINE_DOWN, TIME_NEVER);
 }
 
-void line_after_tx(struct line *line)
+// When the reply's or the units' time is over.
+static uint64_t wait_end_us(const struct line *line)
 {
     const struct line_send *send = line_active(line);
-    uint64_t end_us = line->done.tx_end_us;
-    if (send->broadcast) {
-        line_enter(line, LINE_TURNAROUND, time_after(end_us, send->turnaround_us));
-    } else {
-        line_enter(line, LINE_WAIT, time_after(end_us, send->reply_timeout_us));
-    }
+    uint32_t wait_us = send->broadcast ? send->turnaround_us : send->reply_timeout_us;
+    return time_after(line->done.tx_end_us, wait_us);
+}
+
+void line_after_tx(struct line *line)
+{
+    bool broadcast = line_active(line)->broadcast;
+    line_enter(line, broadcast ? LINE_TURNAROUND : LINE_WAIT, wait_end_us(line));
 }
 
 static void start_tx(struct line *line)
@@ -290,6 +293,9 @@ uint64_t line_deadline_us(const struct line *line)
 {
     if (is_wanted(line)) {
         return time_min(start_us(line), busy_us(line));
+    }
+    if (line->state == LINE_TX && line->tx_ended) {
+        return wait_end_us(line); // nothing to do at the last stop bit itself: one wake-up less
     }
     return line->state_until_us;
 }

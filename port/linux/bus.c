@@ -40,7 +40,12 @@ enum err bus_start(const char *name, const struct bus_port_ops *ops, struct bus_
     bus->cpu_priority = cpu_priority;
     bus->random = port_now_us() ^ (uint64_t)(uintptr_t)bus;
     line_init(&bus->line, line);
-    pthread_mutex_init(&bus->lock, NULL);
+    // Held for a copy only: spinning that long beats a trip through the kernel.
+    pthread_mutexattr_t adaptive;
+    pthread_mutexattr_init(&adaptive);
+    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&bus->lock, &adaptive);
+    pthread_mutexattr_destroy(&adaptive);
     bus->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     bus->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (bus->event_fd < 0 || bus->wake_fd < 0 ||

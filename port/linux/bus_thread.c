@@ -41,13 +41,14 @@ static void tell_done(struct bus *bus, const struct line_done *done)
 {
     pthread_mutex_lock(&bus->lock);
     ASSERT(bus->done_count < LINE_QUEUE_MAX); // as many DONEs as SENDs were let in
-    if (bus->done_count == 0) {
-        ASSERT(eventfd_write(bus->event_fd, 1) == 0);
-    }
+    bool first = bus->done_count == 0;
     bus->dones[(bus->done_first + bus->done_count) % LINE_QUEUE_MAX] = *done;
     bus->done_count++;
     bus->stats = bus->line.stats;
     pthread_mutex_unlock(&bus->lock);
+    if (first) { // after the lock, or the loop would wake only to wait for it
+        ASSERT(eventfd_write(bus->event_fd, 1) == 0);
+    }
 }
 
 static void port_down(struct bus *bus, uint64_t now_us)

@@ -152,8 +152,10 @@ static enum err set_up(struct serial *serial, const struct serial_cfg *cfg)
     if (flock(serial->fd, LOCK_EX | LOCK_NB) != 0) {
         return problem(serial, ERR_BUSY, cfg->path, "held by another program");
     }
-    (void)ioctl(serial->fd, TIOCEXCL);
     serial->pty = is_pty(serial->fd);
+    if (!serial->pty) { // on a PTY it would outlive us as long as the other end keeps it open
+        (void)ioctl(serial->fd, TIOCEXCL);
+    }
     enum err err = set_format(serial, cfg);
     if (err == OK) {
         err = set_rs485(serial, cfg);
