@@ -62,8 +62,10 @@ struct tm_decoder {
     int64_t interval;
     uint32_t row_count;  // of the group being read
     uint32_t next_index; // of the next column of a range
-    size_t index_at;     // where the list of indices goes on, 0 for a range
+    size_t list_at;      // where the list of indices goes on in the message; 0 for a range
     bool in_group;
+    bool alone;   // json stands on the groups alone, which were not the last key
+    enum err err; // sticky
 };
 
 // With a catalogue (whose hash must equal the message's: ERR_STATE) values get their exponent,

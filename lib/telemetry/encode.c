@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "telemetry/encode.h"
+
+#include "base/assert.h"
+#include "base/time.h"
+#include "telemetry/pack.h"
+#include "telemetry/words.h"
+
+const struct tm_sample *tm_run_next(const struct tm_pack *pack, const struct tm_run *run,
+                                    size_t *at)
+{
+    while (*at < run->end) {
+        uint16_t place = pack->order[(*at)++];
+        if (place < pack->limit) {
+            return &pack->samples[place];
+        }
+    }
+    return NULL;
+}
+
+int64_t tm_sample_ms(const struct tm_point *point, const struct tm_sample *sample)
+{
+    uint64_t resolution_us = (point->resolution_ms > 0 ? point->resolution_ms : 1) * US_PER_MS;
+    return (int64_t)(sample->at_us / resolution_us * resolution_us / US_PER_MS);
+}
+
+// The next point that has samples taking part, from order[*at] on.
+static bool next_run(const struct tm_pack *pack, size_t *at, struct tm_run *out)
+{
+    while (*at < pack->count) {
+        uint32_t id = pack->samples[pack->order[*at]].point;
+        struct tm_run run = {.start = *at};
+        while (*at < pack->count && pack->samples[pack->order[*at]].point == id) {
+            run.row_count += pack->order[*at] < pack->limit ? 1 : 0;
+            (*at)++;
+        }
+        run.end = *at;
+        if (run.row_count > 0) {
+            bool found = tm_catalogue_index(pack->catalogue, id, &run.index) == OK;
+            ASSERT(found);
+            run.point = &pack->catalogue->points[run.index];
+            *out = run;
+            return true;
+        }
+    }
+    return false;
+}
+
+// Earliest time, finest unit, and the most frequent step if one has the majority.
+static void find_times(struct tm_pack *pack)
+{
+    struct tm_run run;
+    int64_t base_ms = INT64_MAX;
+    uint32_t unit_ms = UINT32_MAX;
+    for (size_t at = 0; next_run(pack, &at, &run);) {
+        const struct tm_sample *sample = NULL;
+        for (size_t i = run.start; (sample = tm_run_next(pack, &run, &i)) != NULL;) {
+            int64_t ms = tm_sample_ms(run.point, sample);
+            base_ms = ms < base_ms ? ms : base_ms;
+        }
+        uint32_t resolution_ms = run.point->resolution_ms > 0 ? run.point->resolution_ms : 1;
+        unit_ms = resolution_ms < unit_ms ? resolution_ms : unit_ms;
+    }
+    pack->unit_ms = unit_ms;
+    pack->base_ms = base_ms / unit_ms * unit_ms;
+    int64_t candidate = 0;
+    size_t votes = 0;
+    for (size_t at = 0; next_run(pack, &at, &run);) {
+        size_t i = run.start;
+        const struct tm_sample *sample = tm_run_next(pack, &run, &i);
+        int64_t last_ms = tm_sample_ms(run.point, sample);
+        while ((sample = tm_run_next(pack, &run, &i)) != NULL) {
+            int64_t ms = tm_sample_ms(run.point, sample);
+            int64_t step = (ms - last_ms) / pack->unit_ms;
+            last_ms = ms;
+            candidate = votes == 0 ? step : candidate;
+            votes = step == candidate ? votes + 1 : votes - 1;
+        }
+    }
+    pack->interval = candidate > 0 ? candidate : 0;
+}
+
+static bool same_times(const struct tm_pack *pack, const struct tm_run *a, const struct tm_run *b)
+{
+    if (a->row_count != b->row_count) {
+        return false;
+    }
+    size_t at_a = a->start;
+    size_t at_b = b->start;
+    const struct tm_sample *sample = NULL;
+    while ((sample = tm_run_next(pack, a, &at_a)) != NULL) {
+        if (tm_sample_ms(a->point, sample) != tm_sample_ms(b->point, tm_run_next(pack, b, &at_b))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_times(const struct tm_pack *pack, const struct tm_run *run, struct json_writer *w)
+{
+    size_t at = run->start;
+    const struct tm_sample *sample = tm_run_next(pack, run, &at);
+    int64_t last_ms = tm_sample_ms(run->point, sample);
+    int64_t first = (last_ms - pack->base_ms) / pack->unit_ms;
+    if (run->row_count == 1) {
+        json_put_i64(w, first);
+        return;
+    }
+    json_begin_array(w);
+    json_put_i64(w, first);
+    while ((sample = tm_run_next(pack, run, &at)) != NULL) {
+        int64_t ms = tm_sample_ms(run->point, sample);
+        json_put_i64(w, (ms - last_ms) / pack->unit_ms - pack->interval);
+        last_ms = ms;
+    }
+    json_end_array(w);
+}
+
+// Points from `first` on, up to order[end): their indices as a range or a list.
+static void put_indices(const struct tm_pack *pack, const struct tm_run *first, size_t end,
+                        struct json_writer *w)
+{
+    struct tm_run run = *first;
+    bool range = true;
+    uint32_t expected = first->index;
+    for (size_t at = first->start; at < end && next_run(pack, &at, &run);) {
+        range = range && run.index == expected++;
+    }
+    if (range) {
+        json_put_u64(w, first->index);
+        return;
+    }
+    json_begin_array(w);
+    for (size_t at = first->start; at < end && next_run(pack, &at, &run);) {
+        json_put_u64(w, run.index);
+    }
+    json_end_array(w);
+}
+
+// One group: as many neighbouring points as share all times. Returns where the next one begins.
+static size_t put_group(const struct tm_pack *pack, size_t start, struct json_writer *w)
+{
+    struct tm_run first;
+    struct tm_run run;
+    size_t at = start;
+    if (!next_run(pack, &at, &first)) {
+        return at;
+    }
+    size_t end = at;
+    while (next_run(pack, &at, &run) && same_times(pack, &first, &run)) {
+        end = at;
+    }
+    json_begin_array(w);
+    put_indices(pack, &first, end, w);
+    put_times(pack, &first, w);
+    for (at = first.start; at < end && next_run(pack, &at, &run);) {
+        tm_put_column(pack, &run, w);
+    }
+    json_end_array(w);
+    return end;
+}
+
+static bool put_message(struct tm_pack *pack, size_t limit, struct json_writer *w)
+{
+    pack->limit = limit;
+    find_times(pack);
+    tm_put_head(w, 's', pack->catalogue->hash, pack->axis.boot_id);
+    json_put_key_i64(w, "t", pack->base_ms);
+    json_put_key_i64(w, "u", pack->unit_ms);
+    if (pack->interval != 0) {
+        json_put_key_i64(w, "i", pack->interval);
+    }
+    json_put_key(w, "g");
+    json_begin_array(w);
+    for (size_t at = 0; at < pack->count && !w->failed;) {
+        at = put_group(pack, at, w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+    return !w->failed;
+}
+
+static bool precedes(const struct tm_sample *samples, uint16_t a, uint16_t b)
+{
+    return samples[a].point != samples[b].point ? samples[a].point < samples[b].point : a < b;
+}
+
+static void sift_down(const struct tm_sample *samples, uint16_t *order, size_t at, size_t count)
+{
+    uint16_t moving = order[at];
+    for (size_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && precedes(samples, order[child], order[child + 1])) {
+            child++;
+        }
+        if (!precedes(samples, moving, order[child])) {
+            break;
+        }
+        order[at] = order[child];
+        at = child;
+    }
+    order[at] = moving;
+}
+
+// Heap sort: no recursion, no further memory.
+static void sort_by_point(const struct tm_sample *samples, uint16_t *order, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        order[i] = (uint16_t)i;
+    }
+    for (size_t i = count / 2; i > 0; i--) {
+        sift_down(samples, order, i - 1, count);
+    }
+    for (size_t last = count; last > 1; last--) {
+        uint16_t top = order[0];
+        order[0] = order[last - 1];
+        order[last - 1] = top;
+        sift_down(samples, order, 0, last - 1);
+    }
+}
+
+static bool value_fits(const struct tm_point *point, const struct tm_sample *sample)
+{
+    const struct tm_value *value = &sample->value;
+    int64_t mantissa = 0;
+    if (sample->quality != TM_GOOD || value->kind == TM_NULL) {
+        return sample->quality != TM_GOOD && value->kind == TM_NULL && sample->quality <= TM_BAD &&
+               sample->reason <= TM_REASON_OTHER;
+    }
+    switch (point->type) {
+    case TM_TYPE_INT:
+        return value->kind == TM_INT && value->exponent >= TM_EXPONENT_MIN &&
+               value->exponent <= TM_EXPONENT_MAX &&
+               tm_rescale(value->u.i, value->exponent, point->exponent, &mantissa);
+    case TM_TYPE_DOUBLE: {
+        struct json_decimal decimal;
+        return value->kind == TM_DOUBLE && json_decimal_of_double(value->u.d, &decimal);
+    }
+    case TM_TYPE_BOOL: return value->kind == TM_BOOL;
+    case TM_TYPE_ENUM: return value->kind == TM_ENUM;
+    case TM_TYPE_TEXT: return value->kind == TM_TEXT && value->text_size <= TM_TEXT_SIZE_MAX;
+    }
+    return false;
+}
+
+// The first sample that cannot be carried, or count.
+static size_t find_bad(const struct tm_catalogue *catalogue, const struct tm_sample *samples,
+                       size_t count)
+{
+    uint32_t index = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool good = samples[i].at_us <= (uint64_t)TM_EXACT_MAX &&
+                    tm_catalogue_index(catalogue, samples[i].point, &index) == OK &&
+                    value_fits(&catalogue->points[index], &samples[i]);
+        if (!good) {
+            return i;
+        }
+    }
+    return count;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool count_fits(struct tm_pack *pack, size_t limit, size_t capacity)
+{
+    struct json_writer w;
+    json_writer_init(&w, NULL, capacity);
+    return put_message(pack, limit, &w);
+}
+
+enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
+                   const struct tm_sample *samples, size_t sample_count,
+                   const struct tm_encode_memory *memory, char *out, size_t capacity, size_t *size,
+                   size_t *taken)
+{
+    size_t count = min_size(min_size(sample_count, memory->capacity), TM_PACK_SAMPLE_MAX);
+    if (count == 0) {
+        return ERR_EMPTY;
+    }
+    size_t bad = find_bad(catalogue, samples, count);
+    if (bad < count) {
+        *taken = bad;
+        return ERR_ARG;
+    }
+    sort_by_point(samples, memory->order, count);
+    struct tm_pack pack = {.catalogue = catalogue, .axis = axis, .samples = samples};
+    pack.order = memory->order;
+    pack.count = count;
+    size_t fit = 0;           // known to fit
+    size_t tight = count + 1; // known not to
+    for (size_t trial = count; fit + 1 < tight; trial = fit + (tight - fit) / 2) {
+        if (count_fits(&pack, trial, capacity)) {
+            fit = trial;
+        } else {
+            tight = trial;
+        }
+    }
+    if (fit == 0) {
+        *taken = 0;
+        return ERR_SIZE;
+    }
+    struct json_writer w;
+    json_writer_init(&w, out, capacity);
+    bool written = put_message(&pack, fit, &w);
+    ASSERT(written);
+    *size = w.size;
+    *taken = fit;
+    return OK;
+}
+
+bool tm_encode_fits(const struct tm_catalogue *catalogue, struct tm_axis axis,
+                    const struct tm_sample *samples, size_t sample_count,
+                    const struct tm_encode_memory *memory, size_t capacity)
+{
+    if (sample_count == 0 || sample_count > memory->capacity || sample_count > TM_PACK_SAMPLE_MAX ||
+        find_bad(catalogue, samples, sample_count) < sample_count) {
+        return false;
+    }
+    sort_by_point(samples, memory->order, sample_count);
+    struct tm_pack pack = {.catalogue = catalogue, .axis = axis, .samples = samples};
+    pack.order = memory->order;
+    pack.count = sample_count;
+    return count_fits(&pack, sample_count, capacity);
+}
