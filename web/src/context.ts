@@ -12,6 +12,7 @@ import {
   translator,
   type Vars,
 } from "./i18n";
+import { isOn, isSwitch } from "./judge";
 import type { Point } from "./types";
 import { en } from "./words/en";
 
@@ -39,12 +40,14 @@ export function makeTongue(language: Language, zone: string): Tongue {
     t,
     count: (base, n, vars) => plural(t, language, base, n, vars),
     format,
-    // A name that only repeats the kind is translated; any other is the customer's own word.
+    // Names of the shipped profiles are translated; any other is the customer's own word.
     pointName: (point) => {
-      const key = `kind.${point.name}`;
-      return point.name === point.kind && known(key) ? t(key) : readable(point.name);
+      const key = `point.${point.name}`;
+      return known(key) ? t(key) : readable(point.name);
     },
     value: (point) => {
+      if (point.value === null && point.text === null) return "–";
+      if (isSwitch(point)) return t(isOn(point) ? "value.yes" : "value.no");
       if (point.text !== null) return point.text;
       return point.value === null ? "–" : format.quantity(point.value, point.unit, point.decimals);
     },

@@ -86,6 +86,7 @@ export function makeFormat(language: Language, zone: string): Format {
     zone,
     number,
     quantity: (value, unit, decimals) => {
+      if (unit === "s" && value >= 120) return age(value * SECOND);
       const shown = forPeople(value, unit, decimals);
       return withUnit(number(shown.value, shown.decimals), shown.unit);
     },

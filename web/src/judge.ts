@@ -20,9 +20,30 @@ export function outside(value: number, limits: Limits | null): "high" | "low" | 
   return null;
 }
 
+const ON = ["true", "on"];
+const OFF = ["false", "off"];
+
+/** A state with two values; enums with words of their own are none. */
+export const isSwitch = (point: Point): boolean =>
+  point.kind === "state" &&
+  (point.text === null
+    ? point.value === 0 || point.value === 1
+    : [...ON, ...OFF].includes(point.text));
+
+export const isOn = (point: Point): boolean =>
+  isSwitch(point) && (point.value === 1 || ON.includes(point.text ?? ""));
+
+/** Switches that tell of a defect by their own name. */
+const DEFECTS: Record<string, Condition> = {
+  battery_low: "battery",
+  temperature_fault: "bad",
+  humidity_fault: "bad",
+};
+
 export function judgePoint(point: Point): Condition {
   if (point.quality === "bad") return "bad";
   if (point.quality === "stale") return point.at_ms === null ? "never" : "stale";
+  if (isOn(point) && Object.hasOwn(DEFECTS, point.name)) return DEFECTS[point.name] as Condition;
   const side = point.value === null ? null : outside(point.value, point.limits);
   if (side !== null && point.kind === "battery") return "battery";
   return side ?? "ok";
@@ -37,16 +58,37 @@ export function judgeSensor(sensor: Sensor): Verdict {
   return worst;
 }
 
-const PROMINENCE = ["temperature", "humidity", "number", "state", "text", "battery", "signal"];
+/** What the points are for, the most telling first; counters and serial numbers come last. */
+function prominence(point: Point): number {
+  const kinds = [
+    "temperature",
+    "humidity",
+    "measured",
+    "battery",
+    "signal",
+    "state",
+    "number",
+    "text",
+  ];
+  const measured = point.kind === "number" && (point.unit !== "" || point.limits !== null);
+  return kinds.indexOf(measured ? "measured" : point.kind);
+}
+
+/** Worth a chart of its own at first sight. */
+export const isMeasured = (point: Point): boolean => prominence(point) <= 4;
 
 /** Points as people read them: the temperature first, housekeeping last. */
 export function ordered(sensor: Sensor): Point[] {
-  return sensor.points
-    .slice()
-    .sort((a, b) => PROMINENCE.indexOf(a.kind) - PROMINENCE.indexOf(b.kind));
+  return sensor.points.slice().sort((a, b) => prominence(a) - prominence(b));
 }
 
 export const mainPoint = (sensor: Sensor): Point | null => ordered(sensor)[0] ?? null;
+
+/** Switches that are on and no defect: an open door, a defrost. */
+export const notes = (sensor: Sensor): Point[] =>
+  sensor.points.filter(
+    (point) => point.quality === "good" && isOn(point) && judgePoint(point) === "ok",
+  );
 
 export interface Finding {
   sensor: Sensor;

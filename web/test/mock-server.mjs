@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A stand-in for the cloud while the page is being developed: apps/cloud/openapi.yaml with an invented
-// store behind it. `node test/mock-server.mjs [PORT]` serves dist/; name and password: anything.
+// store behind it. `node test/mock-server.mjs [PORT]` serves dist/; any name and password.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
@@ -13,17 +13,19 @@ const CSP =
   "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 const streams = new Set();
 let account = null;
-let user = null;
 
-const session = () => ({
+/** The cookie is the user's name: this cloud forgets nobody, not even when it starts anew. */
+const userOf = (request) => /busward_session=(\w+)/.exec(request.headers.cookie ?? "")?.[1] ?? null;
+
+const session = (user) => ({
   user: user && { name: user, role: "owner", capabilities: ["see", "audit"] },
   csrf: user && "mock",
   setup_needed: account === null,
   now_ms: Date.now(),
 });
 
-function json(response, status, body) {
-  response.writeHead(status, { "Content-Type": "application/json" });
+function json(response, status, body, headers = {}) {
+  response.writeHead(status, { "Content-Type": "application/json", ...headers });
   response.end(JSON.stringify(body));
 }
 
@@ -57,26 +59,30 @@ function accept(request, response, done) {
   request.on("end", () => done(response, JSON.parse(text || "{}")));
 }
 
+function logIn(response, status, name) {
+  account = name;
+  const cookie = `busward_session=${name}; HttpOnly; SameSite=Strict; Path=/`;
+  json(response, status, session(name), { "Set-Cookie": cookie });
+}
+
 const posts = {
   "/api/setup": (response, body) => {
-    if (body.token !== "mock") return refuse(response, 403, "forbidden");
-    account = user = body.name;
-    return json(response, 201, session());
+    if (body.token !== "mock" || account !== null) return refuse(response, 403, "forbidden");
+    return logIn(response, 201, body.name);
   },
   "/api/login": (response, body) => {
-    if (body.password === "wrong") return refuse(response, 401, "unauthorized");
-    account = user = body.name;
-    return json(response, 200, session());
+    if (body.password.startsWith("not")) return refuse(response, 401, "unauthorized");
+    return logIn(response, 200, body.name);
   },
   "/api/logout": (response) => {
-    user = null;
-    response.writeHead(204).end();
+    response.writeHead(204, { "Set-Cookie": "busward_session=; Max-Age=0; Path=/" }).end();
   },
 };
 
 function get(request, response, url) {
   const parts = url.pathname.split("/");
-  if (url.pathname === "/api/session") return json(response, 200, session());
+  const user = userOf(request);
+  if (url.pathname === "/api/session") return json(response, 200, session(user));
   if (!url.pathname.startsWith("/api/")) return asset(response, url.pathname);
   if (!user) return refuse(response, 401, "unauthorized");
   if (url.pathname === "/api/sites") {

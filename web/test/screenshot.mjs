@@ -59,10 +59,11 @@ try {
   const link = (await createInterface({ input: server.stdout })[Symbol.asyncIterator]().next())
     .value;
   mkdirSync(folder, { recursive: true });
-  let first = true;
+  let storageState;
   for (const shot of SHOTS) {
     if (wanted.length > 0 ? !wanted.includes(shot.name) : shot.extra) continue;
     const page = await browser.newPage({
+      ...(storageState && { storageState }),
       viewport: shot.size,
       colorScheme: shot.colour,
       deviceScaleFactor: shot.size === PHONE ? 2 : 1.5,
@@ -71,14 +72,15 @@ try {
     });
     page.on("console", (message) => console.log(message.type(), message.text()));
     page.on("pageerror", (error) => console.log(error));
-    await page.goto(first ? link : new URL("/", link).href);
-    if (first) {
+    await page.goto(storageState ? new URL("/", link).href : link);
+    if (!storageState) {
       await page.getByLabel("Name").fill("ada");
       await page.getByLabel("Password", { exact: true }).fill("correct horse battery");
       await page.getByLabel("Password again").fill("correct horse battery");
       await page.getByRole("button", { name: "Create account" }).click();
+      await store(page);
+      storageState = await page.context().storageState();
     }
-    first = false;
     await shot.act(page);
     await page.screenshot({ path: `${folder}/${shot.name}.png` });
     await page.close();

@@ -2,7 +2,7 @@
 // Goal: live events change what they name and nothing else; an old value never passes for a current one.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { findings, judgePoint, judgeSensor, worstFirst } from "../src/judge";
+import { findings, judgePoint, judgeSensor, notes, ordered, worstFirst } from "../src/judge";
 import { reduce, sparkAdd } from "../src/state";
 import type { LiveEvent } from "../src/types";
 import { overview, point, sensor, spark } from "./samples";
@@ -90,6 +90,40 @@ test("limits hold at the limit and not beyond it", () => {
   assert.equal(judgePoint(point({ quality: "stale", value: null, at_ms: null })), "never");
   const weak = point({ kind: "battery", value: 2400, limits: { low: 2600, high: null } });
   assert.equal(judgePoint(weak), "battery");
+});
+
+test("a switch that tells of a defect is a finding, any other is a note", () => {
+  const flag = (name: string, value: number) =>
+    point({ id: 9, name, kind: "state", unit: "", limits: null, value });
+  assert.equal(judgePoint(flag("battery_low", 1)), "battery");
+  assert.equal(judgePoint(flag("battery_low", 0)), "ok");
+  assert.equal(judgePoint(flag("temperature_fault", 1)), "bad");
+  assert.equal(judgePoint(flag("door_open", 1)), "ok");
+  const both = sensor("a", [flag("door_open", 1), flag("defrost", 0)]);
+  assert.deepEqual(
+    notes(both).map((each) => each.name),
+    ["door_open"],
+  );
+});
+
+test("measured values come before switches, counters and texts", () => {
+  const kinds = [
+    "text",
+    "number",
+    "state",
+    "signal",
+    "battery",
+    "humidity",
+    "temperature",
+  ] as const;
+  const mixed = sensor(
+    "a",
+    kinds.map((kind, id) => point({ id, kind, unit: "", limits: null })),
+  );
+  assert.deepEqual(
+    ordered(mixed).map((each) => each.kind),
+    [...(["temperature", "humidity", "battery", "signal", "state", "number", "text"] as const)],
+  );
 });
 
 test("the most urgent comes first", () => {

@@ -84,7 +84,7 @@ export class TrendChart {
     return {
       width: Math.max(200, this.host.clientWidth),
       height: options.height,
-      padding: [8, 14, 0, 0],
+      padding: [8, 24, 0, 0],
       legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), options.zone),
       scales: { x: { time: true, auto: false }, y: { range: () => this.yRange() } },

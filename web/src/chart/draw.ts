@@ -37,6 +37,8 @@ function drawLimits(u: uPlot, { series, palette }: Scene, say: (value: number) =
     ctx.strokeStyle = palette.edge;
     ctx.fillStyle = palette.muted;
     ctx.font = `${11 * ratio()}px system-ui, sans-serif`;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "alphabetic";
     ctx.lineWidth = ratio();
     ctx.setLineDash([5 * ratio(), 4 * ratio()]);
     const edge = (value: number | null, at: number, mark: string, below: number) => {

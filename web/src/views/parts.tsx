@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ApiError } from "../api";
 import { useNow } from "../clock";
 import { type Tongue, useTongue } from "../context";
-import { type Condition, outside } from "../judge";
+import { type Condition, isOn, outside } from "../judge";
 import type { Point } from "../types";
 import { Icon } from "./icons";
 
@@ -35,6 +35,7 @@ export function StateBadge({ condition }: { condition: Condition }) {
 /** The verdict as a sentence: value, limit, reason, age. */
 export function sentence(tongue: Tongue, condition: Condition, point: Point, now: number): string {
   const { t, format } = tongue;
+  if (isOn(point) && condition !== "ok") return tongue.pointName(point);
   const side = point.value === null ? null : outside(point.value, point.limits);
   const limit = side === "high" ? point.limits?.high : point.limits?.low;
   switch (condition) {
@@ -106,18 +107,17 @@ export function Title({ text, children }: { text: string; children?: ComponentCh
 export function Choice<T extends string>(props: {
   label: string;
   value: T | null;
-  options: readonly (readonly [T, string, string?])[];
+  options: readonly (readonly [T, string])[];
   onChange: (value: T) => void;
 }) {
   return (
     <fieldset class="choice">
       <legend class="unseen">{props.label}</legend>
-      {props.options.map(([value, text, spoken]) => (
+      {props.options.map(([value, text]) => (
         <button
           key={value}
           type="button"
           aria-pressed={props.value === value}
-          aria-label={spoken}
           onClick={() => props.onChange(value)}
         >
           {text}

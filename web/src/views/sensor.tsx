@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { useTongue } from "../context";
-import { judgePoint, judgeSensor, ordered } from "../judge";
+import { isMeasured, judgePoint, judgeSensor, ordered } from "../judge";
 import { paths } from "../route";
 import type { Point, Sensor, Site } from "../types";
 import { Age, StateBadge, Title } from "./parts";
@@ -14,7 +14,6 @@ import { useWindow, WindowTools } from "./window-tools";
 const TALL_PX = 300;
 const FLAT_PX = 170;
 
-const drawable = (point: Point) => point.kind !== "text" && point.kind !== "state";
 const newest = (sensor: Sensor) => Math.max(0, ...sensor.points.map((each) => each.at_ms ?? 0));
 
 function Crumbs({ site, children }: { site: Site; children: ComponentChildren }) {
@@ -89,28 +88,54 @@ function Legend() {
   );
 }
 
+/** Counters and switches: a chart of each for who asks for it. */
+function MoreTrends({
+  points,
+  draw,
+}: {
+  points: Point[];
+  draw: (point: Point) => ComponentChildren;
+}) {
+  const { t } = useTongue();
+  const [open, setOpen] = useState(false);
+  if (points.length === 0) return null;
+  return (
+    <details class="more" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        {t("trend.more")} ({points.length})
+      </summary>
+      {open && points.map(draw)}
+    </details>
+  );
+}
+
 function Trends({ site, sensor }: { site: Site; sensor: Sensor }) {
   const { t } = useTongue();
   const [state, actions] = useWindow("24h", newest(sensor));
   const [cursor, setCursor] = useState<number | null>(null);
+  const points = ordered(sensor).filter((point) => point.kind !== "text");
+  const measured = points.filter(isMeasured);
+  const draw = (point: Point, index = 1) => (
+    <Trend
+      key={point.id}
+      site={site.id}
+      sensor={sensor.name}
+      point={point}
+      height={index === 0 ? TALL_PX : FLAT_PX}
+      window={state.window}
+      actions={actions}
+      cursor={cursor}
+      setCursor={setCursor}
+    />
+  );
   return (
     <>
       <WindowTools state={state} actions={actions} />
-      {ordered(sensor)
-        .filter(drawable)
-        .map((point, index) => (
-          <Trend
-            key={point.id}
-            site={site.id}
-            sensor={sensor.name}
-            point={point}
-            height={index === 0 ? TALL_PX : FLAT_PX}
-            window={state.window}
-            actions={actions}
-            cursor={cursor}
-            setCursor={setCursor}
-          />
-        ))}
+      {measured.map(draw)}
+      <MoreTrends
+        points={points.filter((point) => !isMeasured(point))}
+        draw={(point) => draw(point)}
+      />
       <Legend />
       <p class="hint" id="trend-keys">
         {t("trend.keys")}

@@ -115,8 +115,8 @@ export function SensorTable({
             {head("sensor", "col.sensor")}
             {head("area", "col.area")}
             {head("state", "col.state")}
-            {head("temperature", "kind.temperature", true)}
-            {head("humidity", "kind.humidity", true)}
+            {head("temperature", "point.temperature", true)}
+            {head("humidity", "point.humidity", true)}
             <th scope="col">{t("col.trend")}</th>
             {head("battery", "col.battery", true)}
             {head("signal", "col.signal", true)}

@@ -2,7 +2,7 @@
 // One sensor at a glance.
 import { useNow } from "../clock";
 import { useTongue } from "../context";
-import { judgePoint, judgeSensor, mainPoint, ordered, type Verdict } from "../judge";
+import { judgePoint, judgeSensor, mainPoint, notes, ordered, type Verdict } from "../judge";
 import { memo } from "../memo";
 import { paths } from "../route";
 import type { Point, Sensor } from "../types";
@@ -20,7 +20,7 @@ export function BatteryValue({ sensor }: { sensor: Sensor }) {
   return (
     <span class={low ? "cell is-battery" : "cell"}>
       <BatteryIcon low={low} />
-      <span class="unseen">{low ? t("state.battery") : t("kind.battery")} </span>
+      <span class="unseen">{low ? t("state.battery") : t("point.battery")} </span>
       {text}
     </span>
   );
@@ -69,6 +69,14 @@ export function VerdictLine({ verdict }: { verdict: Verdict }) {
   );
 }
 
+/** What goes on right now: an open door, a defrost. */
+function Notes({ sensor }: { sensor: Sensor }) {
+  const { pointName } = useTongue();
+  const on = notes(sensor);
+  if (on.length === 0) return null;
+  return <p class="notes">{on.map(pointName).join(" · ")}</p>;
+}
+
 function SensorTile({ site, sensor }: { site: string; sensor: Sensor }) {
   const verdict = judgeSensor(sensor);
   const main = mainPoint(sensor);
@@ -89,6 +97,7 @@ function SensorTile({ site, sensor }: { site: string; sensor: Sensor }) {
         </div>
       )}
       {main && <SparkView point={main} />}
+      <Notes sensor={sensor} />
       <div class="tile-foot">
         <VerdictLine verdict={verdict} />
         <BatteryValue sensor={sensor} />

@@ -98,9 +98,7 @@ export function WindowTools({ state, actions }: { state: WindowState; actions: W
         label={t("trend.range")}
         value={state.preset}
         onChange={actions.choose}
-        options={presets.map(
-          (each) => [each, t(`trend.${each}`), t(`trend.name.${each}`)] as const,
-        )}
+        options={presets.map((each) => [each, t(`trend.${each}`)] as const)}
       />
       <fieldset class="choice">
         <legend class="unseen">{t("trend.move")}</legend>
