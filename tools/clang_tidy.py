@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs clang-tidy over every source of ours in a build folder's compile commands, one process a core."""
+"""Runs clang-tidy over what ships and what measures it, by a build folder's compile commands, one process a core.
+
+Tests are left to the compilers' warnings and the sanitizers: their many small files would double the time.
+"""
 
 import concurrent.futures
 import json
@@ -17,7 +20,7 @@ def check(build: str, source: str) -> tuple[str, int, str]:
 
 def main(build: str) -> int:
     commands = json.loads(pathlib.Path(build, "compile_commands.json").read_text())
-    sources = sorted({entry["file"] for entry in commands})
+    sources = sorted({entry["file"] for entry in commands if "/tests/" not in entry["file"]})
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for source, code, text in pool.map(lambda source: check(build, source), sources):
