@@ -53,7 +53,11 @@ static bool reply_is_good(const struct mb_reply *reply)
     case MB_READ_HOLDING:
     case MB_READ_INPUT:
     case MB_READ_WRITE: return size >= 2 && size <= 2 * MB_READ_REGS_MAX && size % 2 == 0;
-    case MB_DIAGNOSTICS: return size >= 2 && size <= MB_PDU_SIZE_MAX - 3 && size % 2 == 0;
+    case MB_DIAGNOSTICS:
+        if (reply->subfunction != MB_DIAG_ECHO) {
+            return size == 2;
+        }
+        return size >= 2 && size <= MB_PDU_SIZE_MAX - 3 && size % 2 == 0;
     case MB_EVENT_LOG: return size <= MB_EVENTS_MAX;
     case MB_SERVER_ID: return size >= 1 && size <= MB_SERVER_ID_MAX;
     case MB_READ_FILE:
