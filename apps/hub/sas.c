@@ -40,6 +40,9 @@ enum err hub_base64_decode(struct bytes in, uint8_t *out, size_t capacity, size_
             out[at] = (uint8_t)(bits >> (16 - 8 * byte));
         }
     }
+    if ((bits & ((1U << 8 * padding) - 1)) != 0) {
+        return ERR_CORRUPT; // bits that mean nothing: two spellings of one value
+    }
     *size = decoded;
     return OK;
 }
