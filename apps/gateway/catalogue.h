@@ -7,6 +7,7 @@
 #ifndef GATEWAY_CATALOGUE_H
 #define GATEWAY_CATALOGUE_H
 
+#include "apps/gateway/decode.h"
 #include "apps/gateway/points.h"
 
 enum { CATALOGUE_IDS_MAX = 65536, CATALOGUE_FILE_SIZE_MAX = 8 * 1024 * 1024 };
@@ -34,5 +35,9 @@ NODISCARD enum err id_map_write(const struct id_map *map, struct writer *out);
 // Gives every point and relay its id. *changed: the map must be written before any sample leaves.
 NODISCARD enum err catalogue_assign(struct points *points, struct id_map *map, struct arena *arena,
                                     bool *changed);
+
+// The list of points as telemetry describes it, by ascending id; in the arena.
+NODISCARD enum err catalogue_describe(const struct points *points, struct arena *arena,
+                                      struct tm_catalogue *out);
 
 #endif

@@ -120,12 +120,6 @@ static void check_sensors(struct config_report *report, struct config_device *de
 static void check_device(struct config_report *report, const struct config_bus *bus, size_t index)
 {
     struct config_device *device = &bus->devices[index];
-    if (bus->port_kind == BUS_TTY && device->unit > 247) {
-        doc_error(report, key_or(device->node, "unit"),
-                  "%u is not allowed on a line; expected 1 "
-                  "to 247",
-                  device->unit);
-    }
     if (device->retries > 10 && device->retries != CONFIG_RETRIES_BUS) {
         doc_error(report, key_or(device->node, "retries"),
                   "expected 0 to 10, or 255 for the bus's");
@@ -217,10 +211,10 @@ void config_check(struct config_report *report, struct arena *arena, struct conf
     if (config->hub.node != NULL && config->hub.device_id[0] == '\0') {
         config->hub.device_id = config->gateway.id;
     }
-    if (config->journal.bytes_max / 4 < config->journal.segment_size) {
+    if (config->journal.bytes_max / 6 < config->journal.segment_size) {
         const struct doc_node *node =
             config->journal.node != NULL ? config->journal.node : config->node;
-        doc_error(report, key_or(node, "bytes_max"), "must hold at least 4 segments of %u bytes",
+        doc_error(report, key_or(node, "bytes_max"), "must hold at least 6 segments of %u bytes",
                   config->journal.segment_size);
     }
     for (size_t b = 0; b < config->bus_count; b++) {

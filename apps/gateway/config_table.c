@@ -26,8 +26,8 @@ static const struct object_kind SENSOR_KIND = {KIND(config_sensor, "sensor", SEN
 static const struct field DEVICE_FIELDS[] = {
     {"name", FIELD_NAME, FIELD_REQUIRED, AT(config_device, name),
      .help = "the device's name, once per gateway; its points are named by it for ever"},
-    {"unit", FIELD_UINT, FIELD_REQUIRED, AT(config_device, unit), .min = 1, .max = 255,
-     .help = "station number: 1 to 247 on a line, up to 255 on TCP"},
+    {"unit", FIELD_UINT, FIELD_REQUIRED, AT(config_device, unit), .min = 1, .max = 247,
+     .help = "station number"},
     {"profile", FIELD_NAME, FIELD_REQUIRED, AT(config_device, profile_name),
      .help = "what it is: the name of a file in profiles/, without .json"},
     {"area", FIELD_TEXT, FIELD_LIVE, AT(config_device, area), .max = 64,
@@ -90,7 +90,7 @@ static const struct field GATEWAY_FIELDS[] = {
 static const struct object_kind GATEWAY_KIND = {KIND(config_gateway, "gateway", GATEWAY_FIELDS)};
 
 static const struct field HUB_FIELDS[] = {
-    {"host", FIELD_TEXT, FIELD_REQUIRED, AT(config_hub, host), .min = 1, .max = 255,
+    {"host", FIELD_TEXT, FIELD_REQUIRED, AT(config_hub, host), .min = 1, .max = 247,
      .help = "the hub's name; its certificate must carry it"},
     {"port", FIELD_UINT, FIELD_LIVE, AT(config_hub, port), .min = 1, .max = 65535, .fallback = 8883,
      .help = "MQTT over TLS"},

@@ -27,8 +27,8 @@ struct doc_node {
     struct doc_node *next;
 };
 
-// Parses the file's text. ERR_CORRUPT: a syntax error, reported, ended it; a key twice in one object
-// is reported and does not. ERR_FULL.
+// Parses the file's text. ERR_CORRUPT: a syntax error, reported, ended it; a key twice in one
+// object is reported and does not. ERR_FULL.
 NODISCARD enum err doc_parse(const struct doc_file *file, struct arena *arena,
                              struct config_report *report, struct doc_node **out);
 

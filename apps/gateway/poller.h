@@ -22,7 +22,6 @@ enum poll_failure {
     POLL_NO_REPLY,  // the unit did not answer
     POLL_BAD_REPLY, // bytes came, but no answer
     POLL_EXCEPTION, // the unit said no: exception
-    POLL_PORT,      // the port is gone
 };
 
 struct poller_unit {
@@ -32,27 +31,29 @@ struct poller_unit {
     uint32_t delay_us;   // smoothed time from the end of a request to the first byte of the reply
     uint32_t timeout_us; // used for the next request
     // Private:
-    uint32_t jitter_us;
-    uint32_t retry_max;
+    uint32_t spread_us; // smoothed deviation of delay_us
+    uint32_t timeout_min_us;
     uint32_t timeout_max_us;
-    uint32_t failures; // in a row
+    uint32_t retry_max;
+    uint32_t failures;      // in a row
+    uint64_t rest_until_us; // a late reply may still come
     uint64_t probe_at_us;
     uint64_t pause_us;
-    uint32_t hole_max; // that the plan was made with
     uint64_t planned_at_us;
+    uint32_t hole_max; // that the plan was made with
     uint32_t block_first;
     uint32_t block_count;
+    bool is_known; // answered once
+    bool is_asked; // one of its blocks is with the client
     bool must_plan;
 };
 
 struct poller_block {
     struct block block;
     uint64_t due_us;
-    uint64_t interval_us;
+    uint64_t grid_us;  // its periods begin at grid_us + k * interval
     uint32_t tries;    // of the present period
     uint32_t refusals; // illegal address, alone: asked ever more rarely
-    bool is_asked;     // handed to the client
-    bool is_failed;    // the last answer was none
 };
 
 enum poller_out_kind {
@@ -64,7 +65,7 @@ enum poller_out_kind {
 struct poller_out {
     enum poller_out_kind kind;
     struct mb_client_send send;
-    struct block block;
+    struct block block; // READ
     enum poll_failure failure;
     uint8_t exception;
     struct bytes data;  // borrowed until the next call
@@ -78,7 +79,7 @@ struct poller_out {
 struct poller_done {
     struct mb_line_done line;
     uint64_t tx_end_us;
-    uint64_t rx_first_us;
+    uint64_t rx_last_us;
     uint32_t jitter_us; // of these times
     uint64_t busy_us;   // how long the line was taken
 };
@@ -102,19 +103,21 @@ struct poller {
     struct mb_client client;
     struct poller_block *blocks; // room for every item of the bus
     struct block *scratch;
+    uint32_t item_first; // of the bus
+    uint32_t item_count;
     uint32_t asked_count;
-    uint64_t credit_us; // of the dead units' share
+    int64_t credit_us; // of the dead units' share of time; below 0: overdrawn
     uint64_t credit_at_us;
     bool is_up; // the port is open
-    bool has_answer;
-    struct poller_out pending[4];
+    struct poller_out pending[2];
     size_t pending_count;
-    uint64_t seed;
 };
 
 // Takes its memory from the arena. Units and items of one bus are neighbours in `points`. ERR_FULL.
 NODISCARD enum err poller_init(struct poller *poller, struct points *points, uint32_t bus,
-                               struct arena *arena, uint64_t now_us);
+                               struct arena *arena);
+// Time begins: everything is due.
+void poller_start(struct poller *poller, uint64_t now_us);
 
 // The port was opened or lost.
 void poller_set_port(struct poller *poller, uint64_t now_us, bool is_up);

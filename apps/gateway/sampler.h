@@ -18,15 +18,13 @@ struct sampler_point {
     uint8_t quality;       // enum tm_quality of the last sample
     uint8_t reason;
     bool has_sample;
-    bool is_low; // beyond a limit at the last sample
-    bool is_high;
+    int8_t limit; // -1, 0, +1: where the last good value stood
 };
 
 struct sampler_relay {
     bool has_state;
-    bool was_heard;
     uint32_t sequence;
-    uint64_t at_us; // time of measurement of the last sample taken
+    uint64_t at_us; // time of measurement of the last sample taken; 0: not known in this boot
 };
 
 enum sampler_out_kind {
@@ -41,20 +39,24 @@ struct sampler_out {
     struct tm_sample sample; // also of a limit crossing; borrows text until the next call
     bool is_urgent;          // a quality changed or a limit was crossed
     int limit;               // LIMIT: -1 below low, +1 above high, 0 back in the band
+    int limit_before;
     struct sampler_relay relay;
 };
+
+enum relay_news { RELAY_NONE, RELAY_NEW, RELAY_SAME, RELAY_SILENT, RELAY_NEVER };
 
 struct sampler_cursor { // private
     uint32_t item, item_end, point, point_end;
     struct bytes data;
-    uint64_t at_us;
-    uint32_t poll_jitter_us;
-    uint16_t address;
+    uint64_t at_us; // of the samples that come out
+    uint64_t read_us;
+    uint32_t jitter_us;
+    uint16_t address; // where data begin
     uint8_t table;
     bool is_failure;
     enum tm_reason reason;
-    enum { RELAY_NONE, RELAY_NEW, RELAY_SAME, RELAY_STALE, RELAY_NEVER } relay_state;
-    uint64_t relay_at_us;
+    uint32_t relay;
+    enum relay_news news;
     bool has_pending;
     struct sampler_out pending;
 };
@@ -75,9 +77,9 @@ NODISCARD enum err sampler_init(struct sampler *sampler, const struct points *po
 void sampler_set_relay(struct sampler *sampler, uint32_t relay, const struct sampler_relay *state);
 
 // A block was read: `data` as in the reply, `at_us` when its first byte came, borrowed until
-// drained. poll_jitter_us: how exactly that time is known.
+// drained. jitter_us: how exactly that time is known.
 void sampler_read(struct sampler *sampler, const struct block *block, struct bytes data,
-                  uint64_t at_us, uint32_t poll_jitter_us);
+                  uint64_t at_us, uint32_t jitter_us);
 // A block, or all points of a unit, have no value now.
 void sampler_fail_block(struct sampler *sampler, const struct block *block, uint64_t at_us,
                         enum tm_reason reason);

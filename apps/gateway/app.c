@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/gateway/app.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+enum { COARSE_JITTER_US = 5000 }; // how late a tty's bytes may be read
+
+enum err app_init(struct app *app, const struct config *config, struct arena *arena,
+                  struct id_map *ids, bool *ids_changed)
+{
+    *app = (struct app){.config = config};
+    enum err err = points_build(config, arena, &app->points);
+    err = err == OK ? catalogue_assign(&app->points, ids, arena, ids_changed) : err;
+    err = err == OK ? catalogue_describe(&app->points, arena, &app->catalogue) : err;
+    err = err == OK ? sampler_init(&app->sampler, &app->points, arena) : err;
+    app->buses = arena_take(arena, config->bus_count, sizeof(*app->buses));
+    if (app->buses == NULL) {
+        return ERR_FULL;
+    }
+    for (uint32_t b = 0; b < config->bus_count && err == OK; b++) {
+        err = poller_init(&app->buses[b].poller, &app->points, b, arena);
+    }
+    return err;
+}
+
+void app_start(struct app *app, uint64_t now_us)
+{
+    for (size_t b = 0; b < app->config->bus_count; b++) {
+        poller_start(&app->buses[b].poller, now_us);
+    }
+}
+
+void app_set_relay(struct app *app, uint32_t relay, const struct sampler_relay *state)
+{
+    sampler_set_relay(&app->sampler, relay, state);
+}
+
+static enum mb_line_outcome outcome_of(enum line_outcome outcome)
+{
+    switch (outcome) {
+    case LINE_REPLY: return MB_LINE_REPLY;
+    case LINE_SENT: return MB_LINE_SENT;
+    case LINE_TIMEOUT: return MB_LINE_TIMEOUT;
+    case LINE_NOISE:
+    case LINE_COLLISION:
+    case LINE_NO_ECHO:
+    case LINE_BUSY: return MB_LINE_NOISE;
+    case LINE_CANCELLED:
+    case LINE_PORT_LOST: break;
+    }
+    return MB_LINE_LOST;
+}
+
+static void line_done(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_event *event)
+{
+    const struct line_done *done = &event->done;
+    enum mb_line_outcome outcome = outcome_of(done->outcome);
+    uint64_t at_us = outcome == MB_LINE_REPLY ? done->rx_last_us : event->at_us;
+    struct poller_done out = {
+        .line = {.token = done->token,
+                 .outcome = outcome,
+                 .at_us = at_us,
+                 .reply = bytes_of(done->reply, done->reply_size)},
+        .tx_end_us = done->tx_end_us,
+        .rx_last_us = done->rx_last_us,
+        .jitter_us = done->coarse ? COARSE_JITTER_US : 0,
+        .busy_us =
+            done->tx_first_us != 0 && at_us > done->tx_first_us ? at_us - done->tx_first_us : 0,
+    };
+    if (done->late_bytes > 0) {
+        poller_heard(&app->buses[bus].poller, at_us);
+    }
+    poller_done(&app->buses[bus].poller, now_us, &out);
+}
+
+void app_bus_event(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_event *event)
+{
+    struct app_bus *b = &app->buses[bus];
+    switch (event->kind) {
+    case BUS_DONE: line_done(app, now_us, bus, event); break;
+    case BUS_UP:
+        b->is_up = true;
+        b->is_told = false;
+        poller_set_port(&b->poller, now_us, true);
+        break;
+    case BUS_DOWN:
+        b->is_up = false;
+        poller_set_port(&b->poller, now_us, false);
+        if (!b->is_told) {
+            b->is_told = true;
+            app->fail_next = b->poller.unit_first;
+            app->fail_end = b->poller.unit_first + (uint32_t)b->poller.unit_count;
+            app->fail_at_us = event->at_us;
+        }
+        break;
+    }
+}
+
+uint64_t app_deadline_us(const struct app *app)
+{
+    uint64_t at_us = TIME_NEVER;
+    for (size_t b = 0; b < app->config->bus_count; b++) {
+        at_us = time_min(at_us, poller_deadline_us(&app->buses[b].poller));
+    }
+    return at_us;
+}
+
+void app_tick(struct app *app, uint64_t now_us)
+{
+    for (size_t b = 0; b < app->config->bus_count; b++) {
+        poller_tick(&app->buses[b].poller, now_us);
+    }
+}
+
+static struct line_send send_of(const struct mb_client_send *send)
+{
+    struct line_send out = {
+        .token = send->token,
+        .broadcast = send->is_broadcast,
+        .reply_timeout_us = send->reply_timeout_us,
+        .turnaround_us = send->turnaround_us,
+        .reply_size = (uint16_t)send->reply_size,
+        .alt_size = MB_EXCEPTION_SIZE,
+        .alt_index = 1,
+        .alt_mask = MB_EXCEPTION_BIT,
+        .frame_size = (uint16_t)send->frame.size,
+    };
+    memcpy(out.frame, send->frame.data, send->frame.size);
+    return out;
+}
+
+static double limit_of(const struct profile_point *profile, int limit, int before)
+{
+    return limit < 0 || (limit == 0 && before < 0) ? profile->low : profile->high;
+}
+
+static void take_sample(struct app *app, const struct sampler_out *s, struct app_out *out)
+{
+    switch (s->kind) {
+    case SAMPLER_OUT_SAMPLE:
+        *out = (struct app_out){
+            .kind = APP_OUT_SAMPLE, .sample = s->sample, .is_urgent = s->is_urgent};
+        break;
+    case SAMPLER_OUT_RELAY:
+        *out = (struct app_out){
+            .kind = APP_OUT_RELAY, .key = app->points.relays[s->index].id, .relay = s->relay};
+        break;
+    case SAMPLER_OUT_LIMIT:
+        *out = (struct app_out){
+            .kind = APP_OUT_ALERT,
+            .is_urgent = true,
+            .event = {.kind = TM_EVENT_ALERT,
+                      .state = s->limit < 0   ? TM_ALERT_LOW
+                               : s->limit > 0 ? TM_ALERT_HIGH
+                                              : TM_ALERT_NORMAL,
+                      .point = s->sample.point,
+                      .at_ms = (int64_t)(s->sample.at_us / US_PER_MS),
+                      .value = s->sample.value,
+                      .limit =
+                          limit_of(app->points.all[s->index].profile, s->limit, s->limit_before)},
+        };
+        break;
+    }
+}
+
+static enum tm_reason reason_of(enum poll_failure failure)
+{
+    switch (failure) {
+    case POLL_OK: return TM_REASON_NONE;
+    case POLL_NO_REPLY:
+    case POLL_BAD_REPLY: return TM_REASON_TIMEOUT;
+    case POLL_EXCEPTION: break;
+    }
+    return TM_REASON_EXCEPTION;
+}
+
+// True if there is something for the outside; what is for the sampler goes there.
+static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *poll,
+                      struct app_out *out)
+{
+    switch (poll->kind) {
+    case POLLER_OUT_SEND:
+        *out = (struct app_out){.kind = APP_OUT_SEND, .bus = bus, .send = send_of(&poll->send)};
+        return true;
+    case POLLER_OUT_READ:
+        if (poll->failure == POLL_OK) {
+            sampler_read(&app->sampler, &poll->block, poll->data, poll->at_us, poll->jitter_us);
+            return false;
+        }
+        sampler_fail_block(&app->sampler, &poll->block, poll->at_us, reason_of(poll->failure));
+        *out = (struct app_out){.kind = APP_OUT_REFUSED,
+                                .unit = poll->unit,
+                                .block = poll->block,
+                                .exception = poll->exception};
+        return poll->failure == POLL_EXCEPTION;
+    case POLLER_OUT_UNIT:
+        if (poll->state == UNIT_SUSPENDED) {
+            sampler_fail_unit(&app->sampler, poll->unit, poll->at_us, TM_REASON_SUSPENDED);
+        }
+        *out = (struct app_out){.kind = APP_OUT_UNIT, .unit = poll->unit, .state = poll->state};
+        return true;
+    }
+    return false;
+}
+
+bool app_next(struct app *app, uint64_t now_us, struct app_out *out)
+{
+    struct sampler_out sample;
+    struct poller_out poll;
+    for (;;) {
+        if (sampler_next(&app->sampler, &sample)) {
+            take_sample(app, &sample, out);
+            return true;
+        }
+        if (app->fail_next < app->fail_end) {
+            sampler_fail_unit(&app->sampler, app->fail_next++, app->fail_at_us, TM_REASON_PORT);
+            continue;
+        }
+        bool is_quiet = true;
+        for (uint32_t b = 0; b < app->config->bus_count && is_quiet; b++) {
+            if (poller_next(&app->buses[b].poller, now_us, &poll)) {
+                is_quiet = false;
+                if (take_poll(app, b, &poll, out)) {
+                    return true;
+                }
+            }
+        }
+        if (is_quiet) {
+            return false;
+        }
+    }
+}

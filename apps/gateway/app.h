@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gateway between the buses and the journal: pollers, sampler and catalogue as one machine.
+// Give one input, then drain app_next before the next input.
+#ifndef GATEWAY_APP_H
+#define GATEWAY_APP_H
+
+#include "apps/gateway/catalogue.h"
+#include "apps/gateway/poller.h"
+#include "apps/gateway/sampler.h"
+#include "port/api/bus.h"
+#include "telemetry/event.h"
+
+enum app_out_kind {
+    APP_OUT_SEND,    // bus, send: to the line
+    APP_OUT_SAMPLE,  // sample, is_urgent: to the journal
+    APP_OUT_RELAY,   // key, relay: state to keep with the samples before it
+    APP_OUT_ALERT,   // event: a limit was crossed
+    APP_OUT_UNIT,    // unit, state: for the log
+    APP_OUT_REFUSED, // unit, block, exception: for the log
+};
+
+struct app_out {
+    enum app_out_kind kind;
+    uint32_t bus;
+    struct line_send send;
+    struct tm_sample sample; // a text is borrowed until the next call
+    bool is_urgent;
+    uint32_t key;
+    struct sampler_relay relay;
+    struct tm_event event;
+    uint32_t unit;
+    enum unit_state state;
+    struct block block;
+    uint8_t exception;
+};
+
+struct app_bus {
+    struct poller poller;
+    bool is_up;
+    bool is_told; // its units' points are known to have no port
+};
+
+struct app {
+    // Public to read:
+    const struct config *config;
+    struct points points;
+    struct app_bus *buses; // as in the configuration
+    struct sampler sampler;
+    struct tm_catalogue catalogue;
+    // Private:
+    uint32_t fail_next, fail_end; // units whose points have lost their port
+    uint64_t fail_at_us;
+};
+
+// Takes its memory from the arena; ids of points come from the map, which grows. *ids_changed: the
+// map must be stored before any sample leaves. ERR_FULL; ERR_ARG: telemetry cannot carry a point.
+NODISCARD enum err app_init(struct app *app, const struct config *config, struct arena *arena,
+                            struct id_map *ids, bool *ids_changed);
+void app_start(struct app *app, uint64_t now_us);
+// What an earlier run knew of a relay: index in app->points.relays.
+void app_set_relay(struct app *app, uint32_t relay, const struct sampler_relay *state);
+
+void app_bus_event(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_event *event);
+uint64_t app_deadline_us(const struct app *app);
+void app_tick(struct app *app, uint64_t now_us);
+bool app_next(struct app *app, uint64_t now_us, struct app_out *out);
+
+#endif

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/gateway/run_linux.h"
+
+#include "apps/gateway/profile_words.h"
+#include "base/assert.h"
+#include "modbus/codes.h"
+#include "port/api/clock.h"
+#include "port/linux/bus.h"
+#include "port/linux/log.h"
+
+enum { EVENTS_PER_TURN_MAX = 64 };
+#define OVERRUN_TOLD_US US_PER_MIN
+
+static void tell_unit(const struct run *run, const struct app_out *out)
+{
+    static const char *const STATES[] = {"online", "probing", "suspended"};
+    const struct unit *unit = &run->setup.app.points.units[out->unit];
+    const struct config_bus *bus = &run->setup.config.buses[unit->bus];
+    log_event(out->state == UNIT_SUSPENDED ? LOG_LEVEL_WARN
+              : out->state == UNIT_ONLINE  ? LOG_LEVEL_INFO
+                                           : LOG_LEVEL_DEBUG,
+              "poll", "unit", "bus=%s unit=%u device=%s state=%s", log_quote(bus->name).text,
+              unit->device->unit, log_quote(unit->device->name).text, STATES[out->state]);
+}
+
+static void tell_refused(const struct run *run, const struct app_out *out)
+{
+    const struct unit *unit = &run->setup.app.points.units[out->unit];
+    log_warn("poll", "refused", "unit=%u device=%s table=%s address=%u count=%u exception=%s",
+             unit->device->unit, log_quote(unit->device->name).text, TABLE_WORDS[out->block.table],
+             out->block.address, out->block.count,
+             log_quote(mb_exception_name(out->exception)).text);
+}
+
+static void tell_overrun(struct run *run, uint64_t now_us, uint32_t b)
+{
+    const struct poller_stats *stats = &run->setup.app.buses[b].poller.stats;
+    if (stats->skipped == run->skipped[b] || now_us < run->told_us[b] + OVERRUN_TOLD_US) {
+        return;
+    }
+    log_warn("poll", "overrun", "bus=%s skipped=%llu late_max_ms=%llu",
+             log_quote(run->setup.config.buses[b].name).text,
+             (unsigned long long)(stats->skipped - run->skipped[b]),
+             (unsigned long long)(stats->late_max_us / US_PER_MS));
+    run->skipped[b] = stats->skipped;
+    run->told_us[b] = now_us;
+}
+
+static void tell_bus(const struct run *run, uint32_t b, const struct bus_event *event)
+{
+    const struct config_bus *bus = &run->setup.config.buses[b];
+    if (event->kind == BUS_UP) {
+        log_info("bus", "up", "bus=%s port=%s", log_quote(bus->name).text,
+                 log_quote(bus->port).text);
+    } else if (event->kind == BUS_DOWN) {
+        log_warn("bus", "down", "bus=%s port=%s reason=%s", log_quote(bus->name).text,
+                 log_quote(bus->port).text, log_quote(event->detail).text);
+    }
+}
+
+static void act(struct run *run, uint64_t now_us, const struct app_out *out)
+{
+    switch (out->kind) {
+    case APP_OUT_SEND: {
+        enum err err = bus_send(run->buses[out->bus], &out->send);
+        ASSERT(err == OK); // the poller hands over fewer than the line's queue holds
+        break;
+    }
+    case APP_OUT_SAMPLE:
+        log_debug("poll", "sample", "point=%u quality=%s at_us=%llu value=%.9g", out->sample.point,
+                  tm_quality_name(out->sample.quality), (unsigned long long)out->sample.at_us,
+                  tm_value_double(&out->sample.value));
+        north_add(run->north, now_us, &out->sample);
+        if (out->is_urgent) {
+            north_hurry(run->north, now_us);
+        }
+        break;
+    case APP_OUT_RELAY:
+        north_set_relay(run->north, now_us, out->key, out->relay.sequence, out->relay.at_us);
+        break;
+    case APP_OUT_ALERT: north_add_event(run->north, now_us, &out->event); break;
+    case APP_OUT_UNIT: tell_unit(run, out); break;
+    case APP_OUT_REFUSED: tell_refused(run, out); break;
+    }
+}
+
+static void drain(struct run *run, uint64_t now_us)
+{
+    struct app_out out;
+    while (app_next(&run->setup.app, now_us, &out)) {
+        act(run, now_us, &out);
+    }
+}
+
+static uint64_t turn(void *ctx, uint64_t now_us)
+{
+    struct run *run = ctx;
+    struct app *app = &run->setup.app;
+    struct bus_event event;
+    bool has_more = false;
+    for (uint32_t b = 0; b < app->config->bus_count; b++) {
+        int count = 0;
+        while (count < EVENTS_PER_TURN_MAX && bus_next(run->buses[b], &event)) {
+            tell_bus(run, b, &event);
+            app_bus_event(app, now_us, b, &event);
+            drain(run, now_us);
+            count++;
+        }
+        has_more = has_more || count == EVENTS_PER_TURN_MAX;
+        tell_overrun(run, now_us, b);
+    }
+    app_tick(app, now_us);
+    drain(run, now_us);
+    uint64_t north_us = north_turn(run->north, now_us);
+    return has_more ? now_us : time_min(north_us, app_deadline_us(app));
+}
+
+// The turn that follows takes the events.
+static void on_bus(void *ctx, int fd)
+{
+    (void)ctx;
+    (void)fd;
+}
+
+static enum err open_north(struct run *run)
+{
+    const struct config *c = &run->setup.config;
+    bool has_hub = c->hub.node != NULL;
+    struct north_config cfg = {
+        .loop = &run->loop,
+        .data_dir = c->gateway.data_dir,
+        .bytes_max = c->journal.bytes_max,
+        .segment_size = c->journal.segment_size,
+        .sync_ms = c->telemetry.sync_ms,
+        .max_age_ms = c->telemetry.max_age_ms,
+        .watch_age_ms = c->telemetry.watch_age_ms,
+        .relay_capacity = run->setup.app.points.relay_count,
+        .trust_clock = run->trust_clock,
+        .sync_trace = run->sync_trace,
+        .host = has_hub ? c->hub.host : NULL,
+        .address = has_hub ? c->hub.address : NULL,
+        .port = (uint16_t)c->hub.port,
+        .device_id = c->hub.device_id,
+        .key_file = c->hub.key_file,
+        .ca_file = c->hub.ca_file,
+    };
+    enum err err = north_open(&run->north, &cfg);
+    if (err != OK) {
+        return err;
+    }
+    const struct points *points = &run->setup.app.points;
+    for (uint32_t i = 0; i < points->relay_count; i++) {
+        struct sampler_relay relay = {0};
+        if (north_find_relay(run->north, points->relays[i].id, &relay.sequence, &relay.at_us)) {
+            app_set_relay(&run->setup.app, i, &relay);
+        }
+    }
+    north_set_catalogue(run->north, &run->setup.app.catalogue);
+    return OK;
+}
+
+static enum err open_buses(struct run *run)
+{
+    for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
+        enum err err = setup_bus(&run->setup.config, b, &run->buses[b]);
+        err = err == OK ? loop_watch(&run->loop, bus_fd(run->buses[b]), on_bus, run) : err;
+        if (err != OK) {
+            return err;
+        }
+    }
+    return OK;
+}
+
+enum err run_gateway(struct run *run)
+{
+    enum err err = setup_app(&run->setup);
+    if (err != OK) {
+        return err;
+    }
+    err = loop_init(&run->loop, turn, run);
+    if (err != OK) {
+        log_error("gateway", "loop", "error=%s", err_name(err));
+        return err;
+    }
+    err = open_north(run);
+    if (err != OK) {
+        loop_deinit(&run->loop);
+        return err;
+    }
+    app_start(&run->setup.app, port_now_us());
+    err = open_buses(run);
+    if (err == OK) {
+        log_info("gateway", "start", "name=%s points=%zu buses=%zu config=%016llx",
+                 log_quote(run->setup.config.gateway.name).text, run->setup.app.points.point_count,
+                 run->setup.config.bus_count, (unsigned long long)run->setup.config.hash);
+        loop_run(&run->loop);
+        log_info("gateway", "stop", "name=%s", log_quote(run->setup.config.gateway.name).text);
+    }
+    for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
+        bus_close(run->buses[b]);
+    }
+    north_close(run->north);
+    loop_deinit(&run->loop);
+    return err;
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/gateway/setup_linux.h"
+
+#include "apps/gateway/config_check.h"
+#include "apps/gateway/files.h"
+#include "port/linux/bus.h"
+#include "port/linux/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 1024 };
+
+enum err setup_config(struct setup *setup, const char *path, const char *profiles_dir)
+{
+    struct config_report report;
+    if (config_memory(&setup->arena, &report) != OK) {
+        log_error("gateway", "no_memory", "bytes=%d", CONFIG_MEMORY_SIZE);
+        return ERR_FULL;
+    }
+    struct config_source source = {
+        .path = path, .profiles_dir = profiles_dir, .files = config_files_stdio()};
+    enum err err = config_load(&source, &setup->arena, &report, &setup->config);
+    if (err == OK) {
+        config_check_load(&report, &setup->arena, &setup->config);
+    }
+    for (size_t i = 0; i < report.count; i++) {
+        char line[CONFIG_LINE_SIZE];
+        report_line(&report.items[i], line, sizeof(line));
+        fprintf(stderr, "%s\n", line);
+    }
+    if (err != OK) {
+        log_error("gateway", "config_wrong", "file=%s errors=%zu", log_quote(path).text,
+                  report.error_count);
+    }
+    return err;
+}
+
+static enum err lock_folder(struct setup *setup, const char *folder)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof(path), "%s/lock", folder);
+    if (mkdir(folder, 0750) != 0 && errno != EEXIST) {
+        log_error("gateway", "data_dir", "path=%s error=%s", log_quote(folder).text,
+                  strerror(errno));
+        return ERR_IO;
+    }
+    setup->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (setup->lock_fd < 0 || flock(setup->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        bool is_busy = errno == EWOULDBLOCK;
+        log_error("gateway", "data_dir", "path=%s error=%s", log_quote(folder).text,
+                  is_busy ? "\"another gateway runs on it\"" : strerror(errno));
+        return is_busy ? ERR_BUSY : ERR_IO;
+    }
+    return OK;
+}
+
+static bool write_all(int fd, struct bytes in)
+{
+    while (in.size > 0) {
+        ssize_t size = write(fd, in.data, in.size);
+        if (size < 0 && errno != EINTR) {
+            return false;
+        }
+        size_t done = size > 0 ? (size_t)size : 0;
+        in = bytes_of(in.data + done, in.size - done);
+    }
+    return true;
+}
+
+// Old or new content, whatever happens: written aside, synced, renamed, folder synced.
+static enum err store_file(const char *folder, const char *name, struct bytes in)
+{
+    char path[PATH_SIZE];
+    char aside[PATH_SIZE];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    snprintf(aside, sizeof(aside), "%s/%s.new", folder, name);
+    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return ERR_IO;
+    }
+    bool is_written = write_all(fd, in) && fsync(fd) == 0;
+    bool is_closed = close(fd) == 0;
+    int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_safe = is_written && is_closed && folder_fd >= 0 && rename(aside, path) == 0 &&
+                   fsync(folder_fd) == 0;
+    if (folder_fd >= 0) {
+        close(folder_fd);
+    }
+    return is_safe ? OK : ERR_IO;
+}
+
+static enum err load_ids(struct setup *setup, const char *folder)
+{
+    char path[PATH_SIZE];
+    struct bytes file = bytes_of(NULL, 0);
+    struct config_files files = config_files_stdio();
+    snprintf(path, sizeof(path), "%s/ids", folder);
+    enum err err = files.read(files.ctx, &setup->arena, path, &file);
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    // Sensors have an id of their own beside their points.
+    size_t room = 2 * setup->config.point_count + 1;
+    return id_map_load(&setup->ids, file, room, &setup->arena);
+}
+
+static enum err store_ids(struct setup *setup, const char *folder)
+{
+    size_t capacity = 64 + setup->ids.count * (POINT_NAME_SIZE + 12);
+    uint8_t *text = arena_take(&setup->arena, capacity, 1);
+    if (text == NULL) {
+        return ERR_FULL;
+    }
+    struct writer w = writer_of(text, capacity);
+    enum err err = id_map_write(&setup->ids, &w);
+    return err == OK ? store_file(folder, "ids", writer_bytes(&w)) : err;
+}
+
+enum err setup_app(struct setup *setup)
+{
+    const char *folder = setup->config.gateway.data_dir;
+    enum err err = lock_folder(setup, folder);
+    if (err != OK) {
+        return err;
+    }
+    err = load_ids(setup, folder);
+    if (err != OK) {
+        // Guessed ids would join the wrong histories: somebody must look at the file.
+        log_error("gateway", "ids", "file=%s/ids error=%s", log_quote(folder).text, err_name(err));
+        return err;
+    }
+    bool is_changed = false;
+    err = app_init(&setup->app, &setup->config, &setup->arena, &setup->ids, &is_changed);
+    if (err != OK) {
+        log_error("gateway", "points", "error=%s", err_name(err));
+        return err;
+    }
+    err = is_changed ? store_ids(setup, folder) : OK;
+    if (err != OK) {
+        log_error("gateway", "ids", "file=%s/ids error=%s", log_quote(folder).text, err_name(err));
+    }
+    return err;
+}
+
+static enum err open_tty(const struct config_bus *b, struct bus **out)
+{
+    struct bus_tty_cfg cfg = {
+        .name = b->name,
+        .serial = {.path = b->path, .baud = b->baud, .rs485 = b->direction == DIRECTION_KERNEL},
+        .silence_in_chars = b->silence == SILENCE_CHARACTERS,
+        .t3_5_us = b->silence_us,
+        .echo = b->has_echo,
+    };
+    enum err err = serial_format(b->format, &cfg.serial);
+    return err == OK ? bus_open_tty(&cfg, out) : err;
+}
+
+static enum err open_tcp(const struct config_bus *b, struct bus **out)
+{
+    struct bus_tcp_cfg cfg = {
+        .name = b->name,
+        .host = b->host,
+        .port = (uint16_t)b->tcp_port,
+        .rtu_over_tcp = b->port_kind == BUS_RTU_TCP,
+    };
+    return bus_open_tcp(&cfg, out);
+}
+
+enum err setup_bus(const struct config *config, uint32_t index, struct bus **out)
+{
+    const struct config_bus *b = &config->buses[index];
+    enum err err = b->port_kind == BUS_TTY ? open_tty(b, out) : open_tcp(b, out);
+    if (err != OK) {
+        log_error("bus", "open", "bus=%s port=%s error=%s", log_quote(b->name).text,
+                  log_quote(b->port).text, err_name(err));
+    }
+    return err;
+}
