@@ -71,7 +71,9 @@ static void lose(struct journal *journal, enum journal_lane lane, const struct j
                                                    .from_ms = seal->from_ms,
                                                    .to_ms = seal->to_ms,
                                                    .why = lane == LANE_ALERTS ? "alerts" : "full"});
-    journal->stats.samples_lost += seal->sample_count;
+    if (seal->bag.kind == TM_MESSAGE_SAMPLES) {
+        journal->stats.samples_lost += seal->sample_count;
+    }
     journal_notify(journal, JOURNAL_DROPPED_OLDEST, lane, seal->sample_count);
 }
 

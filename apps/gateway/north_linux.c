@@ -128,8 +128,9 @@ static struct north_input *new_input(struct north *north, uint64_t now_us,
                                      enum north_input_kind kind)
 {
     struct north_batch *batch = north->batch;
-    size_t capacity =
-        kind == NORTH_SAMPLE ? batch->capacity - NORTH_QUEUE_RESERVE : batch->capacity;
+    // Acknowledgements always find room: at most a window of them comes between two jobs.
+    bool is_bulk = kind == NORTH_SAMPLE || kind == NORTH_RELAY;
+    size_t capacity = is_bulk ? batch->capacity - NORTH_QUEUE_RESERVE : batch->capacity;
     if (batch->count >= capacity) {
         return NULL;
     }
