@@ -50,8 +50,11 @@ export function judgePoint(point: Point): Condition {
 }
 
 export function judgeSensor(sensor: Sensor): Verdict {
-  let worst: Verdict = { condition: "ok", point: mainPoint(sensor) };
+  const main = mainPoint(sensor);
+  let worst: Verdict = { condition: "ok", point: main };
   for (const point of ordered(sensor)) {
+    // A quantity that this sensor does not have is no defect of what it does have.
+    if (point !== main && point.reason === "unavailable") continue;
     const condition = judgePoint(point);
     if (urgency(condition) < urgency(worst.condition)) worst = { condition, point };
   }

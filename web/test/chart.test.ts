@@ -34,8 +34,11 @@ test("an empty series is an empty drawing", () => {
 });
 
 test("the summary weighs by samples and keeps the extremes", () => {
-  const sum = summarize(series([0, 1000], { avg: [1, 4], n: [3, 1], min: [-5, 3], max: [2, 9] }));
-  assert.deepEqual(sum, { min: -5, max: 9, avg: 1.75, n: 4 });
+  const limits = { low: null, high: 3 };
+  const sum = summarize(
+    series([0, 1000], { avg: [1, 4], n: [3, 1], min: [-5, 3], max: [2, 9], limits }),
+  );
+  assert.deepEqual(sum, { min: -5, max: 9, avg: 1.75, n: 4, within: 0.75 });
 });
 
 test("condensing keeps extremes and counts", () => {

@@ -69,7 +69,7 @@ test("a point that is named by its kind is translated, any other name is kept", 
   assert.equal(german.pointName(point()), "Temperatur");
   assert.equal(german.pointName(point({ name: "core_probe" })), "Core probe");
   assert.equal(german.value(point({ value: 4.5 })), `4,50${S}°C`);
-  assert.equal(german.reason("sensor_silent"), "der Sensor ist stumm");
+  assert.equal(german.reason("silent"), "der Sensor ist stumm");
   assert.equal(german.reason("some_new_reason"), "some new reason");
 });
 

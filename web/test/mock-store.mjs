@@ -145,7 +145,7 @@ function point(sensor, at, now) {
     value: quality === "good" ? rounded(kind.value(sensor, measured), kind.decimals) : null,
     text: null,
     quality,
-    reason: quality === "good" ? "" : quality === "stale" ? "sensor_silent" : "fault",
+    reason: quality === "good" ? "" : quality === "stale" ? "silent" : "fault",
     at_ms: measured,
     received_ms: measured + 400,
     age_ms: now - measured,
@@ -205,7 +205,7 @@ export function series(id, from, to, buckets) {
     from: Date.now() - 16 * (DAY / 24),
     to: Date.now() - 15.2 * (DAY / 24),
     quality: "stale",
-    reason: "sensor_silent",
+    reason: "silent",
   };
   const away = (at) => at >= end || [gap, mute].some((each) => at >= each.from && at < each.to);
   for (let at = Math.ceil(from / step) * step; at < to; at += step) {

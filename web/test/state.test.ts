@@ -16,7 +16,7 @@ const sample = (at_ms: number, value: number): LiveEvent => ({
 });
 const quality = (at_ms: number, to: "stale" | "bad" | "good"): LiveEvent => ({
   kind: "quality",
-  data: { site: "store", point: 1, at_ms, quality: to, reason: "sensor_silent" },
+  data: { site: "store", point: 1, at_ms, quality: to, reason: "silent" },
 });
 const world = () =>
   overview([sensor("a", [point(), point({ id: 2 })]), sensor("b", [point({ id: 3 })])]);
@@ -124,6 +124,13 @@ test("measured values come before switches, counters and texts", () => {
     ordered(mixed).map((each) => each.kind),
     [...(["temperature", "humidity", "battery", "signal", "state", "number", "text"] as const)],
   );
+});
+
+test("a quantity that a sensor does not have is no finding, unless it is its main one", () => {
+  const missing = { quality: "bad", reason: "unavailable", value: null } as const;
+  const air = point({ id: 2, kind: "humidity", name: "humidity", limits: null, ...missing });
+  assert.equal(judgeSensor(sensor("a", [point(), air])).condition, "ok");
+  assert.equal(judgeSensor(sensor("a", [point(missing)])).condition, "bad");
 });
 
 test("the most urgent comes first", () => {

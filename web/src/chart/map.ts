@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the series of the API to the columns that are drawn.
+import { outside } from "../judge";
 import type { Limits, Series } from "../types";
 
 export interface Columns {
@@ -68,18 +69,28 @@ export interface Summary {
   max: number;
   avg: number;
   n: number;
+  /** Share of the samples in buckets whose mean keeps the limits. */
+  within: number;
 }
 
 export function summarize(series: Series): Summary | null {
   if (series.t.length === 0) return null;
-  let [n, sum] = [0, 0];
+  let [n, sum, kept] = [0, 0, 0];
   series.n.forEach((count, at) => {
     n += count;
-    sum += count * (series.avg[at] ?? 0);
+    const avg = series.avg[at] ?? 0;
+    sum += count * avg;
+    if (outside(avg, series.limits) === null) kept += count;
   });
   const fold = (list: number[], pick: (a: number, b: number) => number) =>
     list.reduce((a, b) => pick(a, b));
-  return { min: fold(series.min, Math.min), max: fold(series.max, Math.max), avg: sum / n, n };
+  return {
+    min: fold(series.min, Math.min),
+    max: fold(series.max, Math.max),
+    avg: sum / n,
+    n,
+    within: kept / n,
+  };
 }
 
 /** The y axis: all values, the limits when they are near, some air, never a span of nothing. */

@@ -32,6 +32,9 @@ export function StateBadge({ condition }: { condition: Condition }) {
   );
 }
 
+/** Reasons that say no more than "last heard". */
+const PLAIN_SILENCE = ["", "silent", "overdue"];
+
 /** The verdict as a sentence: value, limit, reason, age. */
 export function sentence(tongue: Tongue, condition: Condition, point: Point, now: number): string {
   const { t, format } = tongue;
@@ -44,7 +47,10 @@ export function sentence(tongue: Tongue, condition: Condition, point: Point, now
     case "never":
       return t("say.never");
     case "stale":
-      return t("say.stale", { age: format.age(now - (point.at_ms ?? now)) });
+      return (
+        t("say.stale", { age: format.age(now - (point.at_ms ?? now)) }) +
+        (PLAIN_SILENCE.includes(point.reason) ? "" : `: ${tongue.reason(point.reason)}`)
+      );
     case "bad":
       return t("say.bad", { what: tongue.pointName(point), reason: tongue.reason(point.reason) });
     case "high":

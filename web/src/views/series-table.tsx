@@ -94,7 +94,7 @@ export function SeriesTable({ series, name }: { series: Series; name: string }) 
                   {t("trend.highest")}
                 </th>
                 <th scope="col" class="number">
-                  n
+                  {t("trend.count")}
                 </th>
               </tr>
             </thead>

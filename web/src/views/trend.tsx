@@ -95,7 +95,7 @@ function useChart(props: TrendProps, series: Series | null, setWidth: (px: numbe
 
 /** What the cursor points at; without a cursor, the span as a whole. */
 function Readout({ series, cursor }: { series: Series; cursor: number | null }) {
-  const { t, count, format, reason } = useTongue();
+  const { t, format, reason } = useTongue();
   const say = (value: number) => format.quantity(value, series.unit, series.decimals);
   const item = (key: string, text: string) => (
     <div key={key}>
@@ -116,7 +116,7 @@ function Readout({ series, cursor }: { series: Series; cursor: number | null }) 
         {hit && item(t("trend.mean"), say(avg))}
         {hit && min !== max && item(t("trend.lowest"), say(min))}
         {hit && min !== max && item(t("trend.highest"), say(max))}
-        {hit && item("n", count("trend.samples", series.n[at] ?? 0))}
+        {hit && item(t("trend.count"), format.number(series.n[at] ?? 0, 0))}
         {spoilt && item(t(`state.${spoilt.quality}`), reason(spoilt.reason))}
       </dl>
     );
@@ -124,6 +124,9 @@ function Readout({ series, cursor }: { series: Series; cursor: number | null }) 
   const sum = summarize(series);
   if (!sum) return <p class="readout">{t("trend.empty")}</p>;
   const { limits } = series;
+  // Never 100 % unless it is true.
+  const percent = (share: number) =>
+    format.number(Math.floor(share * 1000) / 10, share < 1 ? 1 : 0);
   const edge = (value: number) => format.limit(value, series.unit, series.decimals);
   const edges = [
     limits?.low == null ? null : `≥\u202f${edge(limits.low)}`,
@@ -134,6 +137,7 @@ function Readout({ series, cursor }: { series: Series; cursor: number | null }) 
       {item(t("trend.lowest"), say(sum.min))}
       {item(t("trend.mean"), say(sum.avg))}
       {item(t("trend.highest"), say(sum.max))}
+      {edges.length > 0 && item(t("trend.within"), `${percent(sum.within)}\u202f%`)}
       {edges.length > 0 && item(t("trend.limits"), edges.join(", "))}
     </dl>
   );
