@@ -17,8 +17,14 @@ function decode(part: string): string {
   }
 }
 
+// A dot makes the server look for a file: names travel without one (~1), and ~ itself as ~0.
+const nameOf = (part: string) =>
+  decode(part).replace(/~[01]/g, (mark) => (mark === "~1" ? "." : "~"));
+const partOf = (name: string) =>
+  encodeURIComponent(name.replace(/[~.]/g, (mark) => (mark === "." ? "~1" : "~0")));
+
 export function parseRoute(path: string, hash: string): Route {
-  const parts = path.split("/").filter(Boolean).map(decode);
+  const parts = path.split("/").filter(Boolean).map(nameOf);
   if (parts.length === 0) return { view: "sites" };
   if (parts.length === 1 && parts[0] === "setup") {
     return { view: "setup", token: decode(hash.replace(/^#(token=)?/, "")) };
@@ -34,9 +40,8 @@ export function parseRoute(path: string, hash: string): Route {
 
 export const paths = {
   sites: "/",
-  site: (site: string) => `/sites/${encodeURIComponent(site)}`,
-  sensor: (site: string, sensor: string) =>
-    `/sites/${encodeURIComponent(site)}/sensors/${encodeURIComponent(sensor)}`,
+  site: (site: string) => `/sites/${partOf(site)}`,
+  sensor: (site: string, sensor: string) => `/sites/${partOf(site)}/sensors/${partOf(sensor)}`,
 };
 
 const CHANGED = "busward:route";

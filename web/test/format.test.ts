@@ -74,11 +74,12 @@ test("a point that is named by its kind is translated, any other name is kept", 
 });
 
 test("addresses survive names with any characters", () => {
-  const path = paths.sensor("store/1", "Käse & Co 100%");
+  const path = paths.sensor("store/1", "Käse & Co. 100% ~1");
+  assert(!path.includes("."));
   assert.deepEqual(parseRoute(path, ""), {
     view: "sensor",
     site: "store/1",
-    sensor: "Käse & Co 100%",
+    sensor: "Käse & Co. 100% ~1",
   });
   assert.deepEqual(parseRoute("/setup", "#token=ab%2Bc"), { view: "setup", token: "ab+c" });
   assert.deepEqual(parseRoute("/sites/%E0%A4%A", ""), { view: "site", site: "%E0%A4%A" });

@@ -111,7 +111,7 @@ function Readout({ series, cursor }: { series: Series; cursor: number | null }) 
     const time = format.stampFor(hit ? start : cursor, series.to - series.from);
     const [avg = 0, min = 0, max = 0] = [series.avg[at], series.min[at], series.max[at]];
     return (
-      <dl class="readout">
+      <dl class="readout" aria-live="polite">
         {item(t("trend.time"), time)}
         {hit && item(t("trend.mean"), say(avg))}
         {hit && min !== max && item(t("trend.lowest"), say(min))}
