@@ -410,7 +410,8 @@ uint64_t line_reply_due_us(const struct line *line)
     if (!line->cfg.coarse || line->cfg.echo) {
         return 0;
     }
-    if (line->state == LINE_WAIT && !line->cfg.early_reply) {
+    bool waiting = line->state == LINE_WAIT || (line->state == LINE_TX && line->tx_ended);
+    if (waiting && !line->cfg.early_reply) {
         const struct line_send *send = line_active(line);
         uint32_t least = send->reply_size;
         if (send->alt_size != 0 && send->alt_size < least) {

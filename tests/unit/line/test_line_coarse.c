@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: bursts of a tty end by the size hints, or by silence where the size is unknown; t1.5 is
+// never judged. Method: virtual time.
+#include "line/line.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/line/rig.h"
+
+static const struct line_cfg COARSE = {.baud = 19200, .coarse = true};
+static const uint8_t REPLY[9] = {1, 3, 4, 0, 7, 0, 8, 0xaa, 0xbb};
+static const uint8_t EXCEPTION[5] = {1, 0x83, 2, 0xaa, 0xbb};
+
+static struct line_send hinted(uint32_t token)
+{
+    struct line_send send = rig_frame(token, 8);
+    send.reply_size = sizeof REPLY;
+    send.alt_size = sizeof EXCEPTION;
+    send.alt_index = 1;
+    send.alt_mask = 0x80;
+    return send;
+}
+
+// Sends and returns the end of the frame.
+static uint64_t ask(struct rig *rig, const struct line_send *send)
+{
+    rig_send(rig, send);
+    rig_run(rig, rig->now_us + 10000);
+    return rig->tx_us + line_chars_us(&rig->line, send->frame_size);
+}
+
+static void test_reply_ends_with_its_last_byte_in_any_cut(void **state)
+{
+    (void)state;
+    for (size_t cut = 1; cut < sizeof REPLY; cut++) {
+        struct rig rig;
+        rig_init(&rig, &COARSE);
+        struct line_send send = hinted(1);
+        uint64_t at_us = ask(&rig, &send) + 20000;
+        rig_burst(&rig, at_us, REPLY, cut);
+        assert_int_equal(rig.done_count, 0);
+        at_us += 15000; // a USB adapter's pause, far beyond t1.5 and t3.5
+        rig_burst(&rig, at_us, REPLY + cut, sizeof REPLY - cut);
+        assert_int_equal(rig.done_count, 1);
+        assert_int_equal(rig_last(&rig)->outcome, LINE_REPLY);
+        assert_true(rig_last(&rig)->coarse);
+        assert_memory_equal(rig_last(&rig)->reply, REPLY, sizeof REPLY);
+        assert_int_equal(rig_last(&rig)->rx_last_us, at_us);
+        rig_send(&rig, &send);
+        rig_run(&rig, at_us + 2005);
+        assert_int_equal(rig.tx_count, 1);
+        rig_run(&rig, at_us + 2006);
+        assert_int_equal(rig.tx_count, 2);
+    }
+}
+
+static void test_exception_needs_no_silence_either(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, &COARSE);
+    struct line_send send = hinted(1);
+    uint64_t end_us = ask(&rig, &send);
+    rig_burst(&rig, end_us + 9000, EXCEPTION, 1);
+    rig_burst(&rig, end_us + 9500, EXCEPTION + 1, 3);
+    assert_int_equal(rig.done_count, 0);
+    rig_burst(&rig, end_us + 9600, EXCEPTION + 4, 1);
+    assert_int_equal(rig_last(&rig)->reply_size, sizeof EXCEPTION);
+}
+
+static void test_unknown_or_cut_reply_ends_by_silence(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, &COARSE);
+    struct line_send unknown = rig_frame(1, 8);
+    uint64_t end_us = ask(&rig, &unknown);
+    rig_burst(&rig, end_us + 9000, REPLY, 3);
+    rig_run(&rig, end_us + 9000 + rig.line.cfg.burst_gap_us);
+    assert_int_equal(rig_last(&rig)->outcome, LINE_REPLY);
+    assert_int_equal(rig_last(&rig)->reply_size, 3);
+    struct line_send send = hinted(2);
+    end_us = ask(&rig, &send);
+    rig_burst(&rig, end_us + 9000, REPLY, sizeof REPLY - 1);
+    rig_run(&rig, end_us + 9000 + rig.line.cfg.burst_gap_us + rig.char_us);
+    assert_int_equal(rig.done_count, 2);
+    assert_int_equal(rig_last(&rig)->reply_size, sizeof REPLY - 1);
+}
+
+static void test_tail_in_the_same_burst_is_kept_for_the_judge(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, &COARSE);
+    uint8_t tailed[sizeof REPLY + 2] = {0};
+    memcpy(tailed, REPLY, sizeof REPLY);
+    struct line_send send = hinted(1);
+    uint64_t end_us = ask(&rig, &send);
+    rig_burst(&rig, end_us + 9000, tailed, sizeof tailed);
+    assert_int_equal(rig_last(&rig)->reply_size, sizeof tailed);
+    // In a burst of its own it is late, and the silence starts anew behind it.
+    end_us = ask(&rig, &send);
+    rig_burst(&rig, end_us + 9000, REPLY, sizeof REPLY);
+    rig_send(&rig, &send);
+    rig_burst(&rig, end_us + 9500, "xy", 2);
+    assert_int_equal(rig.line.stats.late_bytes, 2);
+    rig_run(&rig, end_us + 9500 + 2006);
+    assert_int_equal(rig.tx_us, end_us + 9500 + 2006);
+}
+
+static void test_byte_read_at_the_deadline_is_in_time(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, &COARSE);
+    struct line_send send = hinted(1);
+    uint64_t end_us = ask(&rig, &send);
+    // A busy machine reads before it ticks: the bytes were on the wire before they were read.
+    line_rx(&rig.line, end_us + send.reply_timeout_us + 500, bytes_of(REPLY, sizeof REPLY), 0);
+    rig_run(&rig, end_us + send.reply_timeout_us + 500);
+    assert_int_equal(rig_last(&rig)->outcome, LINE_REPLY);
+}
+
+static void test_early_reply_is_taken_only_where_allowed(void **state)
+{
+    (void)state;
+    for (int early = 0; early <= 1; early++) {
+        struct line_cfg cfg = COARSE;
+        cfg.early_reply = early != 0;
+        struct rig rig;
+        rig_init(&rig, &cfg);
+        struct line_send send = hinted(1);
+        rig_send(&rig, &send);
+        rig_burst(&rig, rig.tx_us + 10, REPLY, sizeof REPLY);
+        rig_run(&rig, rig.now_us + US_PER_S);
+        assert_int_equal(rig_last(&rig)->outcome, early != 0 ? LINE_REPLY : LINE_COLLISION);
+    }
+}
+
+static void test_port_may_sleep_until_the_reply_can_be_whole(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, &COARSE);
+    struct line_send send = hinted(1);
+    uint64_t end_us = ask(&rig, &send);
+    assert_int_equal(line_reply_due_us(&rig.line), end_us + line_chars_us(&rig.line, 5));
+    rig_burst(&rig, end_us + 9000, REPLY, 2);
+    assert_int_equal(line_reply_due_us(&rig.line), end_us + 9000 + line_chars_us(&rig.line, 7));
+    rig_burst(&rig, end_us + 9100, REPLY + 2, 7);
+    assert_int_equal(line_reply_due_us(&rig.line), 0);
+}
+
+static void test_echo_and_reply_may_share_a_burst(void **state)
+{
+    (void)state;
+    struct line_cfg cfg = COARSE;
+    cfg.echo = true;
+    struct rig rig;
+    rig_init(&rig, &cfg);
+    struct line_send send = hinted(1);
+    rig_send(&rig, &send);
+    uint8_t burst[8 + sizeof REPLY];
+    memcpy(burst, send.frame, 8);
+    memcpy(burst + 8, REPLY, sizeof REPLY);
+    uint64_t at_us = rig.tx_us + line_chars_us(&rig.line, sizeof burst) + 3000;
+    rig_burst(&rig, at_us, burst, sizeof burst);
+    assert_int_equal(rig_last(&rig)->outcome, LINE_REPLY);
+    assert_memory_equal(rig_last(&rig)->reply, REPLY, sizeof REPLY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reply_ends_with_its_last_byte_in_any_cut),
+        cmocka_unit_test(test_exception_needs_no_silence_either),
+        cmocka_unit_test(test_unknown_or_cut_reply_ends_by_silence),
+        cmocka_unit_test(test_tail_in_the_same_burst_is_kept_for_the_judge),
+        cmocka_unit_test(test_byte_read_at_the_deadline_is_in_time),
+        cmocka_unit_test(test_early_reply_is_taken_only_where_allowed),
+        cmocka_unit_test(test_port_may_sleep_until_the_reply_can_be_whole),
+        cmocka_unit_test(test_echo_and_reply_may_share_a_burst),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
