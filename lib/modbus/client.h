@@ -7,8 +7,8 @@
 //   waiting --unit free--> sent --reply or exception--> answered
 //      ^                    | time-out, noise: the unit rests
 //      +----- retries left -+------ no retries left ----> failed
-#ifndef MODBUS_CLIENT_H
-#define MODBUS_CLIENT_H
+#ifndef MB_CLIENT_H
+#define MB_CLIENT_H
 
 #include "base/time.h"
 #include "modbus/rtu.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The numbers of the protocol: function codes, exceptions, sub-functions, and their names.
-#ifndef MODBUS_CODES_H
-#define MODBUS_CODES_H
+#ifndef MB_CODES_H
+#define MB_CODES_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Device identification, FC 43/14, the device's end [AP 6.21]: streams of objects cut into replies
 // ("more follows") and single objects.
-#ifndef MODBUS_IDENT_H
-#define MODBUS_IDENT_H
+#ifndef MB_IDENT_H
+#define MB_IDENT_H
 
 #include "modbus/pdu.h"
 

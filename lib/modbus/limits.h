@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sizes and quantities of Modbus. [AP] = Modbus Application Protocol V1.1b3, [SL] = Modbus over
 // Serial Line V1.02, [TCP] = Modbus Messaging on TCP/IP V1.0b.
-#ifndef MODBUS_LIMITS_H
-#define MODBUS_LIMITS_H
+#ifndef MB_LIMITS_H
+#define MB_LIMITS_H
 
 #define MB_PDU_SIZE_MAX    253 // [AP 4.1]
 #define MB_RTU_OVERHEAD    3   // unit address and CRC

@@ -2,8 +2,8 @@
 // Modbus PDUs, every public function code, both directions. Register data stays as the big-endian
 // bytes of the wire (mb_reg reads one), bits stay packed, first bit in bit 0 of the first byte.
 // Spans in decoded structs borrow the input. All bounds are checked in mb_request_check().
-#ifndef MODBUS_PDU_H
-#define MODBUS_PDU_H
+#ifndef MB_PDU_H
+#define MB_PDU_H
 
 #include "base/bytes.h"
 #include "base/err.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Private to the codec: is this well-formed reply an answer to that request?
-#ifndef MODBUS_PDU_MATCH_H
-#define MODBUS_PDU_MATCH_H
+#ifndef MB_PDU_MATCH_H
+#define MB_PDU_MATCH_H
 
 #include "modbus/pdu.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // RTU frames: unit address, PDU, CRC, 4 to 256 bytes; and how long a frame will be, told from its
 // first bytes. [SL 2.5.1]
-#ifndef MODBUS_RTU_H
-#define MODBUS_RTU_H
+#ifndef MB_RTU_H
+#define MB_RTU_H
 
 #include "modbus/pdu.h"
 

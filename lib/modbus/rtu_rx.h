@@ -8,8 +8,8 @@
 //                     | pause > t1.5, line error, more than fits
 //                     v
 //                   broken --t3.5--> error --> idle
-#ifndef MODBUS_RTU_RX_H
-#define MODBUS_RTU_RX_H
+#ifndef MB_RTU_RX_H
+#define MB_RTU_RX_H
 
 #include "base/time.h"
 #include "modbus/rtu.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server: a request frame in, a reply frame out, data through a table of functions. Broadcasts
 // are carried out in silence; listen-only mode, counters and the event log follow FC 8 and 12.
-#ifndef MODBUS_SERVER_H
-#define MODBUS_SERVER_H
+#ifndef MB_SERVER_H
+#define MB_SERVER_H
 
 #include "base/time.h"
 #include "modbus/ident.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Private to the server: the functions that reach the device's data.
-#ifndef MODBUS_SERVER_DATA_H
-#define MODBUS_SERVER_DATA_H
+#ifndef MB_SERVER_DATA_H
+#define MB_SERVER_DATA_H
 
 #include "modbus/server.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server over plain arrays, for devices whose data is just memory. Each table starts at
 // address 0.
-#ifndef MODBUS_TABLES_H
-#define MODBUS_TABLES_H
+#ifndef MB_TABLES_H
+#define MB_TABLES_H
 
 #include "modbus/server.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Modbus TCP (MBAP header) and RTU frames over TCP: frames out of a byte stream, in bounded memory.
-#ifndef MODBUS_TCP_H
-#define MODBUS_TCP_H
+#ifndef MB_TCP_H
+#define MB_TCP_H
 
 #include "modbus/rtu.h"
 

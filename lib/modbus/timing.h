@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long characters and silences last. [SL 2.5.1.1]: t1.5 and t3.5 are character times up to
 // 19200 baud and 0.75 and 1.75 ms above; character times above 19200 are an option.
-#ifndef MODBUS_TIMING_H
-#define MODBUS_TIMING_H
+#ifndef MB_TIMING_H
+#define MB_TIMING_H
 
 #include <stdbool.h>
 #include <stdint.h>
