@@ -73,7 +73,10 @@ export async function findBarriers(page, name) {
       await page.evaluate(axeSource);
       const { violations } = await page.evaluate(() => globalThis.axe.run(document));
       for (const each of violations) {
-        const where = each.nodes.map((node) => node.target.join(" ")).slice(0, 3).join("; ");
+        const where = each.nodes
+          .map((node) => node.target.join(" "))
+          .slice(0, 3)
+          .join("; ");
         found.push(`${name}, ${size}, ${colorScheme}: ${each.id} (${each.help}) at ${where}`);
       }
     }

@@ -22,19 +22,20 @@ const chart = (page) => page.locator(".chart").first();
 const shown = async (page) => {
   const box = chart(page);
   const read = async (name) => Number(await box.getAttribute(name));
-  return { from: await read("data-from"), to: await read("data-to"), step: await read("data-step") };
+  return {
+    from: await read("data-from"),
+    to: await read("data-to"),
+    step: await read("data-step"),
+  };
 };
 
 /** Waits until the first chart shows other buckets than before. */
 async function redrawn(page, before, act) {
   await act();
-  await page.waitForFunction(
-    (old) => {
-      const box = document.querySelector(".chart");
-      return box && (Number(box.dataset.from) !== old.from || Number(box.dataset.to) !== old.to);
-    },
-    before,
-  );
+  await page.waitForFunction((old) => {
+    const box = document.querySelector(".chart");
+    return box && (Number(box.dataset.from) !== old.from || Number(box.dataset.to) !== old.to);
+  }, before);
   return shown(page);
 }
 
@@ -84,8 +85,12 @@ async function logOutAndIn(page) {
 
 async function valueChanges(page) {
   await page.locator(".tile .value:not(.is-missing)").first().waitFor();
-  const texts = () => page.locator(".tile").evaluateAll((tiles) =>
-    tiles.map((tile) => [tile.dataset.sensor, tile.querySelector(".value")?.textContent]));
+  const texts = () =>
+    page
+      .locator(".tile")
+      .evaluateAll((tiles) =>
+        tiles.map((tile) => [tile.dataset.sensor, tile.querySelector(".value")?.textContent]),
+      );
   const before = await texts();
   await page.waitForFunction((old) => {
     const now = new Map(old);
@@ -168,7 +173,11 @@ async function speaksGerman(page) {
 async function main() {
   const browser = await launch();
   try {
-    const context = await browser.newContext({ viewport: DESK, locale: "en-GB", reducedMotion: "reduce" });
+    const context = await browser.newContext({
+      viewport: DESK,
+      locale: "en-GB",
+      reducedMotion: "reduce",
+    });
     await complaints.watch(context);
     const page = await context.newPage();
     const step = async (name, act) => {
