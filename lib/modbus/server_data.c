@@ -110,31 +110,42 @@ static enum mb_exception serve_read_write(struct mb_server *server, struct mb_ac
     return serve_read(server, access, MB_HOLDING);
 }
 
-static enum mb_exception serve_files(struct mb_server *server)
+static enum mb_exception read_record(struct mb_server *server, struct mb_record *record,
+                                     struct writer *w)
 {
     const struct mb_server_config *config = &server->config;
-    const struct mb_request *request = &server->request;
-    struct mb_reply *reply = &server->reply;
-    bool is_write = request->fc == MB_WRITE_FILE;
-    if (is_write ? config->ops->write_file == NULL : config->ops->read_file == NULL) {
+    if (config->ops->read_file == NULL) {
         return MB_EX_FUNCTION;
     }
+    size_t before = w->size;
+    enum mb_exception no = config->ops->read_file(config->ctx, record, w);
+    if (no == MB_EX_NONE) {
+        ASSERT(!w->failed && w->size - before == 2 * (size_t)record->count);
+        record->data = bytes_of(w->data + before, w->size - before);
+    }
+    return no;
+}
+
+static enum mb_exception write_record(struct mb_server *server, const struct mb_record *record)
+{
+    const struct mb_server_config *config = &server->config;
+    return config->ops->write_file == NULL ? MB_EX_FUNCTION
+                                           : config->ops->write_file(config->ctx, record);
+}
+
+static enum mb_exception serve_files(struct mb_server *server)
+{
+    const struct mb_request *request = &server->request;
+    struct mb_reply *reply = &server->reply;
     struct writer w = writer_of(server->data, sizeof(server->data));
-    for (size_t i = 0; i < request->record_count; i++) {
+    enum mb_exception no = MB_EX_NONE;
+    for (size_t i = 0; i < request->record_count && no == MB_EX_NONE; i++) {
         struct mb_record *record = &reply->records[reply->record_count++];
         *record = request->records[i];
-        size_t before = w.size;
-        enum mb_exception no = is_write ? config->ops->write_file(config->ctx, record)
-                                        : config->ops->read_file(config->ctx, record, &w);
-        if (no != MB_EX_NONE) {
-            return no;
-        }
-        if (!is_write) {
-            ASSERT(!w.failed && w.size - before == 2 * (size_t)record->count);
-            record->data = bytes_of(w.data + before, w.size - before);
-        }
+        no = request->fc == MB_WRITE_FILE ? write_record(server, record)
+                                          : read_record(server, record, &w);
     }
-    return MB_EX_NONE;
+    return no;
 }
 
 static enum mb_exception serve_fifo(struct mb_server *server)
