@@ -131,9 +131,9 @@ static struct line_send send_of(const struct mb_client_send *send)
     return out;
 }
 
-static double limit_of(const struct profile_point *profile, int limit, int before)
+static double limit_of(const struct point *point, int limit, int before)
 {
-    return limit < 0 || (limit == 0 && before < 0) ? profile->low : profile->high;
+    return limit < 0 || (limit == 0 && before < 0) ? point->low : point->high;
 }
 
 static void take_sample(struct app *app, const struct sampler_out *s, struct app_out *out)
@@ -158,8 +158,7 @@ static void take_sample(struct app *app, const struct sampler_out *s, struct app
                       .point = s->sample.point,
                       .at_ms = (int64_t)(s->sample.at_us / US_PER_MS),
                       .value = s->sample.value,
-                      .limit =
-                          limit_of(app->points.all[s->index].profile, s->limit, s->limit_before)},
+                      .limit = limit_of(&app->points.all[s->index], s->limit, s->limit_before)},
         };
         break;
     }

@@ -192,8 +192,8 @@ static enum err describe(const struct points *points, uint32_t index, struct are
         .id = point->id,
         .type = decode_type(p),
         .exponent = (int8_t)decode_exponent(p),
-        .has_low = p->low == p->low,
-        .has_high = p->high == p->high,
+        .has_low = point->low == point->low,
+        .has_high = point->high == point->high,
         .name = p->name,
         .unit = p->unit,
         .area = point->sensor != NULL ? point->sensor->area : device->area,
@@ -201,8 +201,8 @@ static enum err describe(const struct points *points, uint32_t index, struct are
         .sensor = point->sensor != NULL ? point->sensor->name : NULL,
         .interval_ms = p->report.on_change ? 0 : point->interval_ms,
         .resolution_ms = relay != NULL && relay->profile->age_unit_ms >= 1000 ? 1000 : 1,
-        .low = p->low == p->low ? p->low : 0,
-        .high = p->high == p->high ? p->high : 0,
+        .low = point->low == point->low ? point->low : 0,
+        .high = point->high == point->high ? point->high : 0,
     };
     return p->label_count > 0 ? describe_labels(p, arena, out) : OK;
 }

@@ -54,11 +54,21 @@ struct config_journal {
     uint32_t segment_size;
 };
 
+// Takes the place of a profile's limits here: a freezer and a till are of one profile.
+struct config_limit {
+    const struct doc_node *node;
+    const char *point; // the point's name in the profile
+    double low;        // NAN: none
+    double high;
+};
+
 struct config_sensor {
     const struct doc_node *node;
     const char *name;
     const char *area;
     uint32_t slot;
+    struct config_limit *limits;
+    size_t limit_count;
 };
 
 struct config_device {
@@ -68,6 +78,8 @@ struct config_device {
     const char *profile_name;
     const struct profile *profile;
     uint32_t unit;
+    struct config_limit *limits; // of its own points, and of its sensors that say nothing else
+    size_t limit_count;
     uint32_t reply_timeout_ms; // 0: the bus's
     uint32_t retries;          // CONFIG_RETRIES_BUS: the bus's
     struct config_sensor *sensors;

@@ -80,6 +80,44 @@ static void check_format(struct config_report *report, struct config_bus *bus)
               bus->format);
 }
 
+static const struct profile_point *find_point(const struct profile *profile, const char *name,
+                                              bool is_sensor)
+{
+    for (size_t i = 0; i < profile->point_count && !is_sensor; i++) {
+        if (strcmp(profile->points[i].name, name) == 0) {
+            return &profile->points[i];
+        }
+    }
+    for (size_t i = 0; i < profile->sensors.point_count; i++) {
+        if (strcmp(profile->sensors.points[i].name, name) == 0) {
+            return &profile->sensors.points[i];
+        }
+    }
+    return NULL;
+}
+
+static void check_limits(struct config_report *report, const struct profile *profile,
+                         const struct config_limit *limits, size_t count, bool is_sensor)
+{
+    for (size_t i = 0; i < count && profile != NULL; i++) {
+        const struct config_limit *limit = &limits[i];
+        if (limit->node == NULL || limit->point[0] == '\0') {
+            continue;
+        }
+        const struct profile_point *point = find_point(profile, limit->point, is_sensor);
+        if (point == NULL) {
+            doc_error(report, key_or(limit->node, "point"),
+                      "the profile \"%s\" has no point \"%s\"", profile->name, limit->point);
+        } else if (point->type == TYPE_STRING || point->type == TYPE_BOOL) {
+            doc_error(report, key_or(limit->node, "point"), "\"%s\" is no number", limit->point);
+        }
+        if (limit->low > limit->high) {
+            doc_error(report, key_or(limit->node, "low"), "low %g lies above high %g", limit->low,
+                      limit->high);
+        }
+    }
+}
+
 static void check_sensors(struct config_report *report, struct config_device *device)
 {
     const struct profile_sensors *profile =
@@ -95,6 +133,7 @@ static void check_sensors(struct config_report *report, struct config_device *de
         if (sensor->node == NULL) {
             continue;
         }
+        check_limits(report, device->profile, sensor->limits, sensor->limit_count, true);
         sensor->area = sensor->area[0] == '\0' ? device->area : sensor->area;
         if (profile != NULL && sensor->slot >= profile->slots) {
             doc_error(report, key_or(sensor->node, "slot"),
@@ -132,6 +171,7 @@ static void check_device(struct config_report *report, const struct config_bus *
                       device->unit, bus->devices[k].name);
         }
     }
+    check_limits(report, device->profile, device->limits, device->limit_count, false);
     check_sensors(report, device);
 }
 

@@ -3,6 +3,8 @@
 #include "apps/gateway/config.h"
 #include "apps/gateway/fields.h"
 
+#include <math.h>
+
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define LIST_AT(type, member, size)                                                                \
     .offset = offsetof(struct type, member), .count_offset = offsetof(struct type, size)
@@ -13,6 +15,16 @@
 static const char *const SILENCE_WORDS[] = {"standard", "characters", NULL};
 static const char *const DIRECTION_WORDS[] = {"none", "kernel", NULL};
 
+static const struct field LIMIT_FIELDS[] = {
+    {"point", FIELD_NAME, FIELD_REQUIRED, AT(config_limit, point),
+     .help = "the point's name in the profile"},
+    {"low", FIELD_REAL, FIELD_LIVE, AT(config_limit, low), .min = -1e15, .max = 1e15,
+     .fallback = NAN, .help = "alert below; left out: no lower limit"},
+    {"high", FIELD_REAL, FIELD_LIVE, AT(config_limit, high), .min = -1e15, .max = 1e15,
+     .fallback = NAN, .help = "alert above; left out: no upper limit"},
+};
+static const struct object_kind LIMIT_KIND = {KIND(config_limit, "limit", LIMIT_FIELDS)};
+
 static const struct field SENSOR_FIELDS[] = {
     {"slot", FIELD_UINT, FIELD_REQUIRED, AT(config_sensor, slot), .max = 65535,
      .help = "the receiver's slot, from 0"},
@@ -20,6 +32,8 @@ static const struct field SENSOR_FIELDS[] = {
      .help = "the sensor's name, once per device"},
     {"area", FIELD_TEXT, FIELD_LIVE, AT(config_sensor, area), .max = 64,
      .help = "where it hangs, such as \"Vegetables\"; default: the device's area"},
+    {"limits", FIELD_LIST, FIELD_LIVE, LIST_AT(config_sensor, limits, limit_count), .max = 64,
+     .kind = &LIMIT_KIND, .help = "in place of the profile's and the device's limits"},
 };
 static const struct object_kind SENSOR_KIND = {KIND(config_sensor, "sensor", SENSOR_FIELDS)};
 
@@ -36,6 +50,8 @@ static const struct field DEVICE_FIELDS[] = {
      .help = "longest wait for this unit's reply; 0: the bus's reply_timeout_ms"},
     {"retries", FIELD_UINT, FIELD_LIVE, AT(config_device, retries), .max = CONFIG_RETRIES_BUS,
      .fallback = CONFIG_RETRIES_BUS, .help = "tries after the first, 0 to 10; 255: the bus's"},
+    {"limits", FIELD_LIST, FIELD_LIVE, LIST_AT(config_device, limits, limit_count), .max = 256,
+     .kind = &LIMIT_KIND, .help = "in place of the profile's limits, here and for its sensors"},
     {"sensors", FIELD_LIST, FIELD_LIVE, LIST_AT(config_device, sensors, sensor_count), .max = 1000,
      .kind = &SENSOR_KIND, .help = "the sensors that this receiver relays"},
 };

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static size_t count_units(const struct config *config)
 {
@@ -38,8 +39,20 @@ static struct point *add_point(struct points *points, uint32_t unit,
                             .unit = unit,
                             .relay = INDEX_NONE,
                             .interval_ms = interval_ms,
+                            .low = profile->low,
+                            .high = profile->high,
                             .address = (uint16_t)(base + profile->address)};
     return point;
+}
+
+static void apply_limits(struct point *point, const struct config_limit *limits, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(limits[i].point, point->profile->name) == 0) {
+            point->low = limits[i].low;
+            point->high = limits[i].high;
+        }
+    }
 }
 
 static void add_device_points(struct points *points, uint32_t unit, const struct profile *profile)
@@ -117,6 +130,13 @@ static void add_unit(struct points *points, const struct config_device *device, 
     }
     unit->point_count = (uint32_t)points->point_count - unit->point_first;
     unit->item_count = (uint32_t)points->item_count - unit->item_first;
+    for (uint32_t i = unit->point_first; i < points->point_count; i++) {
+        struct point *point = &points->all[i];
+        apply_limits(point, device->limits, device->limit_count);
+        if (point->sensor != NULL) {
+            apply_limits(point, point->sensor->limits, point->sensor->limit_count);
+        }
+    }
     qsort(points->items + unit->item_first, unit->item_count, sizeof(struct item), compare_items);
 }
 

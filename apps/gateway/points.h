@@ -25,6 +25,8 @@ struct point {
     uint32_t id;                        // of the catalogue; 0 before catalogue_assign
     uint32_t interval_ms;
     uint16_t address; // zero-based, absolute
+    double low;       // limits here; NAN: none
+    double high;
 };
 
 struct relay { // one sensor behind a receiver

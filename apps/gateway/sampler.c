@@ -219,13 +219,13 @@ static bool is_worth_sending(const struct profile_report *rule, const struct sam
 }
 
 // -1, 0, +1 for a number against its limits; in the band if it is no number.
-static int limit_of(const struct profile_point *profile, const struct tm_value *value)
+static int limit_of(const struct point *point, const struct tm_value *value)
 {
     if (value->kind != TM_INT && value->kind != TM_DOUBLE) {
         return 0;
     }
     double number = number_of(value);
-    return number < profile->low ? -1 : number > profile->high ? 1 : 0;
+    return number < point->low ? -1 : number > point->high ? 1 : 0;
 }
 
 static void queue_limit(struct sampler *sampler, const struct sampler_out *sample, int limit,
@@ -253,7 +253,7 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
     if (quality != TM_GOOD && state->has_sample && !is_change) {
         return false;
     }
-    int limit = quality == TM_GOOD ? limit_of(point->profile, &value) : state->limit;
+    int limit = quality == TM_GOOD ? limit_of(point, &value) : state->limit;
     int limit_before = state->limit;
     bool is_crossing = limit != limit_before;
     if (quality == TM_GOOD && !is_crossing &&
