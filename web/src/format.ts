@@ -67,11 +67,11 @@ export function makeFormat(language: Language, zone: string): Format {
       format = new Intl.NumberFormat(locale, {
         minimumFractionDigits: decimals,
         maximumFractionDigits: decimals,
-        signDisplay: "negative",
       });
       numbers.set(decimals, format);
     }
-    return format.format(value).replace("-", "\u2212");
+    // Rounded first, and + 0, so that a little below zero is "0.0" and not "−0.0".
+    return format.format(Number(value.toFixed(decimals)) + 0).replace("-", "\u2212");
   };
   const times = (options: Intl.DateTimeFormatOptions) =>
     new Intl.DateTimeFormat(locale, { timeZone: zone, hourCycle: "h23", ...options });
