@@ -105,6 +105,9 @@ static enum err make_room(struct seglog *log, uint64_t record_size)
     if (err != OK) {
         return err;
     }
+    if (log->next == log->segment) {
+        log->is_closed = false; // it holds no record: begun once is enough
+    }
     uint64_t header_size = 0;
     bool is_empty = !log->is_closed && log->size <= SL_SEGMENT_HEADER_SIZE;
     if (log->is_closed || (!is_empty && log->size + record_size > log->cfg.segment_size)) {

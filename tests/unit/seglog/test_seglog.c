@@ -334,6 +334,42 @@ static void test_told_numbers_are_not_given_again(void **state)
     assert_int_equal(read_all(bench, &reader), 3);
 }
 
+static void test_a_torn_tail_is_cut_and_a_new_segment_begun(void **state)
+{
+    struct bench *bench = *state;
+    append_synced(bench, 3);
+    struct bytes junk = bytes_of("half a record", 13);
+    assert_int_equal(bench->storage.ops->append(bench->storage.ctx, 1, &junk, 1), OK);
+    assert_int_equal(reopen(bench), OK);
+    assert_true(bench->found.torn_bytes == 13 && bench->found.corrupt_segments == 0);
+    append_synced(bench, 1);
+    assert_int_equal(bench->log.stats.segments_created, 1);
+    struct sl_reader reader = reader_at(bench, 0);
+    assert_int_equal(read_all(bench, &reader), 4);
+    assert_int_equal(reader.corrupt_count, 0);
+}
+
+// A reader's read-ahead met the remains of a failed append, which were then written over.
+static void test_read_ahead_is_not_believed_later(void **state)
+{
+    struct bench *bench = *state;
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        sim_medium_deinit(&bench->medium);
+        sim_medium_init(&bench->medium, seed);
+        assert_int_equal(reopen(bench), OK);
+        append_synced(bench, 2);
+        bench->medium.error_at_step = bench->medium.steps + 1;
+        assert_int_equal(append(bench), ERR_IO);
+        struct sl_reader reader;
+        struct sl_reader_config cfg = {&bench->storage, bench->reader_buffer, 512};
+        sl_reader_init(&reader, &cfg, 1);
+        assert_int_equal(read_all(bench, &reader), 2);
+        append_synced(bench, 2);
+        assert_int_equal(read_all(bench, &reader), 2);
+        assert_int_equal(reader.corrupt_count, 0);
+    }
+}
+
 static void test_refuses_a_newer_format(void **state)
 {
     struct bench *bench = *state;
@@ -362,6 +398,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damage_in_the_newest_segment_is_no_torn_tail, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_told_numbers_are_not_given_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_torn_tail_is_cut_and_a_new_segment_begun, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_read_ahead_is_not_believed_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_a_newer_format, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
