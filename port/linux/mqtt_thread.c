@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "port/api/clock.h"
+#include "port/linux/tls_verdict.h"
 
 #include <errno.h>
 #include <mosquitto.h>
@@ -78,13 +79,18 @@ static void on_publish(struct mosquitto *client, void *ctx, int mid)
     }
 }
 
-// The library tells why TLS failed only here.
+// Why TLS failed is known only while the library logs it: then the session still exists.
 static void on_log(struct mosquitto *client, void *ctx, int level, const char *text)
 {
-    (void)client;
     struct mqtt *mqtt = ctx;
-    bool is_detail = mqtt->reason[0] != 0 && strstr(text, "OpenSSL Error") == NULL;
-    if (level == MOSQ_LOG_ERR && !is_detail) {
+    if (level != MOSQ_LOG_ERR) {
+        return;
+    }
+    const char *verdict = tls_verdict(mosquitto_ssl_get(client));
+    if (verdict != NULL) {
+        snprintf(mqtt->reason, sizeof(mqtt->reason), "certificate of %.80s: %s", mqtt->host,
+                 verdict);
+    } else if (mqtt->reason[0] == 0) {
         set_reason(mqtt, text);
     }
 }

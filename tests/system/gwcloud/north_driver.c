@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gateway's northern half alone, for system tests: gives numbered samples at a steady pace to
+// apps/gateway/north_linux.h and tells at the end how late its loop ever was.
+#include "apps/gateway/north_linux.h"
+#include "base/assert.h"
+#include "port/api/clock.h"
+#include "port/linux/log.h"
+#include "port/linux/options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum { POINTS = 4 };
+
+struct settings {
+    const char *data, *host, *address, *key, *ca, *trace, *device;
+    uint64_t port, first, per_s, max_age_ms, sync_ms, bytes_max;
+};
+
+static const struct option options[] = {
+    {"data", OPTION_TEXT, offsetof(struct settings, data), 1, 0, NULL, "folder of the journal"},
+    {"host", OPTION_TEXT, offsetof(struct settings, host), 0, 0, NULL, "the hub's name"},
+    {"address", OPTION_TEXT, offsetof(struct settings, address), 0, 0, NULL, "where to connect"},
+    {"port", OPTION_UINT, offsetof(struct settings, port), 0, 65535, "8883", "of the hub"},
+    {"device", OPTION_TEXT, offsetof(struct settings, device), 0, 0, "", "device id"},
+    {"key", OPTION_TEXT, offsetof(struct settings, key), 0, 0, NULL, "key file"},
+    {"ca", OPTION_TEXT, offsetof(struct settings, ca), 0, 0, NULL, "CA file"},
+    {"trace", OPTION_TEXT, offsetof(struct settings, trace), 0, 0, NULL, "sync trace"},
+    {"first", OPTION_UINT, offsetof(struct settings, first), 0, 1e9, "0",
+     "number of the first sample"},
+    {"per-s", OPTION_UINT, offsetof(struct settings, per_s), 1, 10000, "200", "samples per second"},
+    {"max-age-ms", OPTION_UINT, offsetof(struct settings, max_age_ms), 0, 1e9, "300",
+     "of a message"},
+    {"sync-ms", OPTION_UINT, offsetof(struct settings, sync_ms), 1, 1e9, "200", "of a sample"},
+    {"bytes-max", OPTION_UINT, offsetof(struct settings, bytes_max), 0, 1e12, "0", "journal quota"},
+};
+
+struct driver {
+    struct settings settings;
+    struct loop loop;
+    struct north *north;
+    uint64_t number;
+    uint64_t next_us, late_us;
+};
+
+static uint64_t turn(void *ctx, uint64_t now_us)
+{
+    struct driver *driver = ctx;
+    uint64_t step_us = US_PER_S / driver->settings.per_s;
+    if (driver->next_us == 0) {
+        driver->next_us = now_us;
+    }
+    if (now_us > driver->next_us && now_us - driver->next_us > driver->late_us) {
+        driver->late_us = now_us - driver->next_us;
+    }
+    while (driver->next_us <= now_us) {
+        struct tm_sample sample = {.at_us = driver->next_us,
+                                   .point = 1 + (uint32_t)(driver->number % POINTS),
+                                   .value = tm_int((int64_t)driver->number, 0)};
+        north_add(driver->north, now_us, &sample);
+        driver->number++;
+        driver->next_us += step_us;
+    }
+    return time_min(driver->next_us, north_turn(driver->north, now_us));
+}
+
+int main(int argc, char **argv)
+{
+    static struct driver driver;
+    static const struct option_table table = {.program = "north_driver",
+                                              .purpose = "drives the gateway's northern half",
+                                              .options = options,
+                                              .count = COUNT_OF(options)};
+    enum option_result parsed = options_parse(&table, argc, argv, &driver.settings);
+    if (parsed != OPTIONS_RUN) {
+        return parsed == OPTIONS_HELP ? 0 : 2;
+    }
+    struct tm_point points[POINTS] = {{.id = 0}};
+    for (uint32_t i = 0; i < POINTS; i++) {
+        points[i] = (struct tm_point){
+            .id = i + 1, .type = TM_TYPE_INT, .name = "counter", .device = "driver"};
+    }
+    static struct tm_catalogue catalogue;
+    const struct settings *s = &driver.settings;
+    driver.number = s->first;
+    const struct north_config cfg = {.loop = &driver.loop,
+                                     .data_dir = s->data,
+                                     .bytes_max = s->bytes_max,
+                                     .segment_size = 64 * 1024,
+                                     .sync_ms = (uint32_t)s->sync_ms,
+                                     .max_age_ms = (uint32_t)s->max_age_ms,
+                                     .trust_clock = true,
+                                     .sync_trace = s->trace,
+                                     .host = s->host,
+                                     .address = s->address,
+                                     .port = (uint16_t)s->port,
+                                     .device_id = s->device,
+                                     .key_file = s->key,
+                                     .ca_file = s->ca};
+    if (tm_catalogue_init(&catalogue, points, POINTS, NULL) != OK ||
+        loop_init(&driver.loop, turn, &driver) != OK || north_open(&driver.north, &cfg) != OK) {
+        return 1;
+    }
+    north_set_catalogue(driver.north, &catalogue);
+    loop_run(&driver.loop);
+    struct north_stats stats;
+    north_get_stats(driver.north, &stats);
+    log_info("driver", "end", "next=%llu late_us=%llu queue_dropped=%llu republished=%llu",
+             (unsigned long long)driver.number, (unsigned long long)driver.late_us,
+             (unsigned long long)stats.queue_dropped, (unsigned long long)stats.uplink.republished);
+    north_close(driver.north);
+    loop_deinit(&driver.loop);
+    return 0;
+}

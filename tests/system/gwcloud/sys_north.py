@@ -1,0 +1,206 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: from a sample to the hub's log nothing is lost, whoever is killed. Method: the gateway's
+northern half against a real mosquitto with the hub plugin behind TLS; the sync trace says what was
+durable, the hub's own log what arrived."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.environ["BUSWARD_SOURCE"], "tests/system/hub"))
+from hub_world import HOST, Hub, key_of  # noqa: E402
+
+BUILD = os.environ["BUSWARD_BUILD"]
+FOLDER = os.path.join(BUILD, "tests/system/gwcloud")
+
+
+class Driver:
+    running = []
+
+    def __init__(self, hub, first=0, env=None, **options):
+        self.hub, self.lines = hub, []
+        self.changed = threading.Condition()
+        key = os.path.join(hub.dir, "gw.key")
+        if not os.path.exists(key):
+            with open(key, "w") as out:
+                os.chmod(key, 0o600)
+                out.write(key_of("gw-1") + "\n")
+        data = os.path.join(hub.dir, "data")
+        os.makedirs(data, exist_ok=True)
+        given = {"data": data, "host": HOST, "address": "localhost", "port": hub.port,
+                 "device": "gw-1", "key": key, "ca": f"{hub.dir}/ca.pem",
+                 "trace": f"{hub.dir}/trace", "first": first, **options}
+        command = [f"{FOLDER}/north_driver"]
+        for name, value in given.items():
+            command += [f"--{name.replace('_', '-')}", str(value)]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
+                                        env={**os.environ, **(env or {})})
+        self.follower = threading.Thread(target=self.follow, daemon=True)
+        Driver.running.append(self.process)
+        self.follower.start()
+
+    def follow(self):
+        for line in self.process.stderr:
+            with self.changed:
+                self.lines.append(line)
+                self.changed.notify_all()
+        self.process.stderr.close()
+
+    def wait_line(self, pattern, seconds=30):
+        with self.changed:
+            assert self.changed.wait_for(lambda: any(re.search(pattern, x) for x in self.lines),
+                                         seconds), (pattern, self.lines)
+            return next(x for x in self.lines if re.search(pattern, x))
+
+    def end(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        code = self.process.wait(30)
+        self.follower.join()
+        assert how == signal.SIGKILL or code == 0, (code, self.lines)
+        return self
+
+
+def traced(hub):
+    path = f"{hub.dir}/trace"
+    if not os.path.exists(path):
+        return []
+    with open(path) as file:
+        return [json.loads(line)["v"] for line in file if line.endswith("\n")]
+
+
+def values(message):
+    """The whole numbers of a message of kind s: columns hold differences."""
+    out = []
+    for group in message["g"]:
+        for column in group[2:]:
+            number = 0
+            for difference in column:
+                number += difference
+                out.append(number)
+    return out
+
+
+def arrived(hub):
+    """Numbers of samples in the hub's log, each message counted once; resends are byte-identical."""
+    seen = {}
+    for _, device, bag, payload, _ in hub.records():
+        fields = dict(pair.split("=", 1) for pair in bag.split("&"))
+        assert device == "gw-1" and fields["$.ct"] == "application%2Fjson"
+        assert seen.setdefault((fields["j"], fields["n"]), payload) == payload
+    messages = [json.loads(payload) for payload in seen.values()]
+    assert not any(event["ev"] == "gap" for m in messages if m["k"] == "e" for event in m["e"])
+    return [number for m in messages if m["k"] == "s" for number in values(m)]
+
+
+def wait_until(what, condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.5)  # a poll with a deadline; the log is a file
+
+
+def assert_once(hub):
+    """Everything durable is in the hub's log, and nothing twice."""
+    durable = set(traced(hub))
+    assert durable
+    wait_until("all durable samples arrived", lambda: durable <= set(arrived(hub)))
+    numbers = arrived(hub)
+    assert len(numbers) == len(set(numbers))
+    return len(durable)
+
+
+def test_strangers_are_refused(hub):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=other",
+                    "-keyout", "other.key", "-out", "other.pem"], cwd=hub.dir, check=True,
+                   capture_output=True)
+    driver = Driver(hub, ca=f"{hub.dir}/other.pem")
+    line = driver.wait_line("mod=uplink ev=lost")
+    assert "certificate of localhost: unable to get local issuer certificate" in line, line
+    driver.end()
+    driver = Driver(hub, address="127.1")  # the same machine under a name not in the certificate
+    line = driver.wait_line("mod=uplink ev=lost")
+    assert "certificate of 127.1: hostname mismatch" in line.lower(), line
+    driver.end()
+    assert hub.records() == []
+
+
+def test_keys(hub):
+    wrong = os.path.join(hub.dir, "wrong.key")
+    for content, mode, problem in ((key_of("gw-1"), 0o644, "chmod 600"), ("secret!", 0o600, "base64"),
+                                   ("", 0o600, "empty")):
+        with open(wrong, "w") as out:
+            out.write(content)
+        os.chmod(wrong, mode)
+        driver = Driver(hub, key=wrong)
+        assert driver.process.wait(30) == 1
+        driver.follower.join()
+        assert problem in "".join(driver.lines), driver.lines
+        assert content == "" or content not in "".join(driver.lines)
+    with open(wrong, "w") as out:
+        out.write(key_of("somebody else"))
+    driver = Driver(hub, key=wrong)
+    driver.wait_line("mod=uplink ev=refused .*not authori[sz]ed")
+    driver.end()
+    assert "SharedAccessSignature" not in "".join(driver.lines)
+    with open(wrong, "w") as out:
+        out.write(f"HostName={HOST};DeviceId=gw-1;SharedAccessKey={key_of('gw-1')}\n")
+    driver = Driver(hub, key=wrong, device="")
+    driver.wait_line("mod=uplink ev=connected")
+    driver.end()
+
+
+def test_whoever_is_killed(hub):
+    first, driver = 0, Driver(hub)
+    for turn in range(6):
+        before = len(traced(hub))
+        wait_until("samples flow", lambda: len(traced(hub)) > before + 150)
+        if turn % 2 == 0:
+            hub.kill(signal.SIGKILL)
+            wait_until("samples flow without a hub", lambda: len(traced(hub)) > before + 400)
+            hub.start()
+        else:
+            driver.end(signal.SIGKILL)
+            first += 1000000
+            driver = Driver(hub, first=first)
+    driver.wait_line("mod=uplink ev=connected")
+    assert_once(hub)
+    driver.end()
+
+
+def test_what_hangs_moves_no_poll(hub):
+    preload = {"LD_PRELOAD": f"{FOLDER}/slow.so", "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    for delay in ({"SLOW_SYNC_S": "5"}, {"SLOW_LOOKUP_S": "5"}):
+        folder = os.path.join(hub.dir, "-".join(delay))
+        os.makedirs(folder)
+        driver = Driver(hub, env={**preload, **delay}, data=folder)
+        time.sleep(8)  # longer than one hang; nothing is judged by it
+        driver.process.terminate()
+        line = driver.wait_line("mod=driver ev=end", 60)
+        driver.end(signal.SIGKILL)
+        late_us = int(re.search(r"late_us=(\d+)", line).group(1))
+        assert late_us < 2000000, line
+        assert "queue_dropped=0" in line, line
+
+
+def main():
+    for name, test in list(globals().items()):
+        if not name.startswith("test_") or (len(sys.argv) > 1 and name not in sys.argv[1:]):
+            continue
+        hub = Hub().start()
+        try:
+            test(hub)
+            print(f"ok {name}", flush=True)
+        finally:
+            for process in Driver.running:
+                process.kill()
+            hub.close()
+
+
+if __name__ == "__main__":
+    main()
