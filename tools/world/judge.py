@@ -117,7 +117,7 @@ class Judge:
                 values[row["utc_ms"] // SECOND_MS].append(row["v"])
                 self._check_line(verdict, on_line, row)
             for second, count in expected.items():
-                here = f"point {point} ({rows[0].get('name')}) at {second}"
+                here = f"point {point} ({rows[0].get('sensor')}, {rows[0].get('name')}) at {second}"
                 found, low, high = stored.get(second, (0, 0.0, 0.0))
                 if found < count:
                     verdict.lost.append(f"{here}: {found} of {count}")
@@ -131,9 +131,8 @@ class Judge:
         return verdict
 
     def _check_line(self, verdict: Verdict, on_line: dict[tuple[int, str], set[float]], row: dict) -> None:
-        sensor, _, name = row.get("name", "").rpartition("/")
-        slot = self.slots.get(sensor.rpartition("/")[2])
+        slot, name = self.slots.get(row.get("sensor")), row.get("name")
         if slot is None or name not in VALUES:
             return
         if round(float(row["v"]), 6) not in on_line.get((slot, name), set()):
-            verdict.invented.append(f"{row['name']} = {row['v']}: the line never carried it")
+            verdict.invented.append(f"{row['sensor']}, {name} = {row['v']}: the line never carried it")
