@@ -124,6 +124,9 @@ static void test_late_reply_goes_to_nobody_and_delays_the_next_frame(void **stat
     assert_int_equal(rig_last(&rig)->outcome, LINE_TIMEOUT);
     assert_int_equal(rig_last(&rig)->late_bytes, sizeof REPLY);
     assert_int_equal(rig_last(&rig)->reply_size, 0);
+    rig_send(&rig, &first);
+    rig_run(&rig, rig.now_us + US_PER_S);
+    assert_int_equal(rig_last(&rig)->late_bytes, 0); // told once
 }
 
 static void test_broadcast_waits_its_turnaround(void **state)
@@ -143,6 +146,13 @@ static void test_broadcast_waits_its_turnaround(void **state)
     assert_int_equal(rig_last(&rig)->outcome, LINE_SENT);
     assert_int_equal(rig.tx_count, 2);
     assert_int_equal(rig.tx_us, over_us); // its silence lay in the turn-around
+    // What comes behind a broadcast answers nobody.
+    rig_run(&rig, rig.now_us + US_PER_S);
+    rig_send(&rig, &send);
+    rig_run(&rig, rig.now_us + US_PER_S);
+    rig_rx(&rig, rig.now_us, REPLY, 1);
+    assert_int_equal(rig.line.stats.unsolicited_bytes, 1);
+    assert_int_equal(rig.line.stats.late_bytes, 0);
 }
 
 static void test_driver_is_on_from_lead_to_guard_only(void **state)

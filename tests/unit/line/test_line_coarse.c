@@ -70,6 +70,10 @@ static void test_exception_needs_no_silence_either(void **state)
     assert_int_equal(rig.done_count, 0);
     rig_burst(&rig, end_us + 9600, EXCEPTION + 4, 1);
     assert_int_equal(rig_last(&rig)->reply_size, sizeof EXCEPTION);
+    // The next reply is not measured by what this one left in the buffer.
+    end_us = ask(&rig, &send);
+    rig_burst(&rig, end_us + 9000, REPLY, 1);
+    assert_int_equal(line_reply_due_us(&rig.line), 0);
 }
 
 static void test_unknown_or_cut_reply_ends_by_silence(void **state)

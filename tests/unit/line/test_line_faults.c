@@ -56,6 +56,8 @@ static void test_character_error_or_pause_at_each_byte_is_noise(void **state)
             rig_run(&rig, at_us + 10000);
             assert_int_equal(rig_last(&rig)->outcome, LINE_NOISE);
             assert_int_equal(rig_last(&rig)->reply_size, sizeof REPLY);
+            assert_int_equal(rig.line.stats.t1_5_broken, fault);
+            assert_int_equal(rig.line.stats.char_errors, 1 - fault);
             assert_good_after(&rig);
         }
     }
