@@ -68,7 +68,8 @@ static enum mb_exception serve_mask_write(struct mb_server *server, struct mb_ac
     struct writer old = writer_of(server->data, sizeof(server->data));
     access->table = MB_HOLDING;
     access->count = 1;
-    enum mb_exception no = read_table(server, access, &old);
+    enum mb_exception no =
+        server->config.ops->write == NULL ? MB_EX_FUNCTION : read_table(server, access, &old);
     if (no != MB_EX_NONE) {
         return no;
     }
@@ -90,7 +91,8 @@ static enum mb_exception serve_read_write(struct mb_server *server, struct mb_ac
     struct writer none = writer_of(server->data, sizeof(server->data));
     access->table = MB_HOLDING;
     access->is_check = true;
-    enum mb_exception no = read_table(server, access, &none);
+    enum mb_exception no =
+        server->config.ops->write == NULL ? MB_EX_FUNCTION : read_table(server, access, &none);
     if (no != MB_EX_NONE) {
         return no;
     }

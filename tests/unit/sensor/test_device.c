@@ -83,6 +83,8 @@ static void test_holes_writes_and_other_tables_are_refused(void **state)
     assert_int_equal(read(MB_READ_INPUT, 65535, 1), MB_EX_ADDRESS);
     assert_int_equal(read(MB_READ_COILS, 0, 1), MB_EX_ADDRESS);
     assert_int_equal(ask(&(struct mb_request){.fc = MB_WRITE_REG, .address = 0}), MB_EX_FUNCTION);
+    struct mb_request mask = {.fc = MB_MASK_WRITE, .address = 50};
+    assert_int_equal(ask(&mask), MB_EX_FUNCTION);
 }
 
 static void test_it_says_who_it_is(void **state)
