@@ -1,0 +1,145 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: a bus whose adapter is pulled out says so, answers every SEND, and comes back by itself.
+
+Method: the adapter is a PTY behind a link; closing the master is pulling it out. The same story runs
+over Modbus TCP and RTU over TCP with a server that goes away.
+"""
+import binascii
+import os
+import pty
+import select
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import tty
+
+PROBE = os.path.join(os.environ["BUSWARD_BUILD"], "tests/system/line/bus-probe")
+DEADLINE_S = 20
+
+
+def crc16(data: bytes) -> bytes:
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return struct.pack("<H", crc)
+
+
+def adu(data: bytes) -> bytes:
+    return data + crc16(data)
+
+
+REQUEST = adu(bytes.fromhex("010300000001"))
+REPLY = adu(bytes.fromhex("0103022a2b"))
+
+
+class Probe:
+    def __init__(self, *options: str) -> None:
+        self.process = subprocess.Popen([PROBE, *options], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, bufsize=0)
+        self.text = b""
+
+    def line(self) -> str:
+        while b"\n" not in self.text:
+            ready = select.select([self.process.stdout], [], [], DEADLINE_S)[0]
+            chunk = os.read(self.process.stdout.fileno(), 4096) if ready else b""
+            if not chunk:
+                raise SystemExit(f"no event in {DEADLINE_S} s; so far {self.text!r}")
+            self.text += chunk
+        line, self.text = self.text.split(b"\n", 1)
+        return line.decode()
+
+    def expect(self, start: str) -> None:
+        line = self.line()
+        if not line.startswith(start):
+            raise SystemExit(f"expected {start!r}, got {line!r}")
+        print(f"ok: {line}", flush=True)
+
+    def send(self, token: int) -> None:
+        self.process.stdin.write(b"%d %s\n" % (token, binascii.hexlify(REQUEST)))
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        if self.process.wait(DEADLINE_S) != 0:
+            raise SystemExit("the probe failed")
+
+
+def take(fd: int, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        if not select.select([fd], [], [], DEADLINE_S)[0]:
+            raise SystemExit(f"the device got {data!r} only")
+        data += os.read(fd, size - len(data))
+    return data
+
+
+def plug_in(link: str) -> int:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    os.symlink(os.ttyname(slave), link + ".new")
+    os.rename(link + ".new", link)
+    os.close(slave)
+    return master
+
+
+def story_tty(folder: str) -> None:
+    # As long as the names under /dev/serial/by-id get, and longer.
+    link = os.path.join(folder, "usb-" + "A_very_long_maker_and_model_" * 7 + "if00-port0")
+    probe = Probe("--tty", link)
+    probe.expect("down ")
+    probe.send(1)
+    probe.expect("done 1 port_lost")
+    for round_number in range(3):
+        master = plug_in(link)
+        probe.expect("up")
+        probe.send(10 + round_number)
+        if take(master, len(REQUEST)) != REQUEST:
+            raise SystemExit("the device got another frame")
+        os.write(master, REPLY)
+        probe.expect(f"done {10 + round_number} reply {REPLY.hex()}")
+        probe.send(20 + round_number)
+        take(master, len(REQUEST))
+        os.unlink(link)
+        os.close(master)  # pulled out while a reply is due
+        seen = sorted([probe.line(), probe.line()])
+        if not (seen[0].startswith(f"done {20 + round_number} port_lost") and seen[1].startswith("down ")):
+            raise SystemExit(f"after pulling out: {seen}")
+        print(f"ok: {seen}", flush=True)
+    probe.end()
+
+
+def story_tcp(rtu: bool) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(DEADLINE_S)
+    options = ["--host", "localhost", "--port", str(listener.getsockname()[1])]
+    probe = Probe(*options, *(["--rtu"] if rtu else []))
+    for round_number in range(2):
+        peer = listener.accept()[0]
+        probe.expect("up")
+        probe.send(round_number)
+        if rtu:
+            take(peer.fileno(), len(REQUEST))
+            peer.sendall(REPLY)
+        else:
+            request = take(peer.fileno(), 12)
+            stale = struct.pack(">H", 0xBEEF) + bytes.fromhex("00000005010302ffff")
+            peer.sendall(stale + request[:2] + bytes.fromhex("0000000501") + REPLY[1:5])
+        probe.expect(f"done {round_number} reply {REPLY.hex()}")
+        peer.close()
+        probe.expect("down ")
+    probe.end()
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        story_tty(folder)
+    story_tcp(rtu=False)
+    story_tcp(rtu=True)
+    return 0
+
+
+sys.exit(main())
