@@ -187,7 +187,7 @@ class Bus:
         self.tty = folder / "tty"
         self.log = folder / "line.jsonl"
         self.line = subprocess.Popen([find_program(build, "busward-line"), "--baud", "115200", "--format", "8N1", "--client", str(self.tty),
-                                      "--responder", "--reply-delay-us", "1000", "--log", str(self.log)], stderr=subprocess.DEVNULL)
+                                      "--responder", str(UNITS), "--log", str(self.log)], stderr=subprocess.DEVNULL)
         while not self.tty.exists():
             if self.line.poll() is not None:
                 raise RuntimeError("busward-line ended")

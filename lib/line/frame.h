@@ -9,11 +9,12 @@
 #include "line/line_limits.h"
 
 struct line_send {
-    uint32_t token;            // the user's; comes back in DONE
-    bool broadcast;            // no reply: DONE (sent) after turnaround_us
-    bool barrier;              // if no good reply comes, later SENDs hold until line_resume()
-    uint32_t reply_timeout_us; // end of our frame to the first byte of the reply
-    uint32_t turnaround_us;    // broadcast: quiet time for the units to act
+    uint32_t token; // the user's; comes back in DONE
+    bool broadcast; // no reply: DONE (sent) after turnaround_us
+    bool barrier;   // if no good reply comes, later SENDs hold until line_resume()
+    uint32_t
+        reply_timeout_us;   // end of our frame to the reply's first byte; coarse: plus its length
+    uint32_t turnaround_us; // broadcast: quiet time for the units to act
     // What the reply will look like, so that coarse times need no silence to find its end. A reply
     // whose byte [alt_index] has a bit of alt_mask set has alt_size bytes, any other reply_size.
     // (Modbus: byte 1, mask 0x80, 5 bytes.) Size 0: unknown. Stamped lines ignore all of it.

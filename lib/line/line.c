@@ -237,11 +237,15 @@ void line_port(struct line *line, uint64_t now_us, bool up)
     line_enter(line, LINE_DOWN, TIME_NEVER);
 }
 
-// When the reply's or the units' time is over.
+// When the reply's or the units' time is over. A coarse port may hand over a reply only as a whole,
+// at its end, so that its first byte is seen as late as its last.
 static uint64_t wait_end_us(const struct line *line)
 {
     const struct line_send *send = line_active(line);
-    uint32_t wait_us = send->broadcast ? send->turnaround_us : send->reply_timeout_us;
+    uint64_t wait_us = send->broadcast ? send->turnaround_us : send->reply_timeout_us;
+    if (line->cfg.coarse && !send->broadcast) {
+        wait_us += line_chars_us(line, send->reply_size != 0 ? send->reply_size : LINE_FRAME_MAX);
+    }
     return time_after(line->done.tx_end_us, wait_us);
 }
 

@@ -90,7 +90,7 @@ class World:
         """Ends all parts in the opposite order of the data; returns their exit codes."""
         self.ending.set()
         self.supervisor.join()
-        codes = {name: self.parts[name].stop() for name in ("cloud", "gateway", "hub", "receiver", "line")}
+        codes = {name: self.parts[name].stop() for name in reversed(ORDER)}
         if self.temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
         return codes

@@ -177,9 +177,33 @@ static void test_echo_and_reply_may_share_a_burst(void **state)
     assert_memory_equal(rig_last(&rig)->reply, REPLY, sizeof REPLY);
 }
 
+// A long reply handed over whole at its end was once taken for a time-out, and the retry collided
+// with it.
+static void test_reply_handed_over_whole_at_its_end_is_in_time(void **state)
+{
+    (void)state;
+    static const uint8_t LONG[255] = {1, 4, 250};
+    struct rig rig;
+    rig_init(&rig, &COARSE);
+    struct line_send send = hinted(1);
+    send.reply_size = sizeof LONG;
+    send.reply_timeout_us = 50000;
+    uint64_t end_us = ask(&rig, &send);
+    uint64_t wire_us = line_chars_us(&rig.line, sizeof LONG);
+    assert_true(wire_us > send.reply_timeout_us);
+    rig_burst(&rig, end_us + 40000 + wire_us, LONG, sizeof LONG);
+    assert_int_equal(rig.done_count, 1);
+    assert_int_equal(rig_last(&rig)->outcome, LINE_REPLY);
+    rig_send(&rig, &send);
+    rig_run(&rig, rig.now_us + 10000);
+    rig_run(&rig, rig.tx_us + line_chars_us(&rig.line, send.frame_size) + 50000 + wire_us + 1);
+    assert_int_equal(rig_last(&rig)->outcome, LINE_TIMEOUT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reply_handed_over_whole_at_its_end_is_in_time),
         cmocka_unit_test(test_reply_ends_with_its_last_byte_in_any_cut),
         cmocka_unit_test(test_exception_needs_no_silence_either),
         cmocka_unit_test(test_unknown_or_cut_reply_ends_by_silence),
