@@ -32,6 +32,7 @@ enum err poller_init(struct poller *poller, struct points *points, uint32_t bus,
     find_range(poller, bus);
     poller->units = arena_take(arena, poller->unit_count, sizeof(*poller->units));
     poller->blocks = arena_take(arena, poller->item_count, sizeof(*poller->blocks));
+    poller->old = arena_take(arena, poller->item_count, sizeof(*poller->old));
     poller->scratch = arena_take(arena, poller->item_count, sizeof(*poller->scratch));
     if (arena->is_full) {
         return ERR_FULL;

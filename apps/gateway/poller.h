@@ -102,6 +102,7 @@ struct poller {
     struct plan_timing timing;
     struct mb_client client;
     struct poller_block *blocks; // room for every item of the bus
+    struct poller_block *old;    // while a unit is planned anew
     struct block *scratch;
     uint32_t item_first; // of the bus
     uint32_t item_count;

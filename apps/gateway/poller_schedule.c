@@ -4,6 +4,8 @@
 // block's due time stays where it is until it is served.
 #include "apps/gateway/poller_internal.h"
 
+#include <string.h>
+
 enum { PERCENT = 100, REFUSALS_MAX = 20 };
 #define REFUSED_US_MAX US_PER_HOUR
 
@@ -14,21 +16,33 @@ static uint64_t phase_us(uint32_t k, uint64_t interval_us)
     return (interval_us * (fraction >> 8)) >> 24;
 }
 
+static struct poller_block first_plan(const struct block *block, uint32_t number, uint64_t now_us)
+{
+    uint64_t interval_us = block->interval_ms * US_PER_MS;
+    return (struct poller_block){
+        .block = *block, .due_us = now_us, .grid_us = now_us + phase_us(number, interval_us)};
+}
+
 void schedule_plan(struct poller *poller, struct poller_unit *unit, uint64_t now_us)
 {
     uint32_t index = poller->unit_first + (uint32_t)(unit - poller->units);
+    struct poller_block *blocks = &poller->blocks[unit->block_first];
+    uint32_t old_count = unit->block_count;
+    memcpy(poller->old, blocks, old_count * sizeof(*blocks));
     unit->hole_max = plan_hole_max(&poller->timing, unit->delay_us);
-    unit->planned_at_us = unit->block_count == 0 ? 0 : now_us;
+    unit->planned_at_us = old_count == 0 ? 0 : now_us;
     unit->block_count = (uint32_t)plan_unit(poller->points, index, unit->hole_max, poller->scratch);
     unit->must_plan = false;
+    uint32_t o = 0; // a block goes on in the periods of the one that read its first item before
     for (uint32_t i = 0; i < unit->block_count; i++) {
-        struct poller_block *block = &poller->blocks[unit->block_first + i];
-        uint64_t interval_us = poller->scratch[i].interval_ms * US_PER_MS;
-        *block = (struct poller_block){
-            .block = poller->scratch[i],
-            .due_us = now_us,
-            .grid_us = now_us + phase_us(unit->block_first + i, interval_us),
-        };
+        const struct block *block = &poller->scratch[i];
+        while (o + 1 < old_count && poller->old[o + 1].block.item_first <= block->item_first) {
+            o++;
+        }
+        blocks[i] =
+            old_count == 0 ? first_plan(block, unit->block_first + i, now_us) : poller->old[o];
+        blocks[i].block = *block;
+        blocks[i].tries = 0;
     }
 }
 

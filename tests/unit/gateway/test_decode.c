@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: every type in every byte order gives the number that was put in. Method: the bytes A to H
+// are laid out by the order's own letters, so the test shares no arithmetic with the decoder.
+#include "apps/gateway/decode.h"
+#include "apps/gateway/profile_words.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct profile_point point_of(enum point_type type)
+{
+    return (struct profile_point){.table = TABLE_HOLDING,
+                                  .type = type,
+                                  .scale = 1,
+                                  .width = 1,
+                                  .decimals = DECIMALS_ALL,
+                                  .low = (double)NAN,
+                                  .high = (double)NAN};
+}
+
+// The wire as the order's name says: "BADC" puts byte B first.
+static void lay_out(const uint8_t *value, const char *letters, uint8_t *wire)
+{
+    for (size_t i = 0; letters[i] != '\0'; i++) {
+        wire[i] = value[letters[i] - 'A'];
+    }
+}
+
+static void split(uint64_t value, size_t size, uint8_t *out)
+{
+    for (size_t i = size; i-- > 0; value >>= 8) {
+        out[i] = (uint8_t)value;
+    }
+}
+
+static struct tm_value decoded(struct profile_point *point, const uint8_t *wire, size_t size)
+{
+    struct decoded out;
+    assert_int_equal(decode_point(point, bytes_of(wire, size), &out), DECODE_VALUE);
+    return out.value;
+}
+
+static void check_orders(enum point_type type, uint64_t bits, size_t size, double expected)
+{
+    size_t first = size == 4 ? 1 : 5;
+    size_t count = size == 4 ? 4 : 8;
+    for (size_t w = 0; w < count; w++) {
+        uint8_t value[8];
+        uint8_t wire[8];
+        split(bits, size, value);
+        assert_int_equal(strlen(ORDER_WORDS[first + w]), size);
+        lay_out(value, ORDER_WORDS[first + w], wire);
+        struct profile_point point = point_of(type);
+        point.order = (uint32_t)w;
+        struct tm_value got = decoded(&point, wire, size);
+        double number = got.kind == TM_INT ? (double)got.u.i : got.u.d;
+        if (number != expected) {
+            print_error("type %s order %s: %.17g\n", TYPE_WORDS[type], ORDER_WORDS[first + w],
+                        number);
+        }
+        assert_true(number == expected);
+    }
+}
+
+static void test_every_wide_type_in_every_order(void **state)
+{
+    (void)state;
+    check_orders(TYPE_U32, 0x12345678, 4, 305419896.0);
+    check_orders(TYPE_I32, 0xfffffffe, 4, -2.0);
+    check_orders(TYPE_I32, 0x80000000, 4, -2147483648.0);
+    check_orders(TYPE_F32, 0x41460000, 4, 12.375);
+    check_orders(TYPE_F32, 0xc2f6e979, 4, (double)-123.456f);
+    check_orders(TYPE_BCD32, 0x12345678, 4, 12345678.0);
+    check_orders(TYPE_U64, UINT64_C(0x0102030405060708), 8, 72623859790382856.0);
+    check_orders(TYPE_U64, UINT64_MAX, 8, 18446744073709551615.0);
+    check_orders(TYPE_I64, UINT64_C(0xfffffffffffffffd), 8, -3.0);
+    check_orders(TYPE_F64, UINT64_C(0x400921fb54442d18), 8, 3.141592653589793);
+}
+
+static void test_types_of_one_register(void **state)
+{
+    (void)state;
+    static const struct {
+        enum point_type type;
+        uint8_t wire[2];
+        double expected;
+    } CASES[] = {
+        {TYPE_U8_HIGH, {0xab, 0xcd}, 171}, {TYPE_U8_LOW, {0xab, 0xcd}, 205},
+        {TYPE_U16, {0xff, 0xfe}, 65534},   {TYPE_I16, {0xff, 0xfe}, -2},
+        {TYPE_I16, {0x80, 0x00}, -32768},  {TYPE_BCD16, {0x98, 0x76}, 9876},
+        {TYPE_F16, {0x3c, 0x00}, 1},       {TYPE_F16, {0xc0, 0x00}, -2},
+        {TYPE_F16, {0x00, 0x01}, 0x1p-24}, {TYPE_F16, {0x7b, 0xff}, 65504},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct profile_point point = point_of(CASES[i].type);
+        struct tm_value got = decoded(&point, CASES[i].wire, 2);
+        assert_true((got.kind == TM_INT ? (double)got.u.i : got.u.d) == CASES[i].expected);
+    }
+}
+
+static void test_bits_and_booleans(void **state)
+{
+    (void)state;
+    static const uint8_t WIRE[] = {0x5a, 0xc3}; // 0101 1010 1100 0011
+    struct profile_point point = point_of(TYPE_BITS);
+    point.bit = 6;
+    point.width = 5; // 0b01011
+    assert_int_equal(decoded(&point, WIRE, 2).u.i, 11);
+    point.bit = 0;
+    point.width = 16;
+    assert_int_equal(decoded(&point, WIRE, 2).u.i, 0x5ac3);
+    point = point_of(TYPE_BOOL);
+    point.bit = 1;
+    assert_true(decoded(&point, WIRE, 2).u.b);
+    point.bit = 2;
+    assert_false(decoded(&point, WIRE, 2).u.b);
+    struct decoded out;
+    point.table = TABLE_COIL;
+    assert_int_equal(decode_bit(&point, true, &out), DECODE_VALUE);
+    assert_true(out.value.kind == TM_BOOL && out.value.u.b);
+}
+
+static void test_texts_in_all_four_placements(void **state)
+{
+    (void)state;
+    static const struct {
+        enum text_order order;
+        const char *wire;
+        size_t size;
+    } CASES[] = {
+        {TEXT_HIGH_LOW, "Abc\0", 4},
+        {TEXT_LOW_HIGH, "bA\0c", 4},
+        {TEXT_HIGH, "A\0b\0c\0\0\0", 8},
+        {TEXT_LOW, "\0A\0b\0c\0\0", 8},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct profile_point point = point_of(TYPE_STRING);
+        point.text = CASES[i].order;
+        point.length = 4;
+        struct decoded out;
+        struct bytes wire = bytes_of(CASES[i].wire, CASES[i].size);
+        assert_int_equal(decode_point(&point, wire, &out), DECODE_VALUE);
+        assert_int_equal(out.value.text_size, 3);
+        assert_string_equal(out.text, "Abc");
+    }
+    struct profile_point point = point_of(TYPE_STRING);
+    point.length = 4;
+    struct decoded out;
+    assert_int_equal(decode_point(&point, bytes_of("\xff\x01\x20\x20", 4), &out), DECODE_VALUE);
+    assert_string_equal(out.text, "??");
+    assert_int_equal(decode_point(&point, bytes_of("abc", 3), &out), DECODE_SHORT);
+}
+
+static void test_scale_stays_exact_where_it_can(void **state)
+{
+    (void)state;
+    static const uint8_t WIRE[] = {0xff, 0x85}; // -123
+    struct profile_point point = point_of(TYPE_I16);
+    point.scale = 0.01;
+    point.power = -2;
+    struct tm_value got = decoded(&point, WIRE, 2);
+    assert_true(got.kind == TM_INT && got.u.i == -123 && got.exponent == -2);
+    assert_int_equal(decode_type(&point), TM_TYPE_INT);
+    assert_int_equal(decode_exponent(&point), -2);
+
+    point.scale = 0.5;
+    point.offset = 10;
+    point.power = POWER_NONE;
+    got = decoded(&point, WIRE, 2);
+    assert_true(got.kind == TM_DOUBLE && got.u.d == -51.5);
+    assert_int_equal(decode_type(&point), TM_TYPE_DOUBLE);
+
+    point.decimals = 0;
+    got = decoded(&point, WIRE, 2);
+    assert_true(got.kind == TM_INT && got.u.i == -52 && got.exponent == 0);
+}
+
+static void test_what_is_no_value(void **state)
+{
+    (void)state;
+    struct profile_sentinel sentinels[] = {{.value = -32768, .reason = SENTINEL_UNAVAILABLE},
+                                           {.value = 32767, .reason = SENTINEL_FAULT}};
+    struct profile_point point = point_of(TYPE_I16);
+    point.sentinels = sentinels;
+    point.sentinel_count = 2;
+    struct decoded out;
+    assert_int_equal(decode_point(&point, bytes_of("\x80\x00", 2), &out), DECODE_SENTINEL);
+    assert_int_equal(out.reason, TM_REASON_UNAVAILABLE);
+    assert_int_equal(decode_point(&point, bytes_of("\x7f\xff", 2), &out), DECODE_SENTINEL);
+    assert_int_equal(out.reason, TM_REASON_FAULT);
+    assert_int_equal(decode_point(&point, bytes_of("\x80\x01", 2), &out), DECODE_VALUE);
+
+    point = point_of(TYPE_BCD16);
+    assert_int_equal(decode_point(&point, bytes_of("\x12\x3a", 2), &out), DECODE_INVALID);
+    point = point_of(TYPE_F32);
+    assert_int_equal(decode_point(&point, bytes_of("\x7f\xc0\x00\x00", 4), &out), DECODE_INVALID);
+    assert_int_equal(decode_point(&point, bytes_of("\x7f\x80\x00\x00", 4), &out), DECODE_INVALID);
+    assert_int_equal(decode_point(&point, bytes_of("\x7f\x80\x00", 3), &out), DECODE_SHORT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_wide_type_in_every_order),
+        cmocka_unit_test(test_types_of_one_register),
+        cmocka_unit_test(test_bits_and_booleans),
+        cmocka_unit_test(test_texts_in_all_four_placements),
+        cmocka_unit_test(test_scale_stays_exact_where_it_can),
+        cmocka_unit_test(test_what_is_no_value),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
