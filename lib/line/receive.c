@@ -32,9 +32,8 @@ void line_end_reply(struct line *line, uint64_t now_us)
 }
 
 // One byte that belongs to nobody.
-static void rx_stray(struct line *line, uint64_t at_us)
+static void rx_stray(struct line *line)
 {
-    line_raise_quiet(line, at_us);
     if (line->late_possible) {
         line->stats.late_bytes++;
         line->late_bytes++;
@@ -59,7 +58,6 @@ static void rx_store(struct line *line, uint64_t at_us, uint8_t byte, unsigned f
         line->broken = true;
     }
     done->rx_last_us = at_us;
-    line_raise_quiet(line, at_us);
     if (done->reply_size < LINE_FRAME_MAX) {
         done->reply[done->reply_size++] = byte;
     } else if (!line->broken) {
@@ -86,7 +84,7 @@ static void rx_reply(struct line *line, uint64_t at_us, uint8_t byte, unsigned f
         line->stats.too_long++;
         line->broken = true;
         line_end_reply(line, at_us);
-        rx_stray(line, at_us);
+        rx_stray(line);
         return;
     }
     rx_store(line, at_us, byte, flags);
@@ -116,14 +114,13 @@ static bool rx_echo(struct line *line, uint8_t byte)
 // We drive the line, as far as is known.
 static void rx_during_tx(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
 {
-    line_raise_quiet(line, at_us);
     if (rx_echo(line, byte)) {
         return;
     }
     bool early = line->cfg.early_reply && line->tx_ended && !line_active(line)->broadcast;
     if (!early) {
         line->collided = true;
-        rx_stray(line, at_us);
+        rx_stray(line);
         return;
     }
     line_after_tx(line);
@@ -144,10 +141,10 @@ static void rx_wait(struct line *line, uint64_t at_us, uint8_t byte, unsigned fl
     }
 }
 
-static void rx_turnaround(struct line *line, uint64_t at_us, uint8_t byte)
+static void rx_turnaround(struct line *line, uint8_t byte)
 {
     if (!rx_echo(line, byte)) {
-        rx_stray(line, at_us);
+        rx_stray(line);
     }
 }
 
@@ -156,17 +153,18 @@ static void rx_byte(struct line *line, uint64_t at_us, uint8_t byte, unsigned fl
     if (line->state == LINE_TX && line->tx_ended && at_us >= line->done.tx_end_us) {
         line_after_tx(line); // the byte was read before the end of our frame was ticked
     }
+    line_raise_quiet(line, at_us); // whoever it belongs to
     switch (line->state) {
     case LINE_DOWN: break;
     case LINE_QUIET:
         if (line->cfg.listen_only) {
             rx_listen(line, at_us, byte, flags);
         } else {
-            rx_stray(line, at_us);
+            rx_stray(line);
         }
         break;
     case LINE_LEAD: // somebody talks after all: let go and wait for silence again
-        rx_stray(line, at_us);
+        rx_stray(line);
         line->de_off_us = at_us;
         line_undue(line, LINE_OUT_DE_ON);
         line_due(line, LINE_OUT_DE_OFF);
@@ -175,7 +173,7 @@ static void rx_byte(struct line *line, uint64_t at_us, uint8_t byte, unsigned fl
     case LINE_TX: rx_during_tx(line, at_us, byte, flags); break;
     case LINE_WAIT: rx_wait(line, at_us, byte, flags); break;
     case LINE_RX: rx_reply(line, at_us, byte, flags); break;
-    case LINE_TURNAROUND: rx_turnaround(line, at_us, byte); break;
+    case LINE_TURNAROUND: rx_turnaround(line, byte); break;
     }
 }
 

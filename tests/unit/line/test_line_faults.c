@@ -150,6 +150,24 @@ static void test_no_echo_at_all_is_told_apart(void **state)
     }
 }
 
+// Found by fuzz_line: an echo behind our frame's end did not move the silence.
+static void test_late_echo_moves_the_silence(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, &ECHO);
+    struct line_send send = rig_frame(1, 4);
+    send.reply_timeout_us = 1000;
+    rig_send(&rig, &send);
+    rig_send(&rig, &send);
+    uint64_t echo_us = rig.tx_us + line_chars_us(&rig.line, 4) + 900;
+    rig_rx(&rig, echo_us, send.frame, 1);
+    rig_run(&rig, echo_us + 2005);
+    assert_int_equal(rig.tx_count, 1);
+    rig_run(&rig, echo_us + 2006);
+    assert_int_equal(rig.tx_count, 2);
+}
+
 static void test_foreign_byte_while_sending_is_a_collision(void **state)
 {
     (void)state;
@@ -219,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_babbling_line_is_given_up_and_comes_back),
         cmocka_unit_test(test_echo_fault_at_each_byte_is_a_collision),
         cmocka_unit_test(test_no_echo_at_all_is_told_apart),
+        cmocka_unit_test(test_late_echo_moves_the_silence),
         cmocka_unit_test(test_foreign_byte_while_sending_is_a_collision),
         cmocka_unit_test(test_port_lost_at_each_step_ends_every_send_once),
         cmocka_unit_test(test_silence_starts_anew_when_the_port_comes_back),
