@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cloud/api/health.h"
+
+#include "apps/cloud/api/answer.h"
+#include "base/assert.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { BEHIND_RECORDS = 10000, METRICS_SIZE = 8192 };
+
+void health_reply(struct app *app, struct http_conn *conn)
+{
+    char text[256];
+    struct json_writer w;
+    const char *status = "ok";
+    const char *reason = "";
+    switch (atomic_load(&app->cfg.follower->state)) {
+    case FOLLOWER_WAITING: reason = "there is no hub log yet"; break;
+    case FOLLOWER_FAILING:
+        status = "ill";
+        reason = "the store or the hub's log cannot be used, see the log";
+        break;
+    case FOLLOWER_OK:
+        if (atomic_load(&app->cfg.follower->behind) > BEHIND_RECORDS) {
+            status = "behind";
+            reason = "many messages wait to be stored";
+        }
+        break;
+    }
+    json_writer_init(&w, text, sizeof(text));
+    json_begin_object(&w);
+    json_put_key_string(&w, "status", status);
+    json_put_key_string(&w, "reason", reason);
+    json_end_object(&w);
+    answer_json(conn, status[0] == 'i' ? 503 : 200, json_writer_bytes(&w), NULL);
+}
+
+void metrics_reply(struct app *app, struct http_conn *conn)
+{
+    if (!http_is_loopback(conn)) {
+        answer_error(conn, 403, "forbidden", "answered to this machine only");
+        return;
+    }
+    struct store *store = app->cfg.store;
+    pthread_mutex_lock(&store->lock);
+    const struct store_stats s = store->published;
+    const uint64_t position = store->position;
+    const uint32_t site_count = store->site_count;
+    const uint32_t series_count = store->series_count;
+    pthread_mutex_unlock(&store->lock);
+    const struct follower *f = app->cfg.follower;
+    const struct http_stats *h = http_server_stats(app->server);
+    const struct {
+        const char *name;
+        const char *type;
+        uint64_t value;
+    } rows[] = {
+        {"store_samples_total", "counter", s.samples},
+        {"store_late_samples_total", "counter", s.late},
+        {"store_undated_samples_total", "counter", s.undated},
+        {"store_quarantined_samples_total", "counter", s.quarantined},
+        {"store_duplicate_messages_total", "counter", s.duplicates},
+        {"store_gaps_total", "counter", s.gaps},
+        {"store_events_total", "counter", s.events},
+        {"store_messages_aside_total", "counter", s.aside},
+        {"store_commits_total", "counter", s.commits},
+        {"store_checkpoints_total", "counter", s.checkpoints},
+        {"store_chunks_total", "counter", s.chunks},
+        {"store_rollbacks_total", "counter", s.rollbacks},
+        {"store_position", "gauge", position},
+        {"store_sites", "gauge", site_count},
+        {"store_series", "gauge", series_count},
+        {"log_messages_total", "counter", atomic_load(&f->messages)},
+        {"log_corrupt_total", "counter", atomic_load(&f->corrupt)},
+        {"log_behind", "gauge", atomic_load(&f->behind)},
+        {"http_connections_total", "counter", h->accepted},
+        {"http_connections_refused_total", "counter", h->refused},
+        {"http_connections", "gauge", h->open},
+        {"http_streams", "gauge", h->streams},
+        {"http_streams_dropped_total", "counter", h->streams_dropped},
+        {"http_requests_total", "counter", h->requests},
+        {"http_malformed_total", "counter", h->malformed},
+        {"http_answers_2xx_total", "counter", h->answers[2]},
+        {"http_answers_4xx_total", "counter", h->answers[4]},
+        {"http_answers_5xx_total", "counter", h->answers[5]},
+        {"logins_throttled_total", "counter", app->throttled},
+        {"logins_failed_total", "counter", app->logins_failed},
+    };
+    char text[METRICS_SIZE];
+    size_t size = 0;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const int more = snprintf(text + size, sizeof(text) - size,
+                                  "# TYPE busward_cloud_%s %s\nbusward_cloud_%s %" PRIu64 "\n",
+                                  rows[i].name, rows[i].type, rows[i].name, rows[i].value);
+        if (more < 0 || (size_t)more >= sizeof(text) - size) {
+            break;
+        }
+        size += (size_t)more;
+    }
+    http_reply(conn, &(struct http_reply){
+                         .status = 200,
+                         .type = "text/plain; version=0.0.4",
+                         .headers = "Cache-Control: no-store\r\n",
+                         .body = bytes_of(text, size),
+                     });
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cloud/api/session.h"
+
+#include "apps/cloud/api/answer.h"
+#include "base/assert.h"
+#include "port/linux/log.h"
+#include "json/reader.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODULE "session"
+
+enum { SESSION_ANSWER_SIZE = 1024, AUDIT_ANSWER_SIZE = 1024 * 1024 };
+
+static enum role highest_role(const struct session *session)
+{
+    enum role role = ROLE_VIEWER;
+    for (unsigned i = 0; i < session->access.grant_count; i++) {
+        role = session->access.grants[i].role > role ? session->access.grants[i].role : role;
+    }
+    return role;
+}
+
+static struct bytes describe(const struct app *app, const struct session *session, char *out)
+{
+    struct json_writer w;
+    json_writer_init(&w, out, SESSION_ANSWER_SIZE);
+    json_begin_object(&w);
+    json_put_key(&w, "user");
+    if (session != NULL) {
+        const enum role role = highest_role(session);
+        json_begin_object(&w);
+        json_put_key_string(&w, "name", session->user);
+        json_put_key_string(&w, "role", role_name(role));
+        json_put_key(&w, "capabilities");
+        json_begin_array(&w);
+        for (unsigned i = 0; i < CAPABILITY_COUNT; i++) {
+            if (role_has(role, (enum capability)i)) {
+                json_put_string(&w, capability_name((enum capability)i));
+            }
+        }
+        json_end_array(&w);
+        json_end_object(&w);
+    } else {
+        json_put_null(&w);
+    }
+    json_put_key_string(&w, "csrf", session != NULL ? session->csrf : NULL);
+    json_put_key_bool(&w, "setup_needed", !app->has_account);
+    json_put_key_i64(&w, "now_ms", wall_now_ms());
+    json_end_object(&w);
+    return json_writer_bytes(&w);
+}
+
+void session_get(struct app *app, struct http_conn *conn, const struct session *session)
+{
+    char text[SESSION_ANSWER_SIZE];
+    answer_json(conn, 200, describe(app, session, text), NULL);
+}
+
+// name, password and, for the set-up, token; nothing else.
+static bool read_credentials(struct bytes body, bool wants_token, struct credentials *out,
+                             char *why, size_t why_size)
+{
+    struct json_key keys[8];
+    const struct json_options options = {
+        .depth_max = 2, .keys = keys, .key_capacity = COUNT_OF(keys)};
+    struct json_reader r;
+    struct json_text key;
+    bool is_good = true;
+    json_reader_init(&r, body, &options);
+    is_good = json_enter_object(&r);
+    while (is_good && json_next_key(&r, &key)) {
+        if (json_text_is(&key, "name")) {
+            is_good = json_get_string(&r, out->name, sizeof(out->name), NULL);
+        } else if (json_text_is(&key, "password")) {
+            is_good = json_get_string(&r, out->password, sizeof(out->password), NULL);
+        } else if (wants_token && json_text_is(&key, "token")) {
+            is_good = json_get_string(&r, out->setup_token, sizeof(out->setup_token), NULL);
+        } else {
+            is_good = json_complain(&r, key.offset, "unknown key");
+        }
+    }
+    is_good = is_good && json_end(&r) && r.error.code == JSON_OK;
+    if (!is_good) {
+        const struct json_place place = json_place_of(body, r.error.offset);
+        snprintf(why, why_size, "line %" PRIu32 ", column %" PRIu32 ": %s", place.line,
+                 place.column, r.error.message);
+    } else if (out->name[0] == '\0' || out->password[0] == '\0') {
+        snprintf(why, why_size, "name and password are needed");
+        is_good = false;
+    }
+    return is_good;
+}
+
+static struct account_job *job_take(struct app *app, struct http_conn *conn, enum account_verb verb)
+{
+    for (int i = 0; i < APP_LOGINS_MAX; i++) {
+        struct account_job *job = &app->logins[i];
+        if (!job->is_used) {
+            *job = (struct account_job){
+                .is_used = true, .app = app, .conn = conn, .verb = verb, .now_ms = wall_now_ms()};
+            return job;
+        }
+    }
+    return NULL;
+}
+
+static void put_audit(void *ctx, const struct audit_entry *e)
+{
+    struct json_writer *w = ctx;
+    json_begin_object(w);
+    json_put_key_i64(w, "id", e->id);
+    json_put_key_i64(w, "at_ms", e->at_ms);
+    json_put_key_string(w, "user", e->user);
+    json_put_key_string(w, "address", e->address);
+    json_put_key_string(w, "action", e->action);
+    json_put_key_string(w, "detail", e->detail);
+    json_end_object(w);
+}
+
+static void run_audit_list(struct account_job *job)
+{
+    struct json_writer w;
+    job->body = malloc(AUDIT_ANSWER_SIZE);
+    json_writer_init(&w, job->body, job->body != NULL ? AUDIT_ANSWER_SIZE : 0);
+    json_begin_object(&w);
+    json_put_key(&w, "entries");
+    json_begin_array(&w);
+    job->err = accounts_audit_list(&job->app->accounts, job->count, put_audit, &w);
+    json_end_array(&w);
+    json_end_object(&w);
+    job->body_size = json_writer_bytes(&w).size;
+    job->err = job->err == OK && job->body_size == 0 ? ERR_SIZE : job->err;
+}
+
+// On the accounts' thread.
+static void job_run(void *ctx)
+{
+    struct account_job *job = ctx;
+    struct accounts *accounts = &job->app->accounts;
+    switch (job->verb) {
+    case ACCOUNT_SETUP:
+        job->err = accounts_setup(accounts, &job->credentials, job->now_ms, &job->login);
+        break;
+    case ACCOUNT_LOGIN:
+        job->err = accounts_login(accounts, &job->credentials, job->now_ms, &job->login);
+        break;
+    case ACCOUNT_LOGOUT: job->err = accounts_logout(accounts, job->hash); break;
+    case ACCOUNT_AUDIT_LIST: run_audit_list(job); break;
+    }
+    sodium_memzero(job->credentials.password, sizeof(job->credentials.password));
+}
+
+static void answer_login(struct app *app, struct account_job *job, int status)
+{
+    char text[SESSION_ANSWER_SIZE];
+    char headers[256];
+    app->has_account = true;
+    const struct session *session = sessions_add(&app->sessions, &job->login.session);
+    snprintf(
+        headers, sizeof(headers),
+        "Set-Cookie: busward_session=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict%s\r\n",
+        job->login.token, (long long)(SESSION_LIFE_MS / 1000), app->cfg.is_tls ? "; Secure" : "");
+    log_info(MODULE, "login", "user=%s", log_quote(session->user).text);
+    if (job->conn != NULL) {
+        answer_json(job->conn, status, describe(app, session, text), headers);
+    }
+}
+
+static void finish_login(struct app *app, struct account_job *job)
+{
+    const struct bytes name = bytes_of(job->credentials.name, strlen(job->credentials.name));
+    const struct bytes address =
+        bytes_of(job->credentials.address, strlen(job->credentials.address));
+    if (job->err == OK) {
+        throttle_succeeded(&app->throttle, name);
+        throttle_succeeded(&app->throttle, address);
+        answer_login(app, job, job->verb == ACCOUNT_SETUP ? 201 : 200);
+        return;
+    }
+    if (job->err == ERR_DENIED) {
+        app->logins_failed++;
+        throttle_failed(&app->throttle, mono_now_us(), name);
+        throttle_failed(&app->throttle, mono_now_us(), address);
+        log_warn(MODULE, "login_refused", "user=%s address=%s",
+                 log_quote(job->credentials.name).text, job->credentials.address);
+    }
+    if (job->conn == NULL) {
+        return;
+    }
+    if (job->err == ERR_EXISTS) {
+        answer_error(job->conn, 409, "conflict", "the set-up link was used already");
+    } else if (job->err == ERR_DENIED && job->verb == ACCOUNT_SETUP) {
+        answer_error(job->conn, 403, "forbidden", "this is not the token of the set-up link");
+    } else if (job->err == ERR_DENIED) {
+        answer_error(job->conn, 401, "unauthorized", "name or password is wrong");
+    } else {
+        answer_status(job->conn, 500);
+    }
+}
+
+// Back on the loop's thread.
+static void job_done(void *ctx)
+{
+    struct account_job *job = ctx;
+    struct app *app = job->app;
+    switch (job->verb) {
+    case ACCOUNT_SETUP:
+    case ACCOUNT_LOGIN: finish_login(app, job); break;
+    case ACCOUNT_LOGOUT:
+        if (job->err != OK) {
+            log_error(MODULE, "logout", "err=%s", err_name(job->err));
+        }
+        break;
+    case ACCOUNT_AUDIT_LIST:
+        if (job->conn != NULL && job->err == OK) {
+            answer_json(job->conn, 200, bytes_of(job->body, job->body_size), NULL);
+        } else if (job->conn != NULL) {
+            answer_status(job->conn, 500);
+        }
+        break;
+    }
+    free(job->body);
+    sodium_memzero(job, sizeof(*job));
+}
+
+static bool submit(struct app *app, struct account_job *job)
+{
+    const struct job work = {.run = job_run, .done = job_done, .ctx = job};
+    if (worker_submit(app->account_worker, work) != OK) {
+        sodium_memzero(job, sizeof(*job));
+        return false;
+    }
+    return true;
+}
+
+static void begin_login(struct app *app, struct http_conn *conn, const struct credentials *given,
+                        enum account_verb verb)
+{
+    const uint64_t now_us = mono_now_us();
+    const struct bytes name = bytes_of(given->name, strlen(given->name));
+    const struct bytes address = bytes_of(given->address, strlen(given->address));
+    uint64_t wait_us = throttle_wait_us(&app->throttle, now_us, name);
+    const uint64_t other_us = throttle_wait_us(&app->throttle, now_us, address);
+    wait_us = other_us > wait_us ? other_us : wait_us;
+    if (wait_us > 0) {
+        app->throttled++;
+        answer_busy(conn, 429, (unsigned)(wait_us / US_PER_S) + 1, "too many attempts, wait a bit");
+        return;
+    }
+    struct account_job *job = job_take(app, conn, verb);
+    if (job != NULL) {
+        job->credentials = *given;
+    }
+    if (job == NULL || !submit(app, job)) {
+        app->throttled++;
+        answer_busy(conn, 429, 2, "too many logins at once, try again");
+    }
+}
+
+void session_setup(struct app *app, struct http_conn *conn, struct bytes body)
+{
+    struct credentials given = {.name = ""};
+    char why[192];
+    snprintf(given.address, sizeof(given.address), "%s", http_address(conn));
+    if (!read_credentials(body, true, &given, why, sizeof(why))) {
+        answer_error(conn, 400, "bad_request", why);
+    } else if (app->has_account) {
+        answer_error(conn, 409, "conflict", "the set-up link was used already");
+    } else if (!account_name_is_good(bytes_of(given.name, strlen(given.name)))) {
+        answer_error(conn, 400, "bad_request",
+                     "a name is 1 to 64 of a-z, 0-9, dot, dash, underscore, @");
+    } else if (strlen(given.password) < PASSWORD_SIZE_MIN) {
+        answer_error(conn, 400, "bad_request", "a password has at least 12 characters");
+    } else {
+        begin_login(app, conn, &given, ACCOUNT_SETUP);
+    }
+    sodium_memzero(&given, sizeof(given));
+}
+
+void session_login(struct app *app, struct http_conn *conn, struct bytes body)
+{
+    struct credentials given = {.name = ""};
+    char why[192];
+    snprintf(given.address, sizeof(given.address), "%s", http_address(conn));
+    if (read_credentials(body, false, &given, why, sizeof(why))) {
+        begin_login(app, conn, &given, ACCOUNT_LOGIN);
+    } else {
+        answer_error(conn, 400, "bad_request", why);
+    }
+    sodium_memzero(&given, sizeof(given));
+}
+
+void session_logout(struct app *app, struct http_conn *conn, struct session *session)
+{
+    // The session ends here and now; its row follows.
+    struct account_job *job = job_take(app, NULL, ACCOUNT_LOGOUT);
+    if (job == NULL) {
+        answer_busy(conn, 503, 1, "too busy, try again");
+        return;
+    }
+    memcpy(job->hash, session->hash, sizeof(job->hash));
+    if (!submit(app, job)) {
+        answer_busy(conn, 503, 1, "too busy, try again");
+        return;
+    }
+    log_info(MODULE, "logout", "user=%s", log_quote(session->user).text);
+    sessions_remove(session);
+    answer_json(conn, 204, bytes_of(NULL, 0),
+                "Set-Cookie: busward_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict\r\n");
+}
+
+void session_audit(struct app *app, struct http_conn *conn, uint32_t limit)
+{
+    struct account_job *job = job_take(app, conn, ACCOUNT_AUDIT_LIST);
+    if (job != NULL) {
+        job->count = limit;
+    }
+    if (job == NULL || !submit(app, job)) {
+        answer_busy(conn, 503, 1, "too busy, try again");
+    }
+}

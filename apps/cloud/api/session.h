@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Set-up, login, logout, who is asking, and the audit log.
+#ifndef CLOUD_API_SESSION_H
+#define CLOUD_API_SESSION_H
+
+#include "apps/cloud/api/app.h"
+
+void session_get(struct app *app, struct http_conn *conn, const struct session *session);
+void session_setup(struct app *app, struct http_conn *conn, struct bytes body);
+void session_login(struct app *app, struct http_conn *conn, struct bytes body);
+void session_logout(struct app *app, struct http_conn *conn, struct session *session);
+void session_audit(struct app *app, struct http_conn *conn, uint32_t limit);
+
+#endif

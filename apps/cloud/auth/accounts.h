@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Accounts, grants, sessions and the audit log in a SQLite file of their own, so that neither
+// argon2 nor a slow disk here ever holds up samples. After accounts_open all functions belong to
+// the one worker thread; they block.
+#ifndef CLOUD_AUTH_ACCOUNTS_H
+#define CLOUD_AUTH_ACCOUNTS_H
+
+#include "apps/cloud/auth/sessions.h"
+#include "base/err.h"
+
+#include <sqlite3.h>
+#include <stddef.h>
+
+enum {
+    PASSWORD_SIZE_MIN = 12,
+    PASSWORD_SIZE_MAX = 256,
+    SETUP_TOKEN_SIZE = 64, // hex
+    AUDIT_ROWS_MAX = 100000,
+    AUDIT_TEXT_MAX = 256,
+};
+
+struct accounts {
+    sqlite3 *handle;
+    char folder[512];
+    bool has_account;                       // as of opening and accounts_setup
+    char setup_token[SETUP_TOKEN_SIZE + 1]; // "" once there is an account
+    char nobody[128];                       // a hash to verify when the name is unknown
+};
+
+// Opens DATA/accounts.db; without any account makes a new DATA/setup-link (0600) and logs its path.
+// Sessions that still live go into *sessions.
+NODISCARD enum err accounts_open(struct accounts *accounts, const char *folder,
+                                 struct sessions *sessions, int64_t now_ms);
+void accounts_close(struct accounts *accounts);
+
+// a-z 0-9 . - _ @, up to USER_NAME_MAX.
+bool account_name_is_good(struct bytes name);
+
+struct credentials {
+    char name[USER_NAME_MAX + 1];
+    char password[PASSWORD_SIZE_MAX + 1];
+    char setup_token[SETUP_TOKEN_SIZE + 1]; // accounts_setup
+    char address[64];
+};
+
+struct login {
+    struct session session;             // to be added to the table
+    char token[SESSION_TOKEN_SIZE + 1]; // for the cookie
+};
+
+// Makes the first account, owner of everything, and logs it in. ERR_EXISTS: there is one already;
+// ERR_DENIED: wrong token.
+NODISCARD enum err accounts_setup(struct accounts *accounts, const struct credentials *given,
+                                  int64_t now_ms, struct login *out);
+// ERR_DENIED: name or password is wrong; takes as long for an unknown name.
+NODISCARD enum err accounts_login(struct accounts *accounts, const struct credentials *given,
+                                  int64_t now_ms, struct login *out);
+NODISCARD enum err accounts_logout(struct accounts *accounts,
+                                   const uint8_t hash[SESSION_HASH_SIZE]);
+
+NODISCARD enum err accounts_audit(struct accounts *accounts, int64_t now_ms, const char *user,
+                                  const char *address, const char *action, const char *detail);
+struct audit_entry {
+    int64_t id;
+    int64_t at_ms;
+    const char *user;
+    const char *address;
+    const char *action;
+    const char *detail;
+};
+NODISCARD enum err accounts_audit_list(struct accounts *accounts, uint32_t limit,
+                                       void (*row)(void *ctx, const struct audit_entry *entry),
+                                       void *ctx);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cloud/auth/throttle.h"
+
+#include "base/crc.h"
+
+#include <string.h>
+
+void throttle_init(struct throttle *throttle)
+{
+    memset(throttle, 0, sizeof(*throttle));
+}
+
+static uint64_t hash_of(struct bytes key)
+{
+    const uint64_t hash = hash64(HASH64_START, key);
+    return hash != 0 ? hash : 1;
+}
+
+static const struct throttle_key *find(const struct throttle *throttle, struct bytes key)
+{
+    const uint64_t hash = hash_of(key);
+    for (size_t i = 0; i < THROTTLE_KEYS; i++) {
+        if (throttle->keys[i].hash == hash) {
+            return &throttle->keys[i];
+        }
+    }
+    return NULL;
+}
+
+uint64_t throttle_wait_us(const struct throttle *throttle, uint64_t now_us, struct bytes key)
+{
+    const struct throttle_key *k = find(throttle, key);
+    return k != NULL && k->blocked_until_us > now_us ? k->blocked_until_us - now_us : 0;
+}
+
+static struct throttle_key *take(struct throttle *throttle, uint64_t now_us, struct bytes key)
+{
+    const uint64_t hash = hash_of(key);
+    struct throttle_key *oldest = &throttle->keys[0];
+    for (size_t i = 0; i < THROTTLE_KEYS; i++) {
+        struct throttle_key *k = &throttle->keys[i];
+        if (k->hash == hash) {
+            if (now_us - k->last_us >= THROTTLE_FORGET_US && now_us >= k->blocked_until_us) {
+                k->failures = 0;
+            }
+            return k;
+        }
+        if (oldest->hash != 0 && (k->hash == 0 || k->last_us < oldest->last_us)) {
+            oldest = k;
+        }
+    }
+    *oldest = (struct throttle_key){.hash = hash};
+    return oldest;
+}
+
+void throttle_failed(struct throttle *throttle, uint64_t now_us, struct bytes key)
+{
+    struct throttle_key *k = take(throttle, now_us, key);
+    k->last_us = now_us;
+    k->failures += k->failures < 1000 ? 1 : 0;
+    if (k->failures >= THROTTLE_FREE_FAILURES) {
+        uint64_t wait_us = THROTTLE_FIRST_US;
+        for (uint32_t i = THROTTLE_FREE_FAILURES; i < k->failures && wait_us < THROTTLE_MAX_US;
+             i++) {
+            wait_us *= 2;
+        }
+        k->blocked_until_us = now_us + (wait_us < THROTTLE_MAX_US ? wait_us : THROTTLE_MAX_US);
+    }
+}
+
+void throttle_succeeded(struct throttle *throttle, struct bytes key)
+{
+    const uint64_t hash = hash_of(key);
+    for (size_t i = 0; i < THROTTLE_KEYS; i++) {
+        if (throttle->keys[i].hash == hash) {
+            throttle->keys[i] = (struct throttle_key){0};
+        }
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Slows down guessing: after a few failures a key (an account's name, an address) has to wait,
+// longer each time. A table of fixed size; when it is full the key that failed longest ago makes
+// room.
+#ifndef CLOUD_AUTH_THROTTLE_H
+#define CLOUD_AUTH_THROTTLE_H
+
+#include "base/bytes.h"
+#include "base/time.h"
+
+#include <stdbool.h>
+
+enum { THROTTLE_KEYS = 1024, THROTTLE_FREE_FAILURES = 5 };
+
+#define THROTTLE_FIRST_US  (2 * US_PER_S)
+#define THROTTLE_MAX_US    (15 * US_PER_MIN)
+#define THROTTLE_FORGET_US (30 * US_PER_MIN) // without a failure
+
+struct throttle_key {
+    uint64_t hash; // 0: free
+    uint32_t failures;
+    uint64_t last_us;
+    uint64_t blocked_until_us;
+};
+
+struct throttle {
+    struct throttle_key keys[THROTTLE_KEYS];
+};
+
+void throttle_init(struct throttle *throttle);
+// 0: go ahead; else how long to wait.
+uint64_t throttle_wait_us(const struct throttle *throttle, uint64_t now_us, struct bytes key);
+void throttle_failed(struct throttle *throttle, uint64_t now_us, struct bytes key);
+void throttle_succeeded(struct throttle *throttle, struct bytes key);
+
+#endif

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cloud/cloud.h"
+
+#include "apps/cloud/http/tls.h"
+#include "port/linux/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MODULE "cloud"
+
+static void on_live(void *ctx, int fd)
+{
+    (void)fd;
+    app_live(ctx);
+}
+
+static void on_accounts(void *ctx, int fd)
+{
+    (void)fd;
+    struct app *app = ctx;
+    worker_collect(app->account_worker);
+}
+
+static void on_read_done(void *ctx, int fd)
+{
+    (void)fd;
+    struct app_reader *reader = ctx;
+    worker_collect(reader->worker);
+}
+
+static void on_tick(evutil_socket_t fd, short events, void *ctx)
+{
+    (void)fd;
+    (void)events;
+    app_tick(ctx);
+}
+
+static enum err load_tls(struct cloud *cloud)
+{
+    const struct settings *s = &cloud->settings;
+    if (s->cert == NULL) {
+        return OK;
+    }
+    const char *why = "";
+    cloud->tls = tls_load(s->cert, s->key, &why);
+    if (cloud->tls == NULL) {
+        log_error(MODULE, "tls", "cert=%s why=\"%s\"", log_quote(s->cert).text, why);
+        return ERR_IO;
+    }
+    return OK;
+}
+
+static enum err open_store(struct cloud *cloud, const struct storage *hub_log,
+                           const struct cells *hub_cells)
+{
+    static char path[4096]; // outlives the store, whose readers open it too
+    const struct settings *s = &cloud->settings;
+    if ((mkdir(s->data, 0700) != 0 && errno != EEXIST) ||
+        snprintf(path, sizeof(path), "%s/store.db", s->data) >= (int)sizeof(path)) {
+        log_error(MODULE, "data", "folder=%s why=\"%s\"", log_quote(s->data).text, strerror(errno));
+        return ERR_IO;
+    }
+    const struct store_config cfg = {
+        .path = path, .site_max = (uint32_t)s->site_max, .series_max = (uint32_t)s->series_max};
+    enum err err = store_open(&cloud->store, &cfg);
+    if (err == OK) {
+        err = catalogues_init(&cloud->catalogues, &cloud->store);
+    }
+    if (err == OK) {
+        err = live_init(&cloud->live);
+    }
+    const struct follower_config follower = {
+        .store = &cloud->store,
+        .catalogues = &cloud->catalogues,
+        .live = &cloud->live,
+        .storage = hub_log,
+        .cells = hub_cells,
+        .folder = s->hub_log,
+    };
+    return err == OK ? follower_init(&cloud->follower, &follower) : err;
+}
+
+static enum err watch(struct cloud *cloud, struct loop *loop)
+{
+    struct app *app = &cloud->app;
+    enum err err = loop_watch(loop, cloud->live.fd, on_live, app);
+    if (err == OK) {
+        err = loop_watch(loop, worker_fd(app->account_worker), on_accounts, app);
+    }
+    for (unsigned i = 0; err == OK && i < APP_READERS; i++) {
+        err = loop_watch(loop, worker_fd(app->readers[i].worker), on_read_done, &app->readers[i]);
+    }
+    const struct timeval second = {.tv_sec = TICK_MS / 1000};
+    cloud->tick = event_new(loop->base, -1, EV_PERSIST, on_tick, app);
+    if (err == OK && (cloud->tick == NULL || event_add(cloud->tick, &second) != 0)) {
+        err = ERR_FULL;
+    }
+    return err;
+}
+
+static enum err serve(struct cloud *cloud, struct loop *loop)
+{
+    const struct settings *s = &cloud->settings;
+    const struct http_server_config cfg = {
+        .base = loop->base,
+        .host = s->host,
+        .port = s->port,
+        .conn_max = (unsigned)s->conn_max,
+        .tls = cloud->tls,
+        .handler = {.request = app_request, .gone = app_gone, .ctx = &cloud->app},
+    };
+    enum err err = http_server_start(&cfg, &cloud->app.server);
+    if (err == OK) {
+        log_info(MODULE, "listening", "url=%s://%s:%u", s->cert != NULL ? "https" : "http", s->host,
+                 http_server_port(cloud->app.server));
+    }
+    return err;
+}
+
+enum err cloud_start(struct cloud *cloud, struct loop *loop, const struct storage *hub_log,
+                     const struct cells *hub_cells)
+{
+    const struct settings *s = &cloud->settings;
+    enum err err = load_tls(cloud);
+    if (err == OK) {
+        err = open_store(cloud, hub_log, hub_cells);
+    }
+    const struct app_config cfg = {
+        .store = &cloud->store,
+        .catalogues = &cloud->catalogues,
+        .live = &cloud->live,
+        .follower = &cloud->follower,
+        .data = s->data,
+        .web = s->web,
+        .is_tls = s->cert != NULL,
+        .overdue_ms = (uint32_t)s->overdue_s * 1000,
+    };
+    if (err == OK) {
+        err = app_init(&cloud->app, &cfg);
+    }
+    if (err == OK) {
+        err = watch(cloud, loop);
+    }
+    if (err == OK) {
+        err = serve(cloud, loop);
+    }
+    return err == OK ? follower_start(&cloud->follower) : err;
+}
+
+void cloud_stop(struct cloud *cloud)
+{
+    follower_stop(&cloud->follower);
+    http_server_stop(cloud->app.server);
+    if (cloud->tick != NULL) {
+        event_free(cloud->tick);
+    }
+    app_deinit(&cloud->app);
+    follower_deinit(&cloud->follower);
+    live_deinit(&cloud->live);
+    catalogues_deinit(&cloud->catalogues);
+    store_close(&cloud->store);
+    tls_unload(cloud->tls);
+}

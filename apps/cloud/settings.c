@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cloud/settings.h"
+
+#include "apps/cloud/http/request.h"
+#include "base/assert.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct option options[] = {
+    {.name = "data",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, data),
+     .min = 1,
+     .help = "folder of the store, the accounts and the set-up link; made if missing"},
+    {.name = "hub-log",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, hub_log),
+     .min = 1,
+     .help = "folder of the hub's log of messages"},
+    {.name = "listen",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, listen),
+     .fallback = "127.0.0.1:8080",
+     .help = "address and port; without --cert only a loopback address; port 0: any free one"},
+    {.name = "web",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, web),
+     .help = "folder of the page's files"},
+    {.name = "cert",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, cert),
+     .help = "certificate chain, PEM"},
+    {.name = "key",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, key),
+     .help = "its private key, PEM"},
+    {.name = "conn-max",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct settings, conn_max),
+     .min = 4,
+     .max = 65536,
+     .fallback = "1024",
+     .help = "connections at a time"},
+    {.name = "site-max",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct settings, site_max),
+     .min = 1,
+     .max = 65536,
+     .fallback = "256",
+     .help = "sites in the store"},
+    {.name = "series-max",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct settings, series_max),
+     .min = 1,
+     .max = 1000000,
+     .fallback = "20000",
+     .help = "points of all sites together"},
+    {.name = "overdue-s",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct settings, overdue_s),
+     .min = 1,
+     .max = 86400,
+     .fallback = "90",
+     .help = "a value older than three intervals and this is shown as stale"},
+};
+
+static const struct option_table table = {
+    .program = "busward-cloud",
+    .purpose = "stores what the hub receives and serves the page",
+    .options = options,
+    .count = COUNT_OF(options),
+};
+
+// host:port, [v6]:port
+static bool split_listen(struct settings *s)
+{
+    const char *colon = strrchr(s->listen, ':');
+    if (colon == NULL) {
+        return false;
+    }
+    const char *host = s->listen;
+    size_t size = (size_t)(colon - host);
+    if (size >= 2 && host[0] == '[' && host[size - 1] == ']') {
+        host++;
+        size -= 2;
+    }
+    uint64_t port = 0;
+    if (size == 0 || size >= sizeof(s->host) ||
+        !decimal_of(bytes_of(colon + 1, strlen(colon + 1)), UINT16_MAX, &port)) {
+        return false;
+    }
+    memcpy(s->host, host, size);
+    s->host[size] = '\0';
+    s->port = (uint16_t)port;
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, s->host, &v4) == 1) {
+        s->is_loopback = (ntohl(v4.s_addr) >> 24) == 127;
+        return true;
+    }
+    s->is_loopback = strcmp(s->host, "::1") == 0;
+    return inet_pton(AF_INET6, s->host, &v6) == 1;
+}
+
+enum option_result settings_parse(int argc, char **argv, struct settings *out)
+{
+    enum option_result result = options_parse(&table, argc, argv, out);
+    if (result != OPTIONS_RUN) {
+        return result;
+    }
+    if (!split_listen(out)) {
+        fprintf(stderr,
+                "busward-cloud: --listen: \"%s\" is not an address and a port, such as "
+                "127.0.0.1:8080\n",
+                out->listen);
+        result = OPTIONS_WRONG;
+    } else if ((out->cert == NULL || out->key == NULL) && !out->is_loopback) {
+        fprintf(stderr,
+                "busward-cloud: --listen: \"%s\" is not a loopback address, so --cert and "
+                "--key are needed\n",
+                out->listen);
+        result = OPTIONS_WRONG;
+    } else if ((out->cert == NULL) != (out->key == NULL)) {
+        fprintf(stderr, "busward-cloud: --cert and --key come together\n");
+        result = OPTIONS_WRONG;
+    }
+    return result;
+}

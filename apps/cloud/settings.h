@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line of busward-cloud.
+#ifndef CLOUD_SETTINGS_H
+#define CLOUD_SETTINGS_H
+
+#include "port/linux/options.h"
+
+struct settings {
+    const char *data;
+    const char *hub_log;
+    const char *listen;
+    const char *web;
+    const char *cert;
+    const char *key;
+    uint64_t conn_max;
+    uint64_t site_max;
+    uint64_t series_max;
+    uint64_t overdue_s;
+    // From `listen`:
+    char host[64];
+    uint16_t port;
+    bool is_loopback;
+};
+
+// Prints what is wrong, all of it at once.
+enum option_result settings_parse(int argc, char **argv, struct settings *out);
+
+#endif
