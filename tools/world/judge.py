@@ -18,6 +18,7 @@ AGE_NEVER = 65535
 VALUES = {"temperature": (2, True, 0.01), "humidity": (3, False, 0.1), "battery": (4, False, 0.001), "signal": (5, True, 1.0)}
 NOT_AVAILABLE = {2: 0x8000, 3: 0xFFFF, 4: 0xFFFF, 5: 0x8000}
 SECOND_MS = 1000
+TIME_OFF_US = 2_500_000  # the age counts whole seconds, and a reply takes its time
 
 
 @dataclasses.dataclass
@@ -129,6 +130,29 @@ class Judge:
             untraced = set(stored) - set(expected)
             verdict.doubled += [f"point {point} at {second}: stored twice" for second in untraced if stored[second][0] > 1]
         return verdict
+
+    def missed(self, deaths_us: list[int], slack_s: float) -> list[str]:
+        """Reports that the line carried and the journal never synced, but for those read within slack_s before a death
+        of the gateway: what was not synced yet may go with it."""
+        traced: dict[tuple[int, float], list[int]] = defaultdict(list)
+        for row in self.journalled():
+            slot = self.slots.get(row.get("sensor"))
+            if slot is not None and row.get("name") == "temperature":
+                traced[slot, round(float(row["v"]), 6)].append(row["at_us"])
+        offset, _, scale = VALUES["temperature"]
+        missing: dict[tuple[int, int], str] = {}
+        found: set[tuple[int, int]] = set()
+        for slot, block, end_us in sensor_blocks(self.line_log):
+            word = block[offset]
+            if word == NOT_AVAILABLE[offset] or any(0 <= death - end_us < slack_s * 1e6 for death in deaths_us):
+                continue
+            value = round((word - 65536 if word >= 32768 else word) * scale, 6)
+            measured_us = end_us - block[1] * 1_000_000
+            if any(abs(at_us - measured_us) < TIME_OFF_US for at_us in traced.get((slot, value), [])):
+                found.add((slot, block[0]))
+            else:
+                missing.setdefault((slot, block[0]), f"slot {slot}, report {block[0]}: {value} measured at {measured_us} us")
+        return [text for key, text in missing.items() if key not in found]
 
     def _check_line(self, verdict: Verdict, on_line: dict[tuple[int, str], set[float]], row: dict) -> None:
         slot, name = self.slots.get(row.get("sensor")), row.get("name")
