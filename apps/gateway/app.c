@@ -57,7 +57,8 @@ static void line_done(struct app *app, uint64_t now_us, uint32_t bus, const stru
 {
     const struct line_done *done = &event->done;
     enum mb_line_outcome outcome = outcome_of(done->outcome);
-    uint64_t at_us = outcome == MB_LINE_REPLY ? done->rx_last_us : event->at_us;
+    // Ports stamp what they hear; that nothing came is known now.
+    uint64_t at_us = outcome == MB_LINE_REPLY ? done->rx_last_us : now_us;
     struct poller_done out = {
         .line = {.token = done->token,
                  .outcome = outcome,

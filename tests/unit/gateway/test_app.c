@@ -119,7 +119,7 @@ static void answer(struct world *w, struct line_done *done, const struct line_se
 static void end_frame(struct world *w)
 {
     struct line_send send = w->queue[0];
-    struct bus_event event = {.kind = BUS_DONE, .at_us = w->now_us};
+    struct bus_event event = {.kind = BUS_DONE}; // a port stamps only what it heard
     event.done = (struct line_done){.token = send.token,
                                     .outcome = LINE_TIMEOUT,
                                     .tx_first_us = w->last_asked_us,
