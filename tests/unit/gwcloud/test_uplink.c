@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: messages leave once the hub lets us in, again after every loss, and until acknowledged; the
+// password is renewed before it ends. Method: the machine in virtual time against a scripted hub.
+#include "apps/gateway/uplink.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct sas_key key = {.data = "0123456789abcdef", .size = 16};
+static const struct wall_time utc = {.utc_ms = INT64_C(1790000000000)};
+static struct uplink up;
+
+static void begin(uint64_t seed)
+{
+    const struct uplink_config cfg = {.host = "hub", .device = "gw", .key = &key, .seed = seed};
+    assert_int_equal(uplink_init(&up, &cfg, 0), OK);
+}
+
+static void expect(uint64_t now_us, enum uplink_out_kind kind, struct uplink_out *out)
+{
+    assert_true(uplink_next(&up, now_us, out));
+    assert_int_equal(out->kind, kind);
+}
+
+static void expect_nothing(uint64_t now_us)
+{
+    struct uplink_out out;
+    assert_false(uplink_next(&up, now_us, &out));
+}
+
+static void give(enum journal_lane lane, uint64_t ordinal, const char *text)
+{
+    struct journal_message message = {
+        .lane = lane,
+        .ordinal = ordinal,
+        .bag = {.kind = TM_MESSAGE_SAMPLES, .journal_id = 10, .number = ordinal},
+        .payload = bytes_of(text, strlen(text))};
+    uplink_take(&up, 0, &message);
+}
+
+static void go_online(uint64_t now_us)
+{
+    struct uplink_out out;
+    uplink_set_clock(&up, now_us, utc);
+    expect(now_us, UPLINK_OUT_CONNECT, &out);
+    assert_string_equal(out.user, "hub/gw/?api-version=2021-04-12");
+    assert_memory_equal(out.password, "SharedAccessSignature sr=hub%2fdevices%2fgw&sig=", 48);
+    assert_non_null(strstr(out.password, "&se=1790003600"));
+    uplink_connected(&up, now_us);
+}
+
+static void test_no_password_without_a_clock(void **state)
+{
+    (void)state;
+    begin(1);
+    uplink_tick(&up, US_PER_HOUR);
+    expect_nothing(US_PER_HOUR);
+    assert_int_equal(uplink_deadline_us(&up), TIME_NEVER);
+    go_online(US_PER_HOUR);
+}
+
+static void test_alerts_first_then_in_order(void **state)
+{
+    (void)state;
+    begin(2);
+    give(LANE_TELEMETRY, 5, "b");
+    give(LANE_TELEMETRY, 4, "a");
+    give(LANE_ALERTS, 9, "alert");
+    expect_nothing(0);
+    go_online(0);
+    struct uplink_out out;
+    expect(0, UPLINK_OUT_PUBLISH, &out);
+    assert_memory_equal(out.payload.data, "alert", 5);
+    expect(0, UPLINK_OUT_PUBLISH, &out);
+    assert_memory_equal(out.payload.data, "a", 1);
+    assert_string_equal(out.topic, "devices/gw/messages/events/$.ct=application%2Fjson&$.ce=utf-8"
+                                   "&t=s&j=000000000000000a&n=4");
+    expect(0, UPLINK_OUT_PUBLISH, &out);
+    expect_nothing(0);
+}
+
+static void test_published_again_until_acknowledged(void **state)
+{
+    (void)state;
+    begin(3);
+    give(LANE_TELEMETRY, 1, "one");
+    give(LANE_TELEMETRY, 2, "two");
+    go_online(0);
+    struct uplink_out first, second;
+    expect(0, UPLINK_OUT_PUBLISH, &first);
+    expect(0, UPLINK_OUT_PUBLISH, &second);
+    uplink_acked(&up, 1, second.token);
+    uplink_acked(&up, 1, 99); // a hub may say anything
+    struct uplink_out out;
+    expect(1, UPLINK_OUT_ACK, &out);
+    assert_int_equal(out.ordinal, 2);
+    uplink_lost(&up, 2, false);
+    expect_nothing(2);
+    uint64_t at_us = uplink_deadline_us(&up);
+    uplink_tick(&up, at_us - 1);
+    expect_nothing(at_us - 1);
+    uplink_tick(&up, at_us);
+    expect(at_us, UPLINK_OUT_CONNECT, &out);
+    uplink_connected(&up, at_us);
+    expect(at_us, UPLINK_OUT_PUBLISH, &out);
+    assert_memory_equal(out.payload.data, "one", 3);
+    assert_int_equal(out.token, first.token);
+    expect_nothing(at_us);
+    assert_int_equal(up.stats.republished, 1);
+    assert_int_equal(uplink_room(&up, LANE_TELEMETRY), UPLINK_TELEMETRY_MAX - 1);
+}
+
+static void test_back_off_grows_with_jitter_up_to_its_bound(void **state)
+{
+    (void)state;
+    begin(4);
+    struct uplink_out out;
+    uint64_t now_us = 0;
+    uint64_t ceiling_us = US_PER_S;
+    uplink_set_clock(&up, 0, utc);
+    for (unsigned i = 0; i < 12; i++) {
+        expect(now_us, UPLINK_OUT_CONNECT, &out);
+        uplink_lost(&up, now_us, true);
+        uint64_t wait_us = uplink_deadline_us(&up) - now_us;
+        assert_true(wait_us >= ceiling_us / 2 && wait_us <= ceiling_us);
+        ceiling_us = ceiling_us * 2 < 120 * US_PER_S ? ceiling_us * 2 : 120 * US_PER_S;
+        now_us += wait_us;
+        uplink_tick(&up, now_us);
+    }
+    assert_int_equal(up.stats.refusals, 12);
+}
+
+static void test_password_is_renewed_while_it_is_good(void **state)
+{
+    (void)state;
+    begin(5);
+    go_online(0);
+    uint64_t at_us = uplink_deadline_us(&up);
+    assert_int_equal(at_us, 2880 * US_PER_S);
+    uplink_tick(&up, at_us);
+    struct uplink_out out;
+    expect(at_us, UPLINK_OUT_DISCONNECT, &out);
+    expect(at_us, UPLINK_OUT_CONNECT, &out);
+    assert_non_null(strstr(out.password, "&se=1790006480"));
+}
+
+static void test_clock_step_renews_and_drift_does_not(void **state)
+{
+    (void)state;
+    begin(6);
+    go_online(0);
+    uplink_set_clock(&up, US_PER_S, (struct wall_time){.utc_ms = utc.utc_ms + 1000 + 59000});
+    expect_nothing(US_PER_S);
+    uplink_set_clock(&up, US_PER_S, (struct wall_time){.utc_ms = utc.utc_ms - 3600000});
+    struct uplink_out out;
+    expect(US_PER_S, UPLINK_OUT_DISCONNECT, &out);
+    expect(US_PER_S, UPLINK_OUT_CONNECT, &out);
+}
+
+static void test_silent_hub_ends_the_connection(void **state)
+{
+    (void)state;
+    begin(7);
+    give(LANE_ALERTS, 1, "x");
+    go_online(0);
+    struct uplink_out out;
+    expect(0, UPLINK_OUT_PUBLISH, &out);
+    assert_int_equal(uplink_deadline_us(&up), 60 * US_PER_S);
+    uplink_tick(&up, 60 * US_PER_S);
+    expect(60 * US_PER_S, UPLINK_OUT_DISCONNECT, &out);
+    assert_int_equal(up.state, UPLINK_WAITING);
+}
+
+static void test_names_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    char name[SAS_NAME_SIZE_MAX + 1];
+    memset(name, 'a', sizeof(name));
+    name[SAS_NAME_SIZE_MAX] = 0;
+    struct uplink_config cfg = {.host = name, .device = "d", .key = &key};
+    assert_int_equal(uplink_init(&up, &cfg, 0), ERR_ARG);
+    cfg.host = "";
+    assert_int_equal(uplink_init(&up, &cfg, 0), ERR_ARG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_password_without_a_clock),
+        cmocka_unit_test(test_alerts_first_then_in_order),
+        cmocka_unit_test(test_published_again_until_acknowledged),
+        cmocka_unit_test(test_back_off_grows_with_jitter_up_to_its_bound),
+        cmocka_unit_test(test_password_is_renewed_while_it_is_good),
+        cmocka_unit_test(test_clock_step_renews_and_drift_does_not),
+        cmocka_unit_test(test_silent_hub_ends_the_connection),
+        cmocka_unit_test(test_names_that_do_not_fit_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
