@@ -66,14 +66,18 @@ void schedule_pay(struct poller *poller, uint64_t now_us, uint64_t busy_us)
     poller->stats.dead_us += busy_us;
 }
 
-// When the share allows another try with a doubtful unit.
-static uint64_t credit_ready_us(const struct poller *poller)
+// When the share allows another try with a doubtful unit. One that answered until now may overdraw
+// the account until it is certain that it is dead: nobody should wait long for that to be told.
+static uint64_t credit_ready_us(const struct poller *poller, const struct poller_unit *unit)
 {
-    if (poller->credit_us >= 0) {
+    const struct config_bus *bus = poller->bus;
+    uint64_t overdraft_us =
+        unit->state == UNIT_ONLINE ? bus->suspend_after * bus->reply_timeout_ms * US_PER_MS : 0;
+    uint64_t owed_us = poller->credit_us < 0 ? (uint64_t)-poller->credit_us : 0;
+    if (owed_us <= overdraft_us) {
         return 0;
     }
-    uint64_t owed_us = (uint64_t)-poller->credit_us;
-    uint64_t wait_us = owed_us * PERCENT / poller->bus->dead_share_percent + 1;
+    uint64_t wait_us = (owed_us - overdraft_us) * PERCENT / bus->dead_share_percent + 1;
     return time_after(poller->credit_at_us, wait_us);
 }
 
@@ -84,8 +88,8 @@ static uint64_t unit_ready_us(const struct poller *poller, const struct poller_u
         return TIME_NEVER;
     }
     uint64_t at_us = unit->rest_until_us;
-    if (unit->failures > 0 && credit_ready_us(poller) > at_us) {
-        at_us = credit_ready_us(poller);
+    if (unit->failures > 0 && credit_ready_us(poller, unit) > at_us) {
+        at_us = credit_ready_us(poller, unit);
     }
     if (unit->state != UNIT_ONLINE && unit->probe_at_us > at_us) {
         at_us = unit->probe_at_us;
