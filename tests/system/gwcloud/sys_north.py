@@ -101,7 +101,7 @@ def wait_until(what, condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.5)  # a poll with a deadline; the log is a file
+        threading.Event().wait(0.5)  # what is looked at is a file: nothing wakes us
 
 
 def assert_once(hub):
@@ -178,8 +178,13 @@ def test_what_hangs_moves_no_poll(hub):
     for delay in ({"SLOW_SYNC_S": "5"}, {"SLOW_LOOKUP_S": "5"}):
         folder = os.path.join(hub.dir, "-".join(delay))
         os.makedirs(folder)
-        driver = Driver(hub, env={**preload, **delay}, data=folder)
-        time.sleep(8)  # longer than one hang; nothing is judged by it
+        trace = os.path.join(folder, "trace")
+        driver = Driver(hub, env={**preload, **delay}, data=folder, trace=trace, per_s=20)
+        # Each shows that a hang of 5 s is over.
+        if "SLOW_SYNC_S" in delay:
+            wait_until("a sync ended", lambda: os.path.exists(trace) and os.path.getsize(trace))
+        else:
+            driver.wait_line("mod=uplink ev=lost")
         driver.process.terminate()
         line = driver.wait_line("mod=driver ev=end", 60)
         driver.end(signal.SIGKILL)
