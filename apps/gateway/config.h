@@ -2,11 +2,9 @@
 // The gateway's configuration: one JSON file with comments plus the profiles that it names, checked
 // as a whole. Everything that is wrong is reported, not only the first mistake.
 //
-// Which keys there are, their ranges, defaults and help: the tables in config_table.c, from which
-// the parser, `--help`, `--dump-config` and docs/config.schema.json are made.
+// All keys stand in config_table.c; parser, help, --dump-config and schema are made from it.
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
-
 #include "apps/gateway/arena.h"
 #include "apps/gateway/profile.h"
 #include "apps/gateway/report.h"
@@ -15,9 +13,10 @@
 enum {
     CONFIG_FILE_SIZE_MAX = 4 * 1024 * 1024,
     CONFIG_BUSES_MAX = 16,
-    CONFIG_DEVICES_MAX = 247, // per bus
-    CONFIG_POINTS_MAX = 10000,
+    CONFIG_DEVICES_MAX = 247,
+    CONFIG_POINTS_MAX = 10000, // devices per bus, points in all
     CONFIG_PROFILES_MAX = 64,
+    CONFIG_RETRIES_BUS = 255, // of a device: as its bus
 };
 
 enum bus_kind { BUS_TTY, BUS_TCP, BUS_RTU_TCP };
@@ -86,8 +85,6 @@ struct config_device {
     size_t sensor_count;
 };
 
-enum { CONFIG_RETRIES_BUS = 255 };
-
 struct config_bus {
     const struct doc_node *node;
     const char *name;
@@ -146,8 +143,6 @@ struct config_source {
 // report names errors; ERR_FULL if the arena is too small. *out lives in the arena.
 NODISCARD enum err config_load(const struct config_source *source, struct arena *arena,
                                struct config_report *report, struct config *out);
-
-// Checks one profile file on its own.
 NODISCARD enum err config_load_profile(const struct config_source *source, struct arena *arena,
                                        struct config_report *report, struct profile *out);
 
