@@ -25,7 +25,8 @@ def main() -> int:
     with World(pathlib.Path(os.environ["BUSWARD_BUILD"]), STORE) as world:
         link = world.folder / "cloud" / "setup-link"
         world.wait_for(link.exists, LINK_S, "set-up link")
-        command = ["node", str(SOURCE / "tests/system/web/proof.mjs"), link.read_text().strip()]
+        url = world.api.base + "/setup#" + link.read_text().strip().partition("#")[2]
+        command = ["node", str(SOURCE / "tests/system/web/proof.mjs"), url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as browser:
             for line in browser.stdout:
                 print(line, end="", flush=True)
