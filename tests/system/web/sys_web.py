@@ -18,13 +18,15 @@ from world.store import Store  # noqa: E402
 from world.world import World  # noqa: E402
 
 LINK_S = 30
-STORE = Store(sensors=8, report_s=2, stale_after_s=20, silences=("0@20",))
+DATA_S = 120
+STORE = Store(sensors=8, report_s=2, stale_after_s=20, silences=("0@40",))
 
 
 def main() -> int:
     with World(pathlib.Path(os.environ["BUSWARD_BUILD"]), STORE) as world:
         link = world.folder / "cloud" / "setup-link"
         world.wait_for(link.exists, LINK_S, "set-up link")
+        world.wait_event(lambda event: (event.part, event.fields.get("ev")) == ("cloud", "catalogue"), DATA_S, "catalogue in the cloud")
         url = world.api.base + "/setup#" + link.read_text().strip().partition("#")[2]
         command = ["node", str(SOURCE / "tests/system/web/proof.mjs"), url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as browser:
