@@ -87,7 +87,9 @@ class Judge:
         self.slots = slots
 
     def journalled(self) -> list[dict]:
-        return [row for row in read_lines(self.sync_trace) if row.get("q") == "good" and row.get("v") is not None]
+        """Good samples that were synced. Texts are left out: the cloud keeps their latest only, a series has numbers."""
+        return [row for row in read_lines(self.sync_trace)
+                if row.get("q") == "good" and isinstance(row.get("v"), (bool, int, float))]
 
     def stored(self, api: Api, point: int, first_ms: int, last_ms: int) -> dict[int, tuple[int, float, float]]:
         """Second of measurement -> (count, min, max), as the cloud's series has them."""

@@ -6,10 +6,13 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import secrets
 import socket
 
 from world import certs
+
+PORTS = (20000, 32000)
 
 # Place of each sensor slot; the receiver's model knows the same cycle (apps/sensor/store_model.c).
 PLACES = [("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Freezer"),
@@ -39,10 +42,20 @@ class Store:
     hub_log_bytes_max: int = 256 * 1024 * 1024
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count: int) -> list[int]:
+    """Ports below those that the kernel hands out by itself, so that no passing connection takes one before its server."""
+    found: dict[int, socket.socket] = {}
+    while len(found) < count:
+        port = random.randrange(*PORTS)
+        probe = socket.socket()
+        try:
+            probe.bind(("127.0.0.1", port))
+            found[port] = probe
+        except OSError:
+            probe.close()
+    for probe in found.values():
+        probe.close()
+    return list(found)
 
 
 def write_private(path: pathlib.Path, text: str) -> pathlib.Path:
@@ -72,8 +85,7 @@ class Site:
         self.folder = folder
         self.store = store
         self.device_id = "store-1"
-        self.mqtt_port = free_port()
-        self.http_port = free_port()
+        self.mqtt_port, self.http_port = free_ports(2)
         for name in ("hub", "gateway", "cloud", "logs", "tls"):
             path = folder / name
             path.mkdir(mode=0o700, exist_ok=True)
