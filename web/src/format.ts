@@ -87,6 +87,8 @@ export function makeFormat(language: Language, zone: string): Format {
     number,
     quantity: (value, unit, decimals) => {
       if (unit === "s" && value >= 120) return age(value * SECOND);
+      // Whole numbers without a unit are mostly names: serial numbers, versions.
+      if (unit === "" && decimals === 0) return String(Math.round(value));
       const shown = forPeople(value, unit, decimals);
       return withUnit(number(shown.value, shown.decimals), shown.unit);
     },

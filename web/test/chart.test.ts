@@ -19,6 +19,10 @@ test("samples that are rarer than buckets are still joined", () => {
   assert.deepEqual(columns.avg, [0, 1, 2]);
 });
 
+test("a point that reports on change is joined over any quiet", () => {
+  assert.deepEqual(toColumns(series([0, 90_000]), 0).avg, [0, 1]);
+});
+
 test("a gap and a stale span break the line, however near its neighbours are", () => {
   const gap = { from: 1000, to: 60_000, count: 3 };
   assert.equal(toColumns(series([0, 60_000], { gaps: [gap] }), 60_000).avg[1], null);

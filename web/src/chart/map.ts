@@ -13,8 +13,12 @@ export interface Columns {
   bucket: number[];
 }
 
-/** Neighbours further apart than this are not joined: something is missing between them. */
+/**
+ * Neighbours further apart than this are not joined: something is missing between them. A point that
+ * reports on change only (interval 0) misses nothing by being quiet.
+ */
 export function joinMaxMs(stepMs: number, intervalMs: number): number {
+  if (intervalMs === 0) return Number.POSITIVE_INFINITY;
   return Math.max(stepMs * 1.5, intervalMs * 2.5);
 }
 

@@ -92,7 +92,8 @@ export function SiteView({ overview, chip }: { overview: Overview; chip: Compone
   const matches = keepOf(filter, wanted);
   const areas = overview.areas
     .map((area) => ({ ...area, sensors: area.sensors.filter(matches) }))
-    .filter((area) => area.sensors.length > 0);
+    .filter((area) => area.sensors.length > 0)
+    .sort((a, b) => Number(a.name === "") - Number(b.name === ""));
   return (
     <>
       <div class="view-head">
