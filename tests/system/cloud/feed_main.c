@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// cloud-feed FOLDER DEVICE: writes into a hub log what it is told line by line on stdin, and
+// answers each line with ok or the error.
+//   points N             a catalogue of N points
+//   quiet N              the same, not sent
+//   journal J N          the next messages are of journal J, from number N on
+//   sample P MS VALUE    one sample, VALUE in the point's last decimal; stale or bad: none
+//   series P MS STEP N   N samples: 20.0, 20.1 .. 20.9, 20.0 ...
+//   gap FROM TO N        a gap marker
+//   raw TEXT             a message of samples with that payload
+//   foreign TEXT         a message without a property bag
+#include "tests/system/cloud/feed.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SERIES_MAX = 100000 };
+
+static enum err one(struct feed *feed, uint32_t point, int64_t at_ms, const char *word)
+{
+    struct tm_sample sample = {.at_us = (uint64_t)at_ms * 1000, .point = point};
+    if (strcmp(word, "stale") == 0 || strcmp(word, "bad") == 0) {
+        sample.quality = word[0] == 's' ? TM_STALE : TM_BAD;
+        sample.reason = word[0] == 's' ? TM_REASON_SILENT : TM_REASON_FAULT;
+    } else {
+        sample.value = tm_int(strtoll(word, NULL, 10), feed->points[point - 1].exponent);
+    }
+    return feed_samples(feed, &sample, 1);
+}
+
+static enum err many(struct feed *feed, uint32_t point, int64_t at_ms, int64_t step_ms,
+                     uint32_t count)
+{
+    static struct tm_sample samples[SERIES_MAX];
+    for (uint32_t i = 0; i < count && i < SERIES_MAX; i++) {
+        samples[i] = (struct tm_sample){
+            .at_us = (uint64_t)(at_ms + (int64_t)i * step_ms) * 1000,
+            .point = point,
+            .value = tm_int(200 + i % 10, feed->points[point - 1].exponent),
+        };
+    }
+    return feed_samples(feed, samples, count < SERIES_MAX ? count : SERIES_MAX);
+}
+
+static enum err obey(struct feed *feed, const char *line)
+{
+    uint32_t point = 0;
+    uint32_t count = 0;
+    int64_t a = 0;
+    int64_t b = 0;
+    char word[32] = "";
+    if (sscanf(line, "points %" SCNu32, &count) == 1) {
+        return feed_catalogue(feed, count, false);
+    }
+    if (sscanf(line, "quiet %" SCNu32, &count) == 1) {
+        return feed_catalogue(feed, count, true);
+    }
+    if (sscanf(line, "journal %" SCNu64 " %" SCNu64, &feed->journal, &feed->number) == 2) {
+        return OK;
+    }
+    if (sscanf(line, "sample %" SCNu32 " %" SCNd64 " %31s", &point, &a, word) == 3) {
+        return one(feed, point, a, word);
+    }
+    if (sscanf(line, "series %" SCNu32 " %" SCNd64 " %" SCNd64 " %" SCNu32, &point, &a, &b,
+               &count) == 4) {
+        return many(feed, point, a, b, count);
+    }
+    if (sscanf(line, "gap %" SCNd64 " %" SCNd64 " %" SCNu32, &a, &b, &count) == 3) {
+        return feed_gap(feed, a, b, count);
+    }
+    if (strncmp(line, "raw ", 4) == 0) {
+        return feed_raw(feed, TM_MESSAGE_SAMPLES, bytes_of(line + 4, strlen(line + 4)), true);
+    }
+    if (strncmp(line, "foreign ", 8) == 0) {
+        return feed_raw(feed, TM_MESSAGE_SAMPLES, bytes_of(line + 8, strlen(line + 8)), false);
+    }
+    return ERR_ARG;
+}
+
+int main(int argc, char **argv)
+{
+    static struct feed feed;
+    char line[8192];
+    if (argc != 3 || feed_open(&feed, argv[1], argv[2]) != OK) {
+        fprintf(stderr, "usage: cloud-feed FOLDER DEVICE\n");
+        return 2;
+    }
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        enum err err = obey(&feed, line);
+        printf("%s\n", err_name(err));
+        fflush(stdout);
+    }
+    feed_close(&feed);
+    return 0;
+}

@@ -1,0 +1,284 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""busward-cloud as a browser meets it: accounts, CSRF, throttling, every path of openapi.yaml, live updates, kill -9.
+
+Goal: what a hub's log holds is on the page once, and nothing is given to who may not have it. Method: a real process
+on a loopback port; a helper writes the hub's log; stdlib HTTP, so that each header is ours.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = pathlib.Path(os.environ["BUSWARD_BUILD"])
+SOURCE = pathlib.Path(os.environ["BUSWARD_SOURCE"])
+DEADLINE_S = 30
+PASSWORD = "correct horse battery"
+T0 = (int(time.time()) // 60 - 2000) * 60_000
+
+
+class Cloud:
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.cookie = self.csrf = None
+        self.process = None
+
+    def start(self) -> None:
+        command = [BUILD / "apps/cloud/busward-cloud", "--data", self.folder / "data", "--hub-log", self.folder / "log",
+                   "--listen", f"127.0.0.1:{self.port}", "--web", self.folder / "web"]
+        with open(self.folder / "cloud.log", "ab") as log:
+            self.process = subprocess.Popen(command, stderr=log)
+        wait_for(lambda: self.ask("GET", "/healthz")[0] == 200, "the server")
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(DEADLINE_S)
+
+    def ask(self, method: str, path: str, body=None, headers=None, session=True):
+        """(status, headers, parsed or raw body)"""
+        sent = dict(headers or {})
+        if session and self.cookie:
+            sent["Cookie"] = self.cookie
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+            sent.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            raw = answer.read()
+            is_json = answer.getheader("Content-Type", "").startswith("application/json")
+            return answer.status, answer.headers, json.loads(raw) if is_json and raw else raw
+
+    def get(self, path: str):
+        status, _, body = self.ask("GET", path)
+        check(status == 200, f"GET {path} gives {status} {body}")
+        return body
+
+    def log_in_by(self, path: str, body: dict) -> None:
+        status, headers, answer = self.ask("POST", path, body)
+        check(status in (200, 201), f"{path}: {status} {answer}")
+        cookie = headers["Set-Cookie"]
+        check("HttpOnly" in cookie and "SameSite=Strict" in cookie, cookie)
+        self.cookie = cookie.split(";")[0]
+        self.csrf = answer["csrf"]
+
+
+class Feed:
+    def __init__(self, folder: pathlib.Path, device: str):
+        self.process = subprocess.Popen([BUILD / "tests/system/cloud/cloud-feed", folder, device], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def say(self, line: str) -> None:
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        check(answer == "ok", f"feed {line[:60]}: {answer}")
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(DEADLINE_S)
+
+
+def check(condition: bool, what: str) -> None:
+    if not condition:
+        raise AssertionError(what)
+
+
+def wait_for(question, what: str):
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            if found := question():
+                return found
+        os.sched_yield()
+    raise AssertionError(f"waited {DEADLINE_S} s for {what}")
+
+
+def count_of(cloud: Cloud, point: int) -> int:
+    series = cloud.get(f"/api/sites/shop/points/{point}/series?from={T0 - 10**10}&to={T0 + 10**10}&buckets=10")
+    return sum(series["n"])
+
+
+def check_accounts(cloud: Cloud) -> None:
+    link = cloud.folder / "data/setup-link"
+    check(link.stat().st_mode & 0o777 == 0o600, "setup-link is 0600")
+    token = link.read_text().strip().rsplit("token=", 1)[1]
+    check(token not in (cloud.folder / "cloud.log").read_text(), "the token is in no log")
+    owner = {"token": token, "name": "owner", "password": PASSWORD}
+    for wrong, status in (({"token": "0" * 64}, 403), ({"password": "short"}, 400), ({"name": "O wner"}, 400), ({"x": 1}, 400)):
+        check(cloud.ask("POST", "/api/setup", owner | wrong)[0] == status, f"setup with {wrong}")
+    check(cloud.ask("POST", "/api/setup", "{}", {"Content-Type": "text/plain"})[0] == 400, "setup as a form")
+    check(cloud.ask("GET", "/api/sites")[0] == 401, "no session, no sites")
+    check(cloud.ask("GET", "/api/session")[2]["setup_needed"], "set-up is needed")
+    cloud.log_in_by("/api/setup", owner)
+    check(not link.exists(), "the link works once")
+    check(cloud.ask("POST", "/api/setup", owner)[0] == 409, "a second set-up")
+    check(cloud.ask("POST", "/api/logout")[0] == 403, "a change without the CSRF token")
+    check(cloud.ask("POST", "/api/logout", headers={"X-CSRF-Token": "0" * 32})[0] == 403, "a change with a wrong one")
+    check(cloud.ask("POST", "/api/logout", headers={"X-CSRF-Token": cloud.csrf})[0] == 204, "logout")
+    check(cloud.ask("GET", "/api/sites")[0] == 401, "the session is over")
+    cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
+
+
+def check_throttle(cloud: Cloud) -> None:
+    statuses = [cloud.ask("POST", "/api/login", {"name": "owner", "password": "guess"})[0] for _ in range(8)]
+    check(statuses[0] == 401 and statuses[-1] == 429, f"guessing is slowed down: {statuses}")
+    status, headers, _ = cloud.ask("POST", "/api/login", {"name": "owner", "password": PASSWORD})
+    check(status == 429 and int(headers["Retry-After"]) >= 1, "even the right one has to wait")
+    check(cloud.ask("GET", "/api/sites")[0] == 200, "who is in stays in")
+
+
+def check_data(cloud: Cloud, feed: Feed) -> None:
+    feed.say("quiet 6")
+    feed.say(f"series 1 {T0} 60000 1000")  # before its catalogue: waits
+    feed.say("points 6")
+    feed.say(f"series 4 {T0} 60000 10")
+    feed.say("foreign {}")
+    feed.say("raw {not json")
+    wait_for(lambda: cloud.ask("GET", "/api/sites/shop/overview")[0] == 200, "the site")
+    wait_for(lambda: count_of(cloud, 4) == 10, "the samples")
+    check(count_of(cloud, 1) == 1000, "samples that waited for their catalogue")
+    metrics = cloud.ask("GET", "/metrics")[2].decode()
+    check("busward_cloud_store_messages_aside_total" in metrics, "metrics")
+    feed.say("journal 1 1")  # a resend of everything
+    feed.say(f"series 1 {T0} 60000 1000")
+    feed.say("journal 2 1")
+    feed.say(f"gap {T0} {T0 + 60000} 17")
+    feed.say(f"sample 4 {T0 + 3600_000} stale")
+    feed.say(f"sample 4 {T0 + 7200_000} 215")
+    wait_for(lambda: count_of(cloud, 4) == 11, "the sample after the stale one")
+    check(count_of(cloud, 1) == 1000, "duplicates are dropped")
+    series = cloud.get(f"/api/sites/shop/points/4/series?from={T0}&to={T0 + 86400_000}")
+    check(series["gaps"] == [{"from": T0, "to": T0 + 60000, "count": 17}], f"gap {series['gaps']}")
+    check([span["quality"] for span in series["quality"]] == ["stale"], f"spans {series['quality']}")
+    check(series["quality"][0]["from"] == T0 + 3600_000 and series["quality"][0]["to"] == T0 + 7200_000, "span")
+    overview = cloud.get("/api/sites/shop/overview")
+    check([area["name"] for area in overview["areas"]] == ["checkout", "vegetables"], "areas")
+    point = overview["areas"][1]["sensors"][0]["points"][0]
+    check(point["id"] == 4 and point["value"] is None and point["reason"] == "overdue", f"old is stale: {point}")
+    check(cloud.get("/api/sites/shop/events")["events"][0]["kind"] == "gap", "events")
+
+
+def sse(cloud: Cloud, last: str):
+    """Yields (event, data) of the live stream."""
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=DEADLINE_S)
+    connection.request("GET", f"/api/stream?site=shop&last_event_id={last}", headers={"Cookie": cloud.cookie})
+    answer = connection.getresponse()
+    check(answer.status == 200 and answer.getheader("Content-Type") == "text/event-stream", f"stream {answer.status}")
+    name, number = "", ""
+    while line := answer.readline().decode():
+        if line.startswith("event: "):
+            name = line[7:].strip()
+        elif line.startswith("id: "):
+            number = line[4:].strip()
+        elif line.startswith("data: "):
+            yield name, number, json.loads(line[6:])
+
+
+def check_stream(cloud: Cloud, feed: Feed) -> None:
+    last = cloud.get("/api/sites/shop/overview")["last_event_id"]
+    stream = sse(cloud, last)
+    now = int(time.time() * 1000)
+    feed.say(f"sample 1 {now} 123")
+    name, first_id, data = next(found for found in stream if found[0] in ("sample", "quality"))
+    check(name == "sample" and data["point"] == 1 and data["value"] == 12.3 and data["at_ms"] == now, f"live {data}")
+    feed.say(f"sample 1 {now + 1} bad")
+    name, _, data = next(found for found in stream if found[0] in ("sample", "quality"))
+    check(name == "quality" and data["quality"] == "bad" and data["reason"] == "fault", f"live {data}")
+    name, _, data = next(found for found in sse(cloud, first_id) if found[0] != "site")
+    check(name == "quality" and data["point"] == 1, f"resumed at {first_id}: {name} {data}")
+    check(next(sse(cloud, "00000000-1"))[0] == "reload", "an unknown id means reload")
+
+
+def check_openapi(cloud: Cloud) -> None:
+    """Every path and method of the document is served, another method is refused, and unknown paths are 404."""
+    text = (SOURCE / "apps/cloud/openapi.yaml").read_text()
+    paths = re.findall(r"^  (/\S+):\n    (get|post):", text, re.M)
+    check(len(paths) >= 13, f"{len(paths)} paths")
+    for path, method in paths:
+        real = path.replace("{site}", "shop").replace("{point}", "1")
+        query = {"/series": f"?from={T0}&to={T0 + 1}"}.get(path[path.rfind("/"):], "")
+        if path != "/api/stream":
+            status, headers, _ = cloud.ask(method.upper(), real + query)
+            documented = text[text.index(f"  {path}:\n"):].split("\n  /", 1)[0].split("\ncomponents:", 1)[0]
+            check(f"'{status}'" in documented, f"{method} {real}: {status} is not documented")
+            check(headers["X-Content-Type-Options"] == "nosniff" and "default-src 'self'" in headers["Content-Security-Policy"], path)
+        status, headers, _ = cloud.ask("GET" if method == "post" else "POST", real, "" if method == "get" else None)
+        check(status == 405 and headers["Allow"], f"other method on {real}: {status}")
+    check(cloud.ask("GET", "/api/nothing")[0] == 404, "unknown path")
+    check(cloud.ask("GET", "/api/sites/other/overview")[0] == 404, "unknown site")
+    check(cloud.ask("GET", "/api/sites/shop/points/1/series?from=5&to=1")[0] == 400, "a span backwards")
+    check(cloud.ask("GET", "/api/sites/shop/points/0")[0] == 400, "point 0")
+    check(cloud.ask("GET", "/x" * 2000)[0] == 414, "a long path")
+    check(cloud.ask("POST", "/api/login", "x" * 20000)[0] == 413, "a large body")
+    check(cloud.ask("GET", "/", headers={"A": "b" * 9000})[0] == 431, "a large head")
+
+
+def check_files(cloud: Cloud) -> None:
+    status, headers, body = cloud.ask("GET", "/site/shop")
+    check(status == 200 and body == b"<p>page</p>" and headers["Cache-Control"] == "no-cache", "the page routes by itself")
+    check(cloud.ask("GET", "/", headers={"If-None-Match": headers["ETag"]})[0] == 304, "ETag")
+    status, headers, body = cloud.ask("GET", "/app-ABCDEF12.js", headers={"Accept-Encoding": "gzip"})
+    check(body == b"zipped" and headers["Content-Encoding"] == "gzip" and "immutable" in headers["Cache-Control"], "hashed")
+    for path in ("/../data/store.db", "/%2e%2e/data/store.db", "/..%2fdata"):
+        check(cloud.ask("GET", path)[0] == 400, path)
+    check(cloud.ask("GET", "/missing.js")[0] == 404, "missing file")
+
+
+def check_kill(cloud: Cloud, feed: Feed) -> None:
+    """kill -9 while samples flow, several times: everything once."""
+    feed.say("journal 3 1")
+    for k in range(5):
+        for i in range(40):
+            feed.say(f"series 2 {T0 + (k * 40 + i) * 60000} 1000 5")
+        cloud.stop(signal.SIGKILL)
+        cloud.start()
+    wait_for(lambda: count_of(cloud, 2) >= 1000, "all samples")
+    check(count_of(cloud, 2) == 1000 and count_of(cloud, 1) == 1001, f"{count_of(cloud, 2)} samples of 1000")
+    check(cloud.ask("GET", "/api/session")[2]["user"]["name"] == "owner", "the session survives")
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "web").mkdir()
+        (folder / "web/index.html").write_text("<p>page</p>")
+        (folder / "web/app-ABCDEF12.js").write_text("1")
+        (folder / "web/app-ABCDEF12.js.gz").write_text("zipped")
+        cloud = Cloud(folder)
+        feed = Feed(folder / "log", "shop")
+        cloud.start()
+        try:
+            for step in (check_accounts, check_files):
+                step(cloud)
+            for step in (check_data, check_stream):
+                step(cloud, feed)
+            check_openapi(cloud)
+            check_kill(cloud, feed)
+            check_throttle(cloud)
+            check(cloud.stop() == 0, "a clean end")
+        except BaseException:
+            print((folder / "cloud.log").read_text()[-6000:])
+            raise
+        finally:
+            cloud.process.kill()
+            feed.close()
+    print("ok")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
