@@ -256,6 +256,21 @@ static void check_socket(struct mqtt *mqtt, int fd)
     }
 }
 
+// The other end is gone and nothing is left to read. TLS may have taken the socket's error already,
+// and the library then sees neither error nor end: poll would return at once for ever.
+static void check_hang_up(struct mqtt *mqtt, int fd)
+{
+    char byte;
+    bool is_live = mqtt->is_attempting || mqtt->is_connected;
+    ssize_t left = is_live ? recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : 1;
+    if (left == 0 || (left < 0 && errno != EAGAIN && errno != EINTR)) {
+        if (mqtt->reason[0] == 0) {
+            set_reason(mqtt, mqtt->is_connected ? "closed by the hub" : "connection refused");
+        }
+        lose(mqtt, MQTT_LOST);
+    }
+}
+
 static void serve_socket(struct mqtt *mqtt, int fd, short ready)
 {
     if (ready & (POLLERR | POLLHUP)) {
@@ -268,6 +283,9 @@ static void serve_socket(struct mqtt *mqtt, int fd, short ready)
     if ((ready & POLLOUT) && (mqtt->is_attempting || mqtt->is_connected)) {
         mqtt->out_at_us = port_now_us();
         judge(mqtt, mosquitto_loop_write(mqtt->client, 1));
+    }
+    if (ready & (POLLERR | POLLHUP)) {
+        check_hang_up(mqtt, fd);
     }
 }
 

@@ -155,6 +155,16 @@ def test_keys(hub):
     driver.end()
 
 
+def test_nobody_listens(hub):
+    """A refused connection was once not noticed: 30 s of a busy loop until the attempt's time was over."""
+    hub.kill(signal.SIGKILL)
+    driver = Driver(hub)
+    driver.wait_line("mod=uplink ev=lost .*connection refused.*retry_ms=")
+    hub.start()
+    driver.wait_line("mod=uplink ev=connected")
+    driver.end()
+
+
 def test_whoever_is_killed(hub):
     first, driver = 0, Driver(hub)
     for turn in range(6):
