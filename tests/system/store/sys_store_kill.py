@@ -28,7 +28,7 @@ SEED = 20261123
 HEAL_S = 40  # until a sample measured after the kill is on the page
 SETTLE_S = 30
 JOURNAL_S = 3.0  # poll, sync and trace of a report that the line carried take less
-JOURNALLED_MIN = 1000
+JOURNALLED_MIN = 300  # fewer, and the story was too short to say anything
 
 
 def fresh_value(world: World, after_ms: int) -> bool:
