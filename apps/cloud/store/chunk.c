@@ -291,7 +291,8 @@ enum err chunk_decode(struct bytes in, int64_t t0_ms, struct entry *out, size_t 
         return ERR_UNSUPPORTED;
     }
     if (r.failed || total == 0 || total > CHUNK_SAMPLES_MAX || (form & 0x0cU) != 0 ||
-        t0_ms > ENTRY_AT_MAX - CHUNK_SPAN_MAX_MS || t0_ms < -ENTRY_AT_MAX) {
+        (kind != ENTRY_DECIMAL && form >> 4 != 0) || t0_ms > ENTRY_AT_MAX - CHUNK_SPAN_MAX_MS ||
+        t0_ms < -ENTRY_AT_MAX) {
         return ERR_CORRUPT;
     }
     get_times(&r, t0_ms, out, total);

@@ -9,7 +9,7 @@
 //   gap FROM TO N        a gap marker
 //   raw TEXT             a message of samples with that payload
 //   foreign TEXT         a message without a property bag
-#include "tests/system/cloud/feed.h"
+#include "bench/cloud_feed.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 {
     static struct feed feed;
     char line[8192];
-    if (argc != 3 || feed_open(&feed, argv[1], argv[2]) != OK) {
+    if (argc != 3 || feed_open(&feed, argv[1], argv[2], false) != OK) {
         fprintf(stderr, "usage: cloud-feed FOLDER DEVICE\n");
         return 2;
     }

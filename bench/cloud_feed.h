@@ -14,6 +14,8 @@ enum { FEED_POINTS_MAX = 1000 };
 
 struct feed {
     struct linux_storage storage;
+    struct storage bulk; // the same without syncs
+    struct storage_ops bulk_ops;
     struct linux_cells cells;
     struct hub_log log;
     struct tm_point points[FEED_POINTS_MAX];
@@ -24,7 +26,9 @@ struct feed {
     uint64_t number; // of the next message
 };
 
-NODISCARD enum err feed_open(struct feed *feed, const char *folder, const char *device);
+// is_bulk: nothing is synced, for benches.
+NODISCARD enum err feed_open(struct feed *feed, const char *folder, const char *device,
+                             bool is_bulk);
 void feed_close(struct feed *feed);
 // Points 1 to count: per sensor temperature, humidity and battery. Sends it, unless quiet.
 NODISCARD enum err feed_catalogue(struct feed *feed, uint32_t count, bool is_quiet);

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/system/cloud/feed.h"
+#include "bench/cloud_feed.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-enum err feed_open(struct feed *feed, const char *folder, const char *device)
+static enum err no_sync(void *ctx, uint64_t id)
+{
+    (void)ctx;
+    (void)id;
+    return OK;
+}
+
+enum err feed_open(struct feed *feed, const char *folder, const char *device, bool is_bulk)
 {
     static uint8_t buffer[1 << 20];
     memset(feed, 0, sizeof(*feed));
@@ -16,11 +23,17 @@ enum err feed_open(struct feed *feed, const char *folder, const char *device)
     if (err == OK) {
         err = linux_cells_open(&feed->cells, folder);
     }
-    const struct hub_log_config cfg = {.storage = &feed->storage.storage,
+    if (err != OK) {
+        return err;
+    }
+    feed->bulk_ops = *feed->storage.storage.ops;
+    feed->bulk_ops.sync = is_bulk ? no_sync : feed->bulk_ops.sync;
+    feed->bulk = (struct storage){.ops = &feed->bulk_ops, .ctx = feed->storage.storage.ctx};
+    const struct hub_log_config cfg = {.storage = &feed->bulk,
                                        .cells = &feed->cells.cells,
                                        .buffer = buffer,
                                        .buffer_size = sizeof(buffer)};
-    return err == OK ? hub_log_open(&feed->log, &cfg) : err;
+    return hub_log_open(&feed->log, &cfg);
 }
 
 void feed_close(struct feed *feed)

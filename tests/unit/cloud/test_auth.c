@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: guessing is slowed down and forgotten in time, sessions end when they should, a role
+// reaches its node and no other. Method: virtual time.
+#include "apps/cloud/auth/sessions.h"
+#include "apps/cloud/auth/throttle.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct bytes owner = {(const uint8_t *)"owner", 5};
+
+static void test_five_failures_are_free_then_waiting_doubles(void **state)
+{
+    (void)state;
+    static struct throttle t;
+    throttle_init(&t);
+    uint64_t now_us = 1000;
+    for (int i = 1; i < THROTTLE_FREE_FAILURES; i++) {
+        throttle_failed(&t, now_us, owner);
+        assert_true(throttle_wait_us(&t, now_us, owner) == 0);
+    }
+    uint64_t expected_us = THROTTLE_FIRST_US;
+    for (int i = 0; i < 30; i++) {
+        throttle_failed(&t, now_us, owner);
+        const uint64_t wait_us = throttle_wait_us(&t, now_us, owner);
+        assert_true(wait_us == expected_us);
+        assert_true(throttle_wait_us(&t, now_us + wait_us - 1, owner) == 1);
+        now_us += wait_us;
+        assert_true(throttle_wait_us(&t, now_us, owner) == 0);
+        expected_us = expected_us * 2 < THROTTLE_MAX_US ? expected_us * 2 : THROTTLE_MAX_US;
+    }
+    assert_true(throttle_wait_us(&t, now_us, bytes_of("other", 5)) == 0);
+    throttle_succeeded(&t, owner);
+    throttle_failed(&t, now_us, owner);
+    assert_true(throttle_wait_us(&t, now_us, owner) == 0);
+}
+
+static void test_failures_are_forgotten_after_half_an_hour(void **state)
+{
+    (void)state;
+    static struct throttle t;
+    throttle_init(&t);
+    for (int i = 0; i < 5; i++) {
+        throttle_failed(&t, 1, owner);
+    }
+    assert_true(throttle_wait_us(&t, 1, owner) > 0);
+    throttle_failed(&t, 1 + THROTTLE_FORGET_US, owner);
+    assert_true(throttle_wait_us(&t, 1 + THROTTLE_FORGET_US, owner) == 0);
+}
+
+static void test_a_flood_of_names_does_not_free_the_one_being_guessed(void **state)
+{
+    (void)state;
+    static struct throttle t;
+    throttle_init(&t);
+    for (int i = 0; i < 10; i++) {
+        throttle_failed(&t, 1000, owner);
+    }
+    uint64_t now_us = 1000;
+    for (uint32_t i = 0; i < THROTTLE_KEYS * 3; i++) {
+        now_us++;
+        throttle_failed(&t, now_us, bytes_of(&i, sizeof(i)));
+        throttle_failed(&t, now_us, owner); // goes on guessing
+    }
+    assert_true(throttle_wait_us(&t, now_us, owner) > 0);
+}
+
+static struct session session_for(const char *token, int64_t now_ms)
+{
+    struct session s = {.expires_ms = now_ms + SESSION_LIFE_MS, .used_ms = now_ms};
+    session_hash(bytes_of(token, strlen(token)), s.hash);
+    memset(s.csrf, 'c', SESSION_CSRF_SIZE);
+    return s;
+}
+
+static const char token[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+static void test_a_session_ends_when_idle_and_when_old(void **state)
+{
+    (void)state;
+    static struct sessions sessions;
+    const struct bytes good = bytes_of(token, SESSION_TOKEN_SIZE);
+    sessions_init(&sessions);
+    struct session s = session_for(token, 1000);
+    sessions_add(&sessions, &s);
+    assert_null(sessions_find(&sessions, bytes_of(token, SESSION_TOKEN_SIZE - 1), 1000));
+    assert_null(sessions_find(&sessions, bytes_of(token + 1, SESSION_TOKEN_SIZE), 1000));
+    int64_t now_ms = 1000;
+    while (now_ms + SESSION_IDLE_MS - 1 < s.expires_ms) {
+        now_ms += SESSION_IDLE_MS - 1;
+        assert_non_null(sessions_find(&sessions, good, now_ms));
+    }
+    assert_null(sessions_find(&sessions, good, s.expires_ms));
+    assert_null(sessions_find(&sessions, good, now_ms)); // gone for good
+
+    struct session *idle = sessions_add(&sessions, &s);
+    const uint64_t serial = idle->serial;
+    assert_non_null(sessions_by_serial(&sessions, serial, 1000));
+    assert_null(sessions_find(&sessions, good, 1000 + SESSION_IDLE_MS));
+    assert_null(sessions_by_serial(&sessions, serial, 1000));
+}
+
+static void test_a_full_table_gives_up_the_session_used_longest_ago(void **state)
+{
+    (void)state;
+    static struct sessions sessions;
+    char name[SESSION_TOKEN_SIZE + 1];
+    sessions_init(&sessions);
+    for (int i = 0; i <= SESSIONS_MAX; i++) {
+        snprintf(name, sizeof(name), "%064d", i);
+        struct session s = session_for(name, 1000 + i);
+        sessions_add(&sessions, &s);
+    }
+    snprintf(name, sizeof(name), "%064d", 0);
+    assert_null(sessions_find(&sessions, bytes_of(name, SESSION_TOKEN_SIZE), 2000));
+    snprintf(name, sizeof(name), "%064d", 1);
+    assert_non_null(sessions_find(&sessions, bytes_of(name, SESSION_TOKEN_SIZE), 2000));
+}
+
+static void test_the_csrf_token_must_match_whole(void **state)
+{
+    (void)state;
+    struct session s = session_for(token, 0);
+    char given[SESSION_CSRF_SIZE + 1] = "";
+    memset(given, 'c', SESSION_CSRF_SIZE);
+    assert_true(session_csrf_is(&s, bytes_of(given, SESSION_CSRF_SIZE)));
+    assert_false(session_csrf_is(&s, bytes_of(given, SESSION_CSRF_SIZE - 1)));
+    assert_false(session_csrf_is(&s, bytes_of(NULL, 0)));
+    given[31] = 'd';
+    assert_false(session_csrf_is(&s, bytes_of(given, SESSION_CSRF_SIZE)));
+}
+
+static void test_a_role_reaches_its_node_until_its_time(void **state)
+{
+    (void)state;
+    const struct access shop = {
+        .grants = {{.role = ROLE_OPERATOR, .node = "shop", .until_ms = 100}}, .grant_count = 1};
+    const struct access all = {.grants = {{.role = ROLE_OWNER, .node = "", .until_ms = INT64_MAX}},
+                               .grant_count = 1};
+    const struct bytes here = bytes_of("shop", 4);
+    const struct bytes there = bytes_of("shop2", 5);
+    assert_true(access_allows(&shop, CAN_SEE, here, 99));
+    assert_true(access_allows(&shop, CAN_ACKNOWLEDGE, here, 99));
+    assert_false(access_allows(&shop, CAN_CONFIGURE, here, 99));
+    assert_false(access_allows(&shop, CAN_SEE, there, 99));
+    assert_false(access_allows(&shop, CAN_SEE, here, 100));
+    assert_true(access_allows(&shop, CAN_SEE, bytes_of(NULL, 0), 99));
+    assert_false(access_allows(&shop, CAN_ACKNOWLEDGE, bytes_of(NULL, 0), 99));
+    for (unsigned c = 0; c < CAPABILITY_COUNT; c++) {
+        assert_true(access_allows(&all, (enum capability)c, there, 99));
+        assert_true(access_allows(&all, (enum capability)c, bytes_of(NULL, 0), 99));
+        assert_false(
+            access_allows(&(struct access){.grant_count = 0}, (enum capability)c, here, 0));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_five_failures_are_free_then_waiting_doubles),
+        cmocka_unit_test(test_failures_are_forgotten_after_half_an_hour),
+        cmocka_unit_test(test_a_flood_of_names_does_not_free_the_one_being_guessed),
+        cmocka_unit_test(test_a_session_ends_when_idle_and_when_old),
+        cmocka_unit_test(test_a_full_table_gives_up_the_session_used_longest_ago),
+        cmocka_unit_test(test_the_csrf_token_must_match_whole),
+        cmocka_unit_test(test_a_role_reaches_its_node_until_its_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: a request is understood in one way or refused. Method: a table of heads and what they give.
+#include "apps/cloud/api/routes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int parse(const char *text, struct http_request *out)
+{
+    return http_parse(bytes_of(text, strlen(text)), out);
+}
+
+static void test_heads_that_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head;
+        int status;
+    } rows[] = {
+        {"", 400},
+        {"\r\n", 400},
+        {"GET / HTTP/1.1", 400},
+        {"GET / HTTP/1.1\r\n", 400},
+        {"GET / HTTP/1.1\n\n", 400},
+        {"GET / HTTP/1.1\r\nA: b\r\n\r\nmore\r\n\r\n", 400},
+        {"GET  / HTTP/1.1\r\n\r\n", 400},
+        {"GET / HTTP/2.0\r\n\r\n", 505},
+        {"GET / FTP/1.1\r\n\r\n", 400},
+        {"GET x HTTP/1.1\r\n\r\n", 400},
+        {"GET //a HTTP/1.1\r\n\r\n", 400},
+        {"GET /../a HTTP/1.1\r\n\r\n", 400},
+        {"GET /%2e%2E/a HTTP/1.1\r\n\r\n", 400},
+        {"GET /a%2fb HTTP/1.1\r\n\r\n", 400},
+        {"GET /a%0d HTTP/1.1\r\n\r\n", 400},
+        {"GET /a%4 HTTP/1.1\r\n\r\n", 400},
+        {"GET /1/2/3/4/5/6/7/8/9 HTTP/1.1\r\n\r\n", 414},
+        {"GET / HTTP/1.1\r\nA b: c\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nA : c\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\n folded: c\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\n: c\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nA: \x01\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nContent-Length: 16384\r\n\r\n", 0},
+        {"POST / HTTP/1.1\r\nContent-Length: 16385\r\n\r\n", 413},
+        {"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501},
+        {"GET / HTTP/1.1\r\n\r\n", 0},
+    };
+    struct http_request r;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (parse(rows[i].head, &r) != rows[i].status) {
+            fail_msg("%s", rows[i].head);
+        }
+    }
+}
+
+static void test_what_a_head_says(void **state)
+{
+    (void)state;
+    struct http_request r;
+    char text[16];
+    uint64_t number = 0;
+    assert_int_equal(
+        parse("POST /api/caf%C3%A9?a=1&b=x%20y+z&a=2&n=18446744073709551616 HTTP/1.1\r\n"
+              "COOKIE: x=y; busward_session=abc ; z=1\r\nx-csrf-token:  t\r\n"
+              "Content-Type: Application/JSON; charset=utf-8\r\nContent-Length: 5\r\n"
+              "Accept-Encoding: br, gzip\r\nConnection: Close\r\n\r\n",
+              &r),
+        0);
+    assert_int_equal(r.method, HTTP_POST);
+    assert_int_equal(r.segment_count, 2);
+    assert_true(http_path_is(&r, 1, "caf\xc3\xa9"));
+    assert_false(http_path_is(&r, 2, ""));
+    assert_true(bytes_equal(r.session, bytes_of("abc", 3)));
+    assert_true(bytes_equal(r.csrf, bytes_of("t", 1)));
+    assert_true(r.is_json && r.takes_gzip && !r.keep_alive);
+    assert_int_equal(r.content_length, 5);
+    assert_false(http_query(&r, "a", text, sizeof(text))); // twice
+    assert_true(http_query(&r, "b", text, sizeof(text)));
+    assert_string_equal(text, "x y z");
+    assert_false(http_query(&r, "b", text, 5)); // too long by one
+    assert_true(http_query(&r, "b", text, 6));
+    assert_false(http_query_number(&r, "n", UINT64_MAX, &number));
+}
+
+static void test_routes_and_their_parameters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum route route;
+        int status;
+    } rows[] = {
+        {"GET /api/session", ROUTE_SESSION, 0},
+        {"POST /api/session", ROUTE_SESSION, 405},
+        {"GET /api/login", ROUTE_LOGIN, 405},
+        {"DELETE /api/sites", ROUTE_SITES, 405},
+        {"GET /api", ROUTE_NONE, 0},
+        {"GET /api/sites/s", ROUTE_NONE, 0},
+        {"GET /api/sites/s/overview/", ROUTE_OVERVIEW, 0},
+        {"GET /api/sites/s/points/4294967295", ROUTE_POINT, 0},
+        {"GET /api/sites/s/points/4294967296", ROUTE_POINT, 400},
+        {"GET /api/sites/s/points/x", ROUTE_POINT, 400},
+        {"GET /api/sites/s/points/1/series", ROUTE_SERIES, 400},
+        {"GET /api/sites/s/points/1/series?from=1&to=2", ROUTE_SERIES, 0},
+        {"GET /api/sites/s/points/1/series?from=2&to=2", ROUTE_SERIES, 400},
+        {"GET /api/sites/s/points/1/series?from=0&to=400000000000", ROUTE_SERIES, 400},
+        {"GET /api/sites/s/points/1/series?from=1&to=2&buckets=4000", ROUTE_SERIES, 0},
+        {"GET /api/sites/s/points/1/series?from=1&to=2&buckets=4001", ROUTE_SERIES, 400},
+        {"GET /api/sites/s/points/1/series?from=1&to=2&buckets=0", ROUTE_SERIES, 400},
+        {"GET /api/audit?limit=500", ROUTE_AUDIT, 0},
+        {"GET /api/audit?limit=501", ROUTE_AUDIT, 400},
+        {"GET /index.html", ROUTE_FILES, 0},
+        {"HEAD /", ROUTE_FILES, 0},
+        {"POST /", ROUTE_FILES, 405},
+    };
+    struct http_request r;
+    struct routed routed;
+    char head[256];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        strcpy(head, rows[i].line);
+        strcat(head, " HTTP/1.1\r\n\r\n");
+        assert_int_equal(parse(head, &r), 0);
+        route_request(&r, &routed);
+        if (routed.route != rows[i].route || routed.status != rows[i].status) {
+            fail_msg("%s", rows[i].line);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_heads_that_are_refused),
+        cmocka_unit_test(test_what_a_head_says),
+        cmocka_unit_test(test_routes_and_their_parameters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
