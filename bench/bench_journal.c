@@ -119,7 +119,7 @@ static void start(struct bench *b)
                                          .interval_ms = 60000,
                                          .resolution_ms = 1000};
     }
-    enum err err = tm_catalogue_init(&b->catalogue, b->points, POINTS, NULL);
+    enum err err = tm_catalogue_init(&b->catalogue, NULL, b->points, POINTS, NULL);
     ASSERT(err == OK);
     struct journal_config cfg = {.sync_ms = 10000,
                                  .max_age_ms = 300000,

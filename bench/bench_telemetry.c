@@ -61,7 +61,7 @@ static void make_catalogue(void)
                                       .interval_ms = 60000,
                                       .resolution_ms = 1000};
     }
-    enum err err = tm_catalogue_init(&catalogue, points, POINTS, NULL);
+    enum err err = tm_catalogue_init(&catalogue, NULL, points, POINTS, NULL);
     ASSERT(err == OK);
 }
 

@@ -87,7 +87,8 @@ enum err feed_catalogue(struct feed *feed, uint32_t count, bool is_quiet)
             .high = 25,
         };
     }
-    enum err err = tm_catalogue_init(&feed->catalogue, feed->points, count, NULL);
+    const struct tm_site site = {.name = "Shop in the mall", .time_zone = "Europe/Berlin"};
+    enum err err = tm_catalogue_init(&feed->catalogue, &site, feed->points, count, NULL);
     struct tm_catalogue_cursor cursor = {.index = 0};
     while (err == OK && !is_quiet) {
         char body[TM_BODY_SIZE_MAX];

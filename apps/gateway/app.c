@@ -13,7 +13,8 @@ enum err app_init(struct app *app, const struct config *config, struct arena *ar
     *app = (struct app){.config = config};
     enum err err = points_build(config, arena, &app->points);
     err = err == OK ? catalogue_assign(&app->points, ids, arena, ids_changed) : err;
-    err = err == OK ? catalogue_describe(&app->points, arena, &app->catalogue) : err;
+    err = err == OK ? catalogue_describe(&config->gateway, &app->points, arena, &app->catalogue)
+                    : err;
     err = err == OK ? sampler_init(&app->sampler, &app->points, arena) : err;
     app->buses = arena_take(arena, config->bus_count, sizeof(*app->buses));
     if (app->buses == NULL) {

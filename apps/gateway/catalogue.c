@@ -207,9 +207,10 @@ static enum err describe(const struct points *points, uint32_t index, struct are
     return p->label_count > 0 ? describe_labels(p, arena, out) : OK;
 }
 
-enum err catalogue_describe(const struct points *points, struct arena *arena,
-                            struct tm_catalogue *out)
+enum err catalogue_describe(const struct config_gateway *gateway, const struct points *points,
+                            struct arena *arena, struct tm_catalogue *out)
 {
+    const struct tm_site site = {.name = gateway->name, .time_zone = gateway->time_zone};
     struct tm_point *list = arena_take(arena, points->point_count, sizeof(*list));
     if (list == NULL) {
         return ERR_FULL;
@@ -222,5 +223,5 @@ enum err catalogue_describe(const struct points *points, struct arena *arena,
     }
     qsort(list, points->point_count, sizeof(*list), compare_points);
     uint32_t bad;
-    return tm_catalogue_init(out, list, (uint32_t)points->point_count, &bad);
+    return tm_catalogue_init(out, &site, list, (uint32_t)points->point_count, &bad);
 }

@@ -36,8 +36,9 @@ NODISCARD enum err id_map_write(const struct id_map *map, struct writer *out);
 NODISCARD enum err catalogue_assign(struct points *points, struct id_map *map, struct arena *arena,
                                     bool *changed);
 
-// The list of points as telemetry describes it, by ascending id; in the arena.
-NODISCARD enum err catalogue_describe(const struct points *points, struct arena *arena,
+// The site and the list of points as telemetry describes them, by ascending id; in the arena.
+NODISCARD enum err catalogue_describe(const struct config_gateway *gateway,
+                                      const struct points *points, struct arena *arena,
                                       struct tm_catalogue *out);
 
 #endif

@@ -26,6 +26,7 @@ enum bus_direction { DIRECTION_NONE, DIRECTION_KERNEL };   // kernel: TIOCSRS485
 struct config_gateway {
     const struct doc_node *node;
     const char *name;
+    const char *time_zone; // "": unknown
     const char *id;
     const char *data_dir;
 };

@@ -3,6 +3,7 @@
 
 #include "apps/gateway/doc.h"
 #include "apps/gateway/plan.h"
+#include "telemetry/catalogue.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -250,6 +251,12 @@ void config_check(struct config_report *report, struct arena *arena, struct conf
 {
     if (config->hub.node != NULL && config->hub.device_id[0] == '\0') {
         config->hub.device_id = config->gateway.id;
+    }
+    const char *zone = config->gateway.time_zone;
+    if (zone != NULL && zone[0] != '\0' && !tm_time_zone_is_plausible(zone)) {
+        doc_error(report, key_or(config->gateway.node, "time_zone"),
+                  "\"%s\" is no time zone; expected a name as IANA has it, such as Europe/Berlin",
+                  zone);
     }
     if (config->journal.bytes_max / 6 < config->journal.segment_size) {
         const struct doc_node *node =

@@ -2,6 +2,7 @@
 // Every key of the gateway's configuration.
 #include "apps/gateway/config.h"
 #include "apps/gateway/fields.h"
+#include "telemetry/telemetry_limits.h"
 
 #include <math.h>
 
@@ -98,7 +99,9 @@ static const struct object_kind BUS_KIND = {KIND(config_bus, "bus", BUS_FIELDS)}
 
 static const struct field GATEWAY_FIELDS[] = {
     {"name", FIELD_NAME, FIELD_LIVE, AT(config_gateway, name), .text_fallback = "gateway",
-     .help = "for people"},
+     .help = "for people: the site's name in the cloud"},
+    {"time_zone", FIELD_TEXT, FIELD_LIVE, AT(config_gateway, time_zone), .max = TM_ZONE_SIZE_MAX,
+     .help = "the site's time zone as IANA names it, such as Europe/Berlin; \"\": unknown"},
     {"id", FIELD_NAME, FIELD_REQUIRED, AT(config_gateway, id), .help = "identity towards the hub"},
     {"data_dir", FIELD_TEXT, FIELD_REQUIRED, AT(config_gateway, data_dir), .min = 1,
      .help = "folder of the journal and the point ids; ours alone"},

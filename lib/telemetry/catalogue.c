@@ -9,10 +9,14 @@
 #include <string.h>
 
 enum {
-    POINT_SIZE_MAX = 3800, // of one point's JSON
-    HEAD_SIZE_MAX = 120,
+    POINT_SIZE_MAX = 3728, // of one point's JSON
+    SITE_SIZE_MAX = 232,   // of the site's, with its key and comma
+    HEAD_SIZE_MAX = 80,
 };
-_Static_assert(POINT_SIZE_MAX + HEAD_SIZE_MAX <= TM_BODY_SIZE_MAX, "any point fits into a message");
+_Static_assert(POINT_SIZE_MAX + SITE_SIZE_MAX + HEAD_SIZE_MAX <= TM_BODY_SIZE_MAX,
+               "any point fits into a message");
+// A name may double by escapes, a time zone has none; 40 bytes are keys.
+_Static_assert(2 * TM_NAME_SIZE_MAX + TM_ZONE_SIZE_MAX + 40 <= SITE_SIZE_MAX, "a site fits");
 // Each text may double by escapes; 300 bytes are keys and numbers.
 _Static_assert(2 * (4 * TM_NAME_SIZE_MAX + TM_UNIT_SIZE_MAX) + 300 +
                        TM_LABEL_COUNT_MAX * (2 * TM_LABEL_SIZE_MAX + 26) <=
@@ -74,6 +78,30 @@ static bool point_good(const struct tm_point *point)
     return good;
 }
 
+bool tm_time_zone_is_plausible(const char *text)
+{
+    size_t size = 0;
+    char before = '/'; // each part between slashes begins with a letter
+    for (; size <= TM_ZONE_SIZE_MAX && text[size] != '\0'; size++) {
+        const char c = text[size];
+        const bool is_letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        const bool is_other =
+            (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '_' || c == '/';
+        if (!is_letter && (!is_other || before == '/')) {
+            return false;
+        }
+        before = c;
+    }
+    return size <= TM_ZONE_SIZE_MAX && before != '/';
+}
+
+static bool site_good(const struct tm_site *site)
+{
+    return text_good(site->name, TM_NAME_SIZE_MAX, false) &&
+           (site->time_zone == NULL || site->time_zone[0] == '\0' ||
+            tm_time_zone_is_plausible(site->time_zone));
+}
+
 static void put_optional(struct json_writer *w, const char *key, const char *text)
 {
     if (text != NULL && text[0] != '\0') {
@@ -129,14 +157,38 @@ static struct bytes point_text(const struct tm_point *point, char *out)
     return json_writer_bytes(&w);
 }
 
-enum err tm_catalogue_init(struct tm_catalogue *c, const struct tm_point *points,
-                           uint32_t point_count, uint32_t *bad)
+// Empty if nothing is known.
+static struct bytes site_text(const struct tm_site *site, char *out)
+{
+    struct json_writer w;
+    json_writer_init(&w, out, SITE_SIZE_MAX);
+    json_begin_object(&w);
+    const size_t empty_size = w.size;
+    put_optional(&w, "name", site->name);
+    put_optional(&w, "time_zone", site->time_zone);
+    if (w.size == empty_size) {
+        return bytes_of(out, 0);
+    }
+    json_end_object(&w);
+    ASSERT(!w.failed);
+    return json_writer_bytes(&w);
+}
+
+enum err tm_catalogue_init(struct tm_catalogue *c, const struct tm_site *site,
+                           const struct tm_point *points, uint32_t point_count, uint32_t *bad)
 {
     char text[POINT_SIZE_MAX];
-    uint64_t hash = HASH64_START;
+    const struct tm_site known = site != NULL ? *site : (struct tm_site){.name = NULL};
     if (point_count > TM_POINT_COUNT_MAX) {
         return ERR_SIZE;
     }
+    if (!site_good(&known)) {
+        if (bad != NULL) {
+            *bad = point_count;
+        }
+        return ERR_ARG;
+    }
+    uint64_t hash = hash64(HASH64_START, site_text(&known, text));
     for (uint32_t i = 0; i < point_count; i++) {
         if (!point_good(&points[i]) || (i > 0 && points[i].id <= points[i - 1].id)) {
             if (bad != NULL) {
@@ -146,7 +198,8 @@ enum err tm_catalogue_init(struct tm_catalogue *c, const struct tm_point *points
         }
         hash = hash64(hash, point_text(&points[i], text));
     }
-    *c = (struct tm_catalogue){.points = points, .point_count = point_count, .hash = hash};
+    *c = (struct tm_catalogue){
+        .site = known, .points = points, .point_count = point_count, .hash = hash};
     return OK;
 }
 
@@ -182,6 +235,11 @@ enum err tm_catalogue_write(const struct tm_catalogue *c, struct tm_catalogue_cu
     tm_put_head(&w, 'c', c->hash, 0);
     json_put_key_u64(&w, "n", c->point_count);
     json_put_key_u64(&w, "f", cursor->index);
+    struct bytes site = site_text(&c->site, text);
+    if (cursor->part == 0 && site.size > 0) {
+        json_put_key(&w, "site");
+        json_put_raw(&w, site);
+    }
     json_put_key(&w, "p");
     json_begin_array(&w);
     while (cursor->index < c->point_count) {

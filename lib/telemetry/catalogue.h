@@ -38,17 +38,29 @@ struct tm_point {
     uint16_t label_count;
 };
 
+// What the gateway says of itself; NULL or "": unknown.
+struct tm_site {
+    const char *name;      // for people: "Store 1"
+    const char *time_zone; // as IANA names it: "Europe/Berlin"
+};
+
 // points ascend by id; a point's index is its position. hash names the catalogue in messages.
 struct tm_catalogue {
+    struct tm_site site;
     const struct tm_point *points;
     uint32_t point_count; // up to TM_POINT_COUNT_MAX
     uint64_t hash;
 };
 
 // ERR_ARG: ids do not ascend, a needed name is missing, a text too long, an exponent, resolution or
-// type that does not exist; *bad (may be NULL) is then the index of that point.
-NODISCARD enum err tm_catalogue_init(struct tm_catalogue *c, const struct tm_point *points,
-                                     uint32_t point_count, uint32_t *bad);
+// type that does not exist; *bad (may be NULL) is then the index of that point, or point_count if
+// the site is wrong. site may be NULL.
+NODISCARD enum err tm_catalogue_init(struct tm_catalogue *c, const struct tm_site *site,
+                                     const struct tm_point *points, uint32_t point_count,
+                                     uint32_t *bad);
+// Whether a text may be the name of a time zone ("" is not): whether there is such a zone is for
+// those to find out who have the list.
+bool tm_time_zone_is_plausible(const char *text);
 // ERR_NOT_FOUND: no point with that id.
 NODISCARD enum err tm_catalogue_index(const struct tm_catalogue *c, uint32_t id, uint32_t *index);
 
@@ -71,7 +83,8 @@ struct tm_catalogue_part {
     uint32_t point_total; // of the whole catalogue
     uint32_t first;       // index of this part's first point
     uint32_t count;       // points in this part
-    uint64_t part_hash;   // hash64 over the raw text of this part's points, going on from `seed`
+    uint64_t part_hash;   // hash64 over the raw text of site and points, going on from `seed`
+    struct tm_site site;  // stands in the first part; "" where unknown
 };
 
 struct tm_catalogue_memory {

@@ -176,49 +176,98 @@ static enum err take_points(struct json_reader *r, struct filling *f, struct tm_
     return f->too_small ? ERR_SIZE : OK;
 }
 
+// The site stands in front of the points, as in the hash.
+static bool take_site(struct json_reader *r, struct filling *f, struct tm_catalogue_part *out)
+{
+    size_t start = json_offset(r);
+    struct json_text key;
+    struct tm_site site = {.name = "", .time_zone = ""};
+    if (!json_enter_object(r)) {
+        return false;
+    }
+    while (json_next_key(r, &key)) {
+        bool good = true;
+        if (json_text_is(&key, "name")) {
+            good = take_string(r, f, TM_NAME_SIZE_MAX, &site.name);
+        } else if (json_text_is(&key, "time_zone")) {
+            good = take_string(r, f, TM_ZONE_SIZE_MAX, &site.time_zone) &&
+                   tm_time_zone_is_plausible(site.time_zone[0] != '\0' ? site.time_zone : "UTC");
+        } else {
+            (void)json_skip(r); // of a newer version
+        }
+        if (!good) {
+            return false;
+        }
+    }
+    out->part_hash = hash64(out->part_hash, bytes_of(r->data + start, r->at - start));
+    out->site = site;
+    return !json_failed(r);
+}
+
+struct seen {
+    struct tm_head_state head;
+    bool has_site;
+    bool has_points;
+};
+
+static enum err take_key(struct json_reader *r, const struct json_text *key, struct filling *f,
+                         struct seen *seen, struct tm_catalogue_part *part)
+{
+    const bool is_catalogue =
+        seen->head.has_kind && seen->head.err == OK && seen->head.head.kind == TM_MESSAGE_CATALOGUE;
+    if (json_text_is(key, "n")) {
+        return take_u32(r, &part->point_total) ? OK : ERR_CORRUPT;
+    }
+    if (json_text_is(key, "f")) {
+        return take_u32(r, &part->first) ? OK : ERR_CORRUPT;
+    }
+    if (json_text_is(key, "site") && is_catalogue) {
+        const bool is_due = !seen->has_site && !seen->has_points;
+        seen->has_site = true;
+        return is_due && take_site(r, f, part) ? OK : ERR_CORRUPT;
+    }
+    if (json_text_is(key, "p") && is_catalogue && !seen->has_points) {
+        seen->has_points = true;
+        return take_points(r, f, part);
+    }
+    if (!tm_take_head(&seen->head, key, r)) {
+        (void)json_skip(r);
+    }
+    return OK;
+}
+
 enum err tm_catalogue_read(struct bytes message, uint64_t seed,
                            const struct tm_catalogue_memory *memory, struct tm_catalogue_part *out)
 {
     struct json_reader r;
     struct json_text key;
-    struct tm_head_state state = {.err = OK};
+    struct seen seen = {.head = {.err = OK}};
     struct filling f = {.memory = memory};
-    struct tm_catalogue_part part = {.part_hash = seed};
-    bool has_points = false;
+    struct tm_catalogue_part part = {.part_hash = seed, .site = {.name = "", .time_zone = ""}};
     if (message.size > UINT32_MAX) {
         return ERR_CORRUPT;
     }
     json_reader_init(&r, message, NULL);
     bool more = json_enter_object(&r) && json_next_key(&r, &key);
     for (; more; more = json_next_key(&r, &key)) {
-        bool good = true;
-        if (json_text_is(&key, "n")) {
-            good = take_u32(&r, &part.point_total);
-        } else if (json_text_is(&key, "f")) {
-            good = take_u32(&r, &part.first);
-        } else if (json_text_is(&key, "p") && state.has_kind &&
-                   state.head.kind == TM_MESSAGE_CATALOGUE && state.err == OK && !has_points) {
-            enum err err = take_points(&r, &f, &part);
-            if (err != OK) {
-                return err;
-            }
-            has_points = true;
-        } else if (!tm_take_head(&state, &key, &r)) {
-            (void)json_skip(&r);
-        }
-        if (!good) {
-            return ERR_CORRUPT;
+        enum err err = take_key(&r, &key, &f, &seen, &part);
+        if (err != OK) {
+            return err;
         }
     }
-    enum err err = tm_head_result(&state, &r);
+    enum err err = tm_head_result(&seen.head, &r);
     if (err != OK) {
         return err;
     }
-    if (!json_end(&r) || !has_points || part.point_total > TM_POINT_COUNT_MAX ||
-        part.first > part.point_total || part.count > part.point_total - part.first) {
+    if (!json_end(&r) || !seen.has_points || part.point_total > TM_POINT_COUNT_MAX ||
+        part.first > part.point_total || part.count > part.point_total - part.first ||
+        (seen.has_site && part.first > 0)) {
         return ERR_CORRUPT;
     }
-    part.hash = state.head.catalogue_hash;
+    if (f.too_small) {
+        return ERR_SIZE;
+    }
+    part.hash = seen.head.head.catalogue_hash;
     *out = part;
     return OK;
 }

@@ -12,6 +12,7 @@ enum {
     TM_POINT_COUNT_MAX = 10000, // points in a catalogue
     TM_PACK_SAMPLE_MAX = 2048,  // samples that one message can hold at most
     TM_NAME_SIZE_MAX = 64,      // bytes of a name, area, device, sensor; without NUL
+    TM_ZONE_SIZE_MAX = 64,      // bytes of a time zone's name
     TM_UNIT_SIZE_MAX = 16,      // bytes of a unit
     TM_LABEL_COUNT_MAX = 32,    // labels of one enum
     TM_LABEL_SIZE_MAX = 32,     // bytes of a label

@@ -131,7 +131,8 @@ plugin_opt_log_bytes_max {self.store.hub_log_bytes_max}
 
     def _write_gateway(self, source: pathlib.Path) -> None:
         config = {
-            "gateway": {"name": "Store 1", "id": self.device_id, "data_dir": str(self.folder / "gateway")},
+            "gateway": {"name": "Store 1", "time_zone": "Europe/Berlin", "id": self.device_id,
+                        "data_dir": str(self.folder / "gateway")},
             "hub": {"host": "localhost", "port": self.mqtt_port, "address": "127.0.0.1", "device_id": self.device_id,
                     "key_file": str(self.folder / "gateway" / "device.key"), "ca_file": str(self.folder / "tls" / "ca.pem")},
             "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms},

@@ -45,7 +45,15 @@ void put_site(struct json_writer *w, const struct app *app, uint32_t site,
     }
     json_begin_object(w);
     json_put_key_string(w, "id", copy.device);
-    json_put_key_string(w, "name", copy.device);
+    const struct tm_site *told = catalogue != NULL ? &catalogue->tm.site : NULL;
+    json_put_key_string(w, "name",
+                        told != NULL && told->name[0] != '\0' ? told->name : copy.device);
+    json_put_key(w, "time_zone");
+    if (told != NULL && told->time_zone[0] != '\0') {
+        json_put_string(w, told->time_zone);
+    } else {
+        json_put_null(w);
+    }
     json_put_key_string(w, "state",
                         site_is_silent(catalogue, copy.received_ms, app->cfg.overdue_ms, now_ms)
                             ? "silent"

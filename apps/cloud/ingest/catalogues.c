@@ -128,14 +128,18 @@ static enum err read_parts(struct catalogues *c, uint32_t site, uint64_t hash,
         if (part.hash != hash || (part.count == 0 && part.point_total > first)) {
             return ERR_CORRUPT;
         }
+        if (first == 0) {
+            catalogue->tm.site = part.site;
+        }
         seed = part.part_hash;
         first += part.count;
     }
     if (first != part.point_total || seed != hash) {
         return ERR_CORRUPT;
     }
-    catalogue->tm = (struct tm_catalogue){
-        .points = catalogue->points, .point_count = part.point_total, .hash = hash};
+    catalogue->tm.points = catalogue->points;
+    catalogue->tm.point_count = part.point_total;
+    catalogue->tm.hash = hash;
     return OK;
 }
 

@@ -18,7 +18,7 @@ struct site_catalogue {
         struct catalogue_text *next;
         struct tm_label *labels;
         char *text;
-    } * texts;                // what the points' strings and labels lie in, one per part
+    } * texts;                // what all its strings and labels lie in, one per part
     uint32_t interval_min_ms; // the shortest of its points; 0: none has one
     atomic_uint holders;
 };

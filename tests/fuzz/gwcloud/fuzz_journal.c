@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct journal_relay relays[RELAYS];
     static const struct tm_point point = {.id = 1, .type = TM_TYPE_INT, .name = "t", .device = "d"};
     struct tm_catalogue catalogue;
-    enum err err = tm_catalogue_init(&catalogue, &point, 1, NULL);
+    enum err err = tm_catalogue_init(&catalogue, NULL, &point, 1, NULL);
     ASSERT(err == OK);
     struct storage storage[LANE_COUNT];
     struct journal_config cfg = {.bytes_max = 6 * JOURNAL_SEGMENT_SIZE_MIN,

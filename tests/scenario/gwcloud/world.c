@@ -31,7 +31,7 @@ void world_init(struct world *w, uint64_t seed)
                                          .device = "receiver",
                                          .interval_ms = 60000};
     }
-    enum err err = tm_catalogue_init(&w->catalogue, w->points, WORLD_POINTS, NULL);
+    enum err err = tm_catalogue_init(&w->catalogue, NULL, w->points, WORLD_POINTS, NULL);
     ASSERT(err == OK);
     for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
         sim_medium_init(&w->media[lane], seed * LANE_COUNT + (uint64_t)lane + 1);

@@ -130,7 +130,7 @@ int main(void)
                                       .device = "d",
                                       .resolution_ms = i % 2 == 0 ? 1000 : 10};
     }
-    enum err err = tm_catalogue_init(&catalogue, points, POINTS, NULL);
+    enum err err = tm_catalogue_init(&catalogue, NULL, points, POINTS, NULL);
     ASSERT(err == OK);
     for (int printed = 0; printed < MESSAGES;) {
         size_t count = make_samples(points, samples);

@@ -166,6 +166,9 @@ def check_data(cloud: Cloud, feed: Feed) -> None:
     check([span["quality"] for span in series["quality"]] == ["stale"], f"spans {series['quality']}")
     check(series["quality"][0]["from"] == T0 + 3600_000 and series["quality"][0]["to"] == T0 + 7200_000, "span")
     overview = cloud.get("/api/sites/shop/overview")
+    for site in (overview["site"], cloud.get("/api/sites")["sites"][0]):
+        told = {key: site[key] for key in ("id", "name", "time_zone")}
+        check(told == {"id": "shop", "name": "Shop in the mall", "time_zone": "Europe/Berlin"}, f"the site: {told}")
     check([area["name"] for area in overview["areas"]] == ["checkout", "vegetables"], "areas")
     point = overview["areas"][1]["sensors"][0]["points"][0]
     check(point["id"] == 4 and point["value"] is None and point["reason"] == "overdue", f"old is stale: {point}")

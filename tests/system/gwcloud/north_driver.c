@@ -97,7 +97,7 @@ int main(int argc, char **argv)
                                      .device_id = s->device,
                                      .key_file = s->key,
                                      .ca_file = s->ca};
-    if (tm_catalogue_init(&catalogue, points, POINTS, NULL) != OK ||
+    if (tm_catalogue_init(&catalogue, NULL, points, POINTS, NULL) != OK ||
         loop_init(&driver.loop, turn, &driver) != OK || north_open(&driver.north, &cfg) != OK) {
         return 1;
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: a catalogue of any size travels in messages that fit a block, and comes out whole or not.
+#include "base/assert.h"
 #include "base/crc.h"
 #include "telemetry/catalogue.h"
 
@@ -85,7 +86,8 @@ static void test_a_catalogue_travels_in_parts(void **state)
     static struct tm_point points[POINTS];
     make_points(points, POINTS);
     struct tm_catalogue catalogue;
-    assert_int_equal(tm_catalogue_init(&catalogue, points, POINTS, NULL), OK);
+    const struct tm_site site = {.name = "Store 1", .time_zone = "Europe/Berlin"};
+    assert_int_equal(tm_catalogue_init(&catalogue, &site, points, POINTS, NULL), OK);
     char out[TM_BODY_SIZE_MAX];
     struct tm_catalogue_cursor cursor = {.index = 0};
     struct tm_catalogue_memory memory = read_memory();
@@ -99,6 +101,8 @@ static void test_a_catalogue_travels_in_parts(void **state)
         assert_true(part.hash == catalogue.hash);
         assert_int_equal(part.point_total, POINTS);
         assert_int_equal(part.first, read);
+        assert_string_equal(part.site.name, read == 0 ? "Store 1" : "");
+        assert_string_equal(part.site.time_zone, read == 0 ? "Europe/Berlin" : "");
         for (uint32_t i = 0; i < part.count; i++) {
             check_point(&memory.points[i], &points[read + i]);
         }
@@ -120,7 +124,7 @@ static void test_an_empty_catalogue_is_one_message(void **state)
     struct tm_catalogue_part part;
     char out[TM_BODY_SIZE_MAX];
     size_t size = 0;
-    assert_int_equal(tm_catalogue_init(&catalogue, NULL, 0, NULL), OK);
+    assert_int_equal(tm_catalogue_init(&catalogue, NULL, NULL, 0, NULL), OK);
     assert_int_equal(tm_catalogue_write(&catalogue, &cursor, out, sizeof(out), &size), OK);
     assert_int_equal(tm_catalogue_read(bytes_of(out, size), HASH64_START, &memory, &part), OK);
     assert_true(part.count == 0 && part.part_hash == part.hash);
@@ -160,14 +164,20 @@ static void test_the_largest_point_fits_into_one_message(void **state)
     char out[TM_BODY_SIZE_MAX];
     size_t size = 0;
     uint32_t bad = 7;
-    assert_int_equal(tm_catalogue_init(&catalogue, &point, 1, &bad), OK);
+    char zone[TM_ZONE_SIZE_MAX + 2] = "";
+    memset(zone, 'Z', TM_ZONE_SIZE_MAX);
+    const struct tm_site site = {.name = name, .time_zone = zone};
+    assert_int_equal(tm_catalogue_init(&catalogue, &site, &point, 1, &bad), OK);
     assert_int_equal(tm_catalogue_write(&catalogue, &cursor, out, sizeof(out), &size), OK);
+    zone[TM_ZONE_SIZE_MAX] = 'x';
+    assert_int_equal(tm_catalogue_init(&catalogue, &site, &point, 1, &bad), ERR_ARG);
+    assert_int_equal(bad, 1);
     name[TM_NAME_SIZE_MAX] = 'x';
-    assert_int_equal(tm_catalogue_init(&catalogue, &point, 1, &bad), ERR_ARG);
+    assert_int_equal(tm_catalogue_init(&catalogue, NULL, &point, 1, &bad), ERR_ARG);
     assert_int_equal(bad, 0);
     name[TM_NAME_SIZE_MAX] = '\0';
     label[TM_LABEL_SIZE_MAX] = 'x';
-    assert_int_equal(tm_catalogue_init(&catalogue, &point, 1, &bad), ERR_ARG);
+    assert_int_equal(tm_catalogue_init(&catalogue, NULL, &point, 1, &bad), ERR_ARG);
 }
 
 static void test_wrong_points_are_refused_by_index(void **state)
@@ -191,9 +201,68 @@ static void test_wrong_points_are_refused_by_index(void **state)
         }
         struct tm_catalogue catalogue;
         uint32_t bad = 0;
-        assert_int_equal(tm_catalogue_init(&catalogue, points, 3, &bad), ERR_ARG);
+        assert_int_equal(tm_catalogue_init(&catalogue, NULL, points, 3, &bad), ERR_ARG);
         assert_int_equal(bad, 2);
     }
+}
+
+static void test_the_site_is_part_of_the_hash(void **state)
+{
+    (void)state;
+    struct tm_point point = make_point(1);
+    const struct tm_site sites[] = {
+        {NULL, NULL},       {"Store 1", ""},          {"Store 2", ""},
+        {"Store 1", "UTC"}, {"Store 1", "Etc/GMT+1"}, {"", "Etc/GMT+1"}};
+    struct tm_catalogue all[COUNT_OF(sites)];
+    for (size_t i = 0; i < COUNT_OF(sites); i++) {
+        assert_int_equal(tm_catalogue_init(&all[i], &sites[i], &point, 1, NULL), OK);
+        for (size_t k = 0; k < i; k++) {
+            assert_true(all[i].hash != all[k].hash);
+        }
+    }
+    struct tm_catalogue none;
+    assert_int_equal(tm_catalogue_init(&none, NULL, &point, 1, NULL), OK);
+    assert_true(none.hash == all[0].hash);
+}
+
+static void test_time_zones_are_plausible(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "UTC",        "Europe/Berlin",          "America/Argentina/Buenos_Aires",
+        "Etc/GMT-14", "America/Port-au-Prince", "EST5EDT"};
+    static const char *const wrong[] = {"",     "/UTC",  "UTC/", "Europe//Berlin", "Europe/Ber lin",
+                                        "+1",   "1UTC",  "..",   "Europe/../etc",  "a\"b",
+                                        "a\\b", "Zürich"};
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_true(tm_time_zone_is_plausible(good[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        assert_false(tm_time_zone_is_plausible(wrong[i]));
+    }
+}
+
+static enum err read_text(const char *text)
+{
+    struct tm_catalogue_memory memory = read_memory();
+    struct tm_catalogue_part part;
+    return tm_catalogue_read(bytes_of(text, strlen(text)), HASH64_START, &memory, &part);
+}
+
+static void test_a_site_stands_once_and_in_front_of_the_points(void **state)
+{
+    (void)state;
+#define HEAD "{\"v\":1,\"k\":\"c\",\"c\":\"937182ee14b4075b\",\"n\":1,"
+#define SITE "\"site\":{\"name\":\"Store 1\",\"new\":[1],\"time_zone\":\"\"}"
+#define NONE "\"p\":[]"
+    assert_int_equal(read_text(HEAD "\"f\":0," SITE "," NONE "}"), OK);
+    assert_int_equal(read_text(HEAD "\"f\":1," SITE "," NONE "}"), ERR_CORRUPT);
+    assert_int_equal(read_text(HEAD "\"f\":0," NONE "," SITE "}"), ERR_CORRUPT);
+    assert_int_equal(read_text(HEAD "\"f\":0," SITE "," SITE "," NONE "}"), ERR_CORRUPT);
+    assert_int_equal(read_text(HEAD "\"f\":0,\"site\":3," NONE "}"), ERR_CORRUPT);
+    assert_int_equal(read_text(HEAD "\"site\":{\"time_zone\":\"a b\"}," NONE "}"), ERR_CORRUPT);
+    assert_int_equal(read_text("{\"v\":1,\"k\":\"e\",\"c\":\"937182ee14b4075b\"," SITE "}"),
+                     ERR_CORRUPT);
 }
 
 static void test_ids_are_found(void **state)
@@ -202,7 +271,7 @@ static void test_ids_are_found(void **state)
     static struct tm_point points[POINTS];
     make_points(points, POINTS);
     struct tm_catalogue catalogue;
-    assert_int_equal(tm_catalogue_init(&catalogue, points, POINTS, NULL), OK);
+    assert_int_equal(tm_catalogue_init(&catalogue, NULL, points, POINTS, NULL), OK);
     for (uint32_t i = 0; i < POINTS; i++) {
         uint32_t index = 0;
         assert_int_equal(tm_catalogue_index(&catalogue, 1 + 2 * i, &index), OK);
@@ -221,7 +290,7 @@ static void test_memory_and_damage_are_noticed(void **state)
     struct tm_catalogue_part part;
     char out[TM_BODY_SIZE_MAX];
     size_t size = 0;
-    assert_int_equal(tm_catalogue_init(&catalogue, points, 3, NULL), OK);
+    assert_int_equal(tm_catalogue_init(&catalogue, NULL, points, 3, NULL), OK);
     assert_int_equal(tm_catalogue_write(&catalogue, &cursor, out, sizeof(out), &size), OK);
     struct tm_catalogue_memory memory = read_memory();
     memory.point_capacity = 2;
@@ -256,6 +325,9 @@ int main(void)
         cmocka_unit_test(test_an_empty_catalogue_is_one_message),
         cmocka_unit_test(test_the_largest_point_fits_into_one_message),
         cmocka_unit_test(test_wrong_points_are_refused_by_index),
+        cmocka_unit_test(test_the_site_is_part_of_the_hash),
+        cmocka_unit_test(test_time_zones_are_plausible),
+        cmocka_unit_test(test_a_site_stands_once_and_in_front_of_the_points),
         cmocka_unit_test(test_ids_are_found),
         cmocka_unit_test(test_memory_and_damage_are_noticed),
     };

@@ -75,7 +75,7 @@ static void make_set(struct set *set)
                               .resolution_ms = resolutions[i / 10]};
         id += 1 + (uint32_t)(next_random(4) == 0 ? next_random(3) : 0);
     }
-    assert_int_equal(tm_catalogue_init(&set->catalogue, set->points, POINTS, NULL), OK);
+    assert_int_equal(tm_catalogue_init(&set->catalogue, NULL, set->points, POINTS, NULL), OK);
     uint64_t now_us = UINT64_C(1795000000000000) + next_random(1000000000);
     set->count = 0;
     while (set->count + 4 <= SAMPLES) {

@@ -313,7 +313,7 @@ static void test_wrong_messages_are_refused(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    return tm_catalogue_init(&catalogue, points, LENGTH(points), NULL) == OK ? 0 : -1;
+    return tm_catalogue_init(&catalogue, NULL, points, LENGTH(points), NULL) == OK ? 0 : -1;
 }
 
 int main(void)
