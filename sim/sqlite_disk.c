@@ -312,7 +312,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int fla
         if (file == NULL) {
             return SQLITE_CANTOPEN;
         }
-        strcpy(file->name, name);
+        memcpy(file->name, name, strlen(name) + 1);
     }
     file->opened++;
     *handle_of(f) = (struct disk_handle){
@@ -389,29 +389,42 @@ void sqlite_disk_deinit(struct sqlite_disk *disk)
     }
 }
 
+static void apply_torn(struct sqlite_disk *disk, struct sqlite_disk_file *file,
+                       const struct sqlite_disk_change *c)
+{
+    for (size_t at = 0; at < c->size; at += SQLITE_DISK_SECTOR) {
+        const size_t left = c->size - at;
+        if (next_random(disk) % 2 == 0) {
+            put(&file->durable, c->offset + at, c->data + at,
+                left < SQLITE_DISK_SECTOR ? left : SQLITE_DISK_SECTOR);
+        }
+    }
+}
+
+// What a change that was not synced leaves: nothing, some of its sectors, or all of it.
+static void apply_by_luck(struct sqlite_disk *disk, struct sqlite_disk_file *file,
+                          const struct sqlite_disk_change *c)
+{
+    const uint64_t luck = next_random(disk) % 4;
+    if (luck == 0) {
+        return;
+    }
+    if (c->is_truncation) {
+        if (luck > 1) {
+            resize(&file->durable, c->size);
+        }
+    } else if (luck == 1) {
+        apply_torn(disk, file, c);
+    } else {
+        put(&file->durable, c->offset, c->data, c->size);
+    }
+}
+
 static void restart_file(struct sqlite_disk *disk, struct sqlite_disk_file *file)
 {
     ASSERT(file->opened == 0);
     for (const struct sqlite_disk_change *c = file->first; c != NULL; c = c->next) {
-        switch (next_random(disk) % 4) {
-        case 0: break; // lost
-        case 1: {      // torn: any of its sectors
-            for (size_t at = 0; !c->is_truncation && at < c->size; at += SQLITE_DISK_SECTOR) {
-                const size_t left = c->size - at;
-                if (next_random(disk) % 2 == 0) {
-                    put(&file->durable, c->offset + at, c->data + at,
-                        left < SQLITE_DISK_SECTOR ? left : SQLITE_DISK_SECTOR);
-                }
-            }
-            break;
-        }
-        default: // there
-            if (c->is_truncation) {
-                resize(&file->durable, c->size);
-            } else {
-                put(&file->durable, c->offset, c->data, c->size);
-            }
-        }
+        apply_by_luck(disk, file, c);
     }
     forget_changes(file);
     for (int i = 0; i < SQLITE_DISK_SHM_REGIONS; i++) {

@@ -88,7 +88,7 @@ struct stream {
 };
 
 // Live events as they were sent, for those who come back.
-enum { EVENT_RING = 4096, EVENT_SIZE_MAX = 448 };
+enum { EVENT_RING = 4096, EVENT_SIZE_MAX = 640 };
 struct ring_event {
     uint32_t site;
     uint16_t size;

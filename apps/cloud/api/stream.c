@@ -137,6 +137,22 @@ static void reload_all(struct app *app)
     }
 }
 
+static void take_live(struct app *app, const struct live_event *e)
+{
+    uint32_t series = 0;
+    switch (e->kind) {
+    case LIVE_SAMPLE:
+    case LIVE_QUALITY:
+        if (store_find_series(app->cfg.store, e->site, e->point, &series)) {
+            app->overdue[series] = 0;
+        }
+        emit_sample(app, e, NULL);
+        break;
+    case LIVE_SITE: app->site_changed[e->site] = 1; break;
+    case LIVE_CATALOGUE: emit_catalogue(app, e->site); break;
+    }
+}
+
 void stream_live(struct app *app)
 {
     struct live_event e;
@@ -148,18 +164,7 @@ void stream_live(struct app *app)
         if (err == ERR_FULL) {
             reload_all(app);
         } else if (err == OK) {
-            uint32_t series = 0;
-            switch (e.kind) {
-            case LIVE_SAMPLE:
-            case LIVE_QUALITY:
-                if (store_find_series(app->cfg.store, e.site, e.point, &series)) {
-                    app->overdue[series] = 0;
-                }
-                emit_sample(app, &e, NULL);
-                break;
-            case LIVE_SITE: app->site_changed[e.site] = 1; break;
-            case LIVE_CATALOGUE: emit_catalogue(app, e.site); break;
-            }
+            take_live(app, &e);
         }
     }
     if (err != ERR_EMPTY) {

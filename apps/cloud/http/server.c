@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MODULE "http"
@@ -34,6 +35,7 @@ struct http_conn {
     bool keep_alive;
     bool is_head;
     bool is_loopback;
+    time_t begun_s; // when the request under way began to come; 0: none
     char address[HTTP_ADDRESS_SIZE];
     struct http_conn *next_free;
 };
@@ -182,6 +184,14 @@ static void on_read(struct bufferevent *bev, void *ctx)
         evbuffer_drain(in, evbuffer_get_length(in));
         return;
     }
+    // Who sends a byte now and then would hold his place for ever.
+    struct timeval now;
+    event_base_gettimeofday_cached(conn->server->cfg.base, &now);
+    conn->begun_s = conn->begun_s != 0 ? conn->begun_s : now.tv_sec;
+    if (conn->state == CONN_READING && now.tv_sec - conn->begun_s > HTTP_IDLE_S) {
+        conn_free(conn);
+        return;
+    }
     while (conn->state == CONN_READING && evbuffer_get_length(bufferevent_get_input(bev)) > 0 &&
            take_request(conn)) {
     }
@@ -286,6 +296,7 @@ void http_reply(struct http_conn *conn, const struct http_reply *reply)
             evbuffer_add(out, reply->body.data, reply->body.size);
         }
     }
+    conn->begun_s = 0;
     conn->state = conn->keep_alive ? CONN_READING : CONN_CLOSING;
     bufferevent_enable(conn->bev, EV_READ);
     if (conn->state == CONN_READING) {

@@ -247,6 +247,31 @@ static bool wait(struct follower *f, int timeout_ms)
     return (fds[0].revents & POLLIN) != 0;
 }
 
+// Tells the hub, at most once a second; the hub may wait, so a failure is only logged.
+static void pass_now_and_then(struct follower *f)
+{
+    const uint64_t now_us = clock_us();
+    if (now_us - f->passed_at_us < FOLLOWER_PASS_MS * US_PER_MS) {
+        return;
+    }
+    f->passed_at_us = now_us;
+    const enum err err = follower_pass(f);
+    if (err != OK) {
+        log_warn(MODULE, "pass", "err=%s", err_name(err));
+    }
+}
+
+static int pause_ms(const struct follower *f, enum err err)
+{
+    if (err == OK) {
+        return 0;
+    }
+    if (err != ERR_EMPTY) {
+        return FOLLOWER_RETRY_MS;
+    }
+    return f->reader.passed < f->cfg.store->position ? FOLLOWER_PASS_MS : FOLLOWER_LOOK_MS;
+}
+
 static void *run(void *ctx)
 {
     struct follower *f = ctx;
@@ -256,24 +281,13 @@ static void *run(void *ctx)
             watch(f);
         }
         const enum err err = follower_turn(f, clock_us());
-        if (err == OK) {
-            must_stop = wait(f, 0);
-        } else if (err == ERR_EMPTY) {
-            const bool has_news = f->reader.passed < f->cfg.store->position;
-            must_stop = wait(f, has_news ? FOLLOWER_PASS_MS : FOLLOWER_LOOK_MS);
-            if (has_news && clock_us() - f->passed_at_us >= FOLLOWER_PASS_MS * US_PER_MS) {
-                f->passed_at_us = clock_us();
-                if (follower_pass(f) != OK) {
-                    log_warn(MODULE, "pass", "position=%" PRIu64, f->cfg.store->position);
-                }
-            }
-        } else {
-            must_stop = wait(f, FOLLOWER_RETRY_MS);
+        must_stop = wait(f, pause_ms(f, err));
+        if (err == ERR_EMPTY) {
+            pass_now_and_then(f);
         }
     }
-    if (follower_pass(f) != OK) {
-        log_warn(MODULE, "pass", "position=%" PRIu64, f->cfg.store->position);
-    }
+    f->passed_at_us = 0;
+    pass_now_and_then(f);
     return NULL;
 }
 

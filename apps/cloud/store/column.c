@@ -48,6 +48,35 @@ static unsigned bit_length(uint64_t value)
     return value == 0 ? 0 : 64U - (unsigned)__builtin_clzll(value);
 }
 
+// Puts what is not above some element before what is not below it; the two parts are
+// [low, *left] and [*right, high].
+static void partition(int64_t *work, size_t low, size_t high, size_t *left, size_t *right)
+{
+    const int64_t pivot = work[low + (high - low) / 2];
+    size_t i = low;
+    size_t j = high;
+    while (i <= j) {
+        while (work[i] < pivot) {
+            i++;
+        }
+        while (work[j] > pivot) {
+            j--;
+        }
+        if (i > j) {
+            break;
+        }
+        const int64_t swap = work[i];
+        work[i++] = work[j];
+        work[j] = swap;
+        if (j == 0) {
+            break;
+        }
+        j--;
+    }
+    *left = j;
+    *right = i;
+}
+
 static uint64_t median(const uint64_t *values, size_t count)
 {
     int64_t work[COLUMN_COUNT_MAX];
@@ -56,30 +85,13 @@ static uint64_t median(const uint64_t *values, size_t count)
     size_t high = count - 1;
     const size_t want = count / 2;
     while (low < high) {
-        const int64_t pivot = work[low + (high - low) / 2];
-        size_t i = low;
-        size_t j = high;
-        while (i <= j) {
-            while (work[i] < pivot) {
-                i++;
-            }
-            while (work[j] > pivot) {
-                j--;
-            }
-            if (i <= j) {
-                int64_t swap = work[i];
-                work[i++] = work[j];
-                work[j] = swap;
-                if (j == 0) {
-                    break;
-                }
-                j--;
-            }
-        }
-        if (want <= j) {
-            high = j;
-        } else if (want >= i) {
-            low = i;
+        size_t left = 0;
+        size_t right = 0;
+        partition(work, low, high, &left, &right);
+        if (want >= right) {
+            low = right;
+        } else if (want <= left) {
+            high = left;
         } else {
             break;
         }

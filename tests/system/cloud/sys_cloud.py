@@ -14,9 +14,11 @@ import pathlib
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 BUILD = pathlib.Path(os.environ["BUSWARD_BUILD"])
@@ -27,8 +29,9 @@ T0 = (int(time.time()) // 60 - 2000) * 60_000
 
 
 class Cloud:
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, *options: str):
         self.folder = folder
+        self.options = options
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -37,7 +40,7 @@ class Cloud:
 
     def start(self) -> None:
         command = [BUILD / "apps/cloud/busward-cloud", "--data", self.folder / "data", "--hub-log", self.folder / "log",
-                   "--listen", f"127.0.0.1:{self.port}", "--web", self.folder / "web"]
+                   "--listen", f"127.0.0.1:{self.port}", "--web", self.folder / "web", *self.options]
         with open(self.folder / "cloud.log", "ab") as log:
             self.process = subprocess.Popen(command, stderr=log)
         wait_for(lambda: self.ask("GET", "/healthz")[0] == 200, "the server")
@@ -46,16 +49,22 @@ class Cloud:
         self.process.send_signal(how)
         return self.process.wait(DEADLINE_S)
 
-    def ask(self, method: str, path: str, body=None, headers=None, session=True):
+    def connect(self, source: str | None = None) -> http.client.HTTPConnection:
+        where = (source, 0) if source else None
+        if "--cert" not in self.options:
+            return http.client.HTTPConnection("127.0.0.1", self.port, DEADLINE_S, where)
+        context = ssl.create_default_context(cafile=self.folder / "cert.pem")
+        return http.client.HTTPSConnection("localhost", self.port, timeout=DEADLINE_S, context=context)
+
+    def ask(self, method: str, path: str, body=None, headers=None, source=None):
         """(status, headers, parsed or raw body)"""
         sent = dict(headers or {})
-        if session and self.cookie:
+        if self.cookie:
             sent["Cookie"] = self.cookie
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)
             sent.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
-        with contextlib.closing(connection):
+        with contextlib.closing(self.connect(source)) as connection:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
             raw = answer.read()
@@ -177,7 +186,7 @@ def check_data(cloud: Cloud, feed: Feed) -> None:
 
 def sse(cloud: Cloud, last: str):
     """Yields (event, data) of the live stream."""
-    connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=DEADLINE_S)
+    connection = cloud.connect()
     connection.request("GET", f"/api/stream?site=shop&last_event_id={last}", headers={"Cookie": cloud.cookie})
     answer = connection.getresponse()
     check(answer.status == 200 and answer.getheader("Content-Type") == "text/event-stream", f"stream {answer.status}")
@@ -204,6 +213,65 @@ def check_stream(cloud: Cloud, feed: Feed) -> None:
     name, _, data = next(found for found in sse(cloud, first_id) if found[0] != "site")
     check(name == "quality" and data["point"] == 1, f"resumed at {first_id}: {name} {data}")
     check(next(sse(cloud, "00000000-1"))[0] == "reload", "an unknown id means reload")
+
+
+def check_flood(cloud: Cloud, feed: Feed) -> None:
+    """Forty logins at once from forty addresses: few are looked at, the rest are told to wait; live updates go on."""
+    stream = sse(cloud, cloud.get("/api/sites/shop/overview")["last_event_id"])
+    statuses = []
+
+    def guess(k: int) -> None:
+        body = {"name": f"guess{k}", "password": "wrong wrong wrong"}
+        statuses.append(cloud.ask("POST", "/api/login", body, source=f"127.0.0.{10 + k}")[0])
+
+    threads = [threading.Thread(target=guess, args=(k,)) for k in range(40)]
+    for thread in threads:
+        thread.start()
+    now = int(time.time() * 1000)
+    for k in range(20):
+        feed.say(f"sample 1 {now + k} {200 + k}")
+        found = next(found for found in stream if found[0] == "sample")
+        check(found[2]["value"] == (200 + k) / 10, f"live during the flood: {found}")
+    for thread in threads:
+        thread.join(DEADLINE_S)
+    check(set(statuses) == {401, 429}, f"answers to the flood: {sorted(statuses)}")
+
+
+def check_pool(folder: pathlib.Path) -> None:
+    """When the connections are used up the next one is told so, and later ones are served again."""
+    cloud = Cloud(folder, "--conn-max", "4")
+    cloud.start()
+    try:
+        held = [cloud.connect() for _ in range(4)]
+        for connection in held:
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        status, headers, body = cloud.ask("GET", "/healthz")
+        check(status == 503 and headers["Retry-After"] and body["error"]["code"] == "busy", f"beyond the pool: {status}")
+        held[0].close()
+        wait_for(lambda: cloud.ask("GET", "/healthz")[0] == 200, "a free place")
+        check(cloud.stop() == 0, "a clean end")
+    finally:
+        cloud.process.kill()
+
+
+def check_tls(folder: pathlib.Path) -> None:
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+               "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+               "-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    subprocess.run(command, check=True, capture_output=True)
+    cloud = Cloud(folder, "--cert", folder / "cert.pem", "--key", folder / "key.pem")
+    cloud.start()
+    try:
+        token = (folder / "data/setup-link").read_text().strip().rsplit("token=", 1)[1]
+        _, headers, _ = cloud.ask("POST", "/api/setup", {"token": token, "name": "owner", "password": PASSWORD})
+        check("; Secure" in headers["Set-Cookie"], "the cookie is for TLS alone")
+        check(cloud.stop() == 0, "a clean end")
+    finally:
+        cloud.process.kill()
+    open_to_all = [BUILD / "apps/cloud/busward-cloud", "--data", folder, "--hub-log", folder, "--listen", "0.0.0.0:0"]
+    refused = subprocess.run(open_to_all, capture_output=True, text=True, timeout=DEADLINE_S)
+    check(refused.returncode == 2 and "--cert" in refused.stderr, f"without TLS only loopback: {refused}")
 
 
 def check_openapi(cloud: Cloud) -> None:
@@ -271,6 +339,7 @@ def main() -> int:
                 step(cloud, feed)
             check_openapi(cloud)
             check_kill(cloud, feed)
+            check_flood(cloud, feed)
             check_throttle(cloud)
             check(cloud.stop() == 0, "a clean end")
         except BaseException:
@@ -279,6 +348,10 @@ def main() -> int:
         finally:
             cloud.process.kill()
             feed.close()
+        for check_alone in (check_pool, check_tls):
+            with tempfile.TemporaryDirectory() as other:
+                (pathlib.Path(other) / "web").mkdir()
+                check_alone(pathlib.Path(other))
     print("ok")
     return 0
 
