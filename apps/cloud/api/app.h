@@ -20,8 +20,6 @@ enum {
     APP_LOGINS_MAX = 8, // the same for accounts
     APP_OUT_SIZE = 16 * 1024 * 1024,
     APP_STREAMS_MAX = 1024,
-    SPARK_BUCKETS = 48,
-    SPARK_SPAN_MS = 24 * 3600 * 1000,
     TICK_MS = 1000,
     KEEP_ALIVE_TICKS = 15,
 };

@@ -2,6 +2,7 @@
 #include "apps/cloud/api/reads.h"
 
 #include "apps/cloud/api/points.h"
+#include "apps/cloud/store/spark.h"
 #include "base/assert.h"
 
 #include <math.h>
@@ -78,13 +79,13 @@ static double short_number(double value)
 
 enum spark_part { SPARK_MIN, SPARK_MAX, SPARK_AVG };
 
-static void put_buckets(struct json_writer *w, const char *key, const struct bucket *buckets,
+static void put_buckets(struct json_writer *w, const char *key, const struct spark *spark,
                         enum spark_part part)
 {
     json_put_key(w, key);
     json_begin_array(w);
-    for (int i = 0; i < SPARK_BUCKETS; i++) {
-        const struct bucket *b = &buckets[i];
+    for (uint32_t i = 0; i < spark->bucket_count; i++) {
+        const struct bucket *b = &spark->buckets[i];
         if (b->n == 0) {
             json_put_null(w);
         } else {
@@ -105,21 +106,18 @@ static enum err put_spark(struct read_job *job, struct json_writer *w, const str
         json_put_null(w);
         return OK;
     }
-    struct bucket buckets[SPARK_BUCKETS];
-    const int64_t step_ms = SPARK_SPAN_MS / SPARK_BUCKETS;
-    struct query q = {.series = series, .bucket_count = SPARK_BUCKETS, .buckets = buckets};
-    q.to_ms = (job->now_ms / step_ms + 1) * step_ms;
-    q.from_ms = q.to_ms - SPARK_SPAN_MS;
-    enum err err = store_query(&job->reader->store, &q);
+    struct spark spark;
+    enum err err =
+        spark_query(&job->reader->store, series, job->now_ms, point->interval_ms, &spark);
     if (err != OK) {
         return err;
     }
     json_begin_object(w);
-    json_put_key_i64(w, "from_ms", q.from_ms);
-    json_put_key_i64(w, "step_ms", q.step_ms);
-    put_buckets(w, "min", buckets, SPARK_MIN);
-    put_buckets(w, "max", buckets, SPARK_MAX);
-    put_buckets(w, "avg", buckets, SPARK_AVG);
+    json_put_key_i64(w, "from_ms", spark.from_ms);
+    json_put_key_i64(w, "step_ms", spark.step_ms);
+    put_buckets(w, "min", &spark, SPARK_MIN);
+    put_buckets(w, "max", &spark, SPARK_MAX);
+    put_buckets(w, "avg", &spark, SPARK_AVG);
     json_end_object(w);
     return OK;
 }

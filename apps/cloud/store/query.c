@@ -32,6 +32,7 @@ enum err store_reader_open(struct store_reader *reader, struct store *store)
                           " WHERE series=?1 AND t0 >= ?2 AND t0 < ?3 ORDER BY t0, id"},
         {&reader->before, "SELECT t0, samples FROM chunk WHERE series=?1 AND t0 < ?2"
                           " ORDER BY t0 DESC, id DESC LIMIT 1"},
+        {&reader->first, "SELECT t0 FROM chunk WHERE series=?1 ORDER BY t0 LIMIT 1"},
         {&reader->gaps, "SELECT from_ms, to_ms, count FROM gap WHERE site=?1 AND boot=0"
                         " AND from_ms < ?3 AND to_ms > ?2 ORDER BY from_ms LIMIT ?4"},
         {&reader->events, "SELECT id, kind, boot, at_ms, received_ms, point, text FROM event"
@@ -55,8 +56,8 @@ enum err store_reader_open(struct store_reader *reader, struct store *store)
 void store_reader_close(struct store_reader *reader)
 {
     sqlite3_stmt *const statements[] = {reader->begin,  reader->end,    reader->state,
-                                        reader->chunks, reader->before, reader->gaps,
-                                        reader->events, reader->text};
+                                        reader->chunks, reader->before, reader->first,
+                                        reader->gaps,   reader->events, reader->text};
     for (size_t i = 0; i < COUNT_OF(statements); i++) {
         sqlite3_finalize(statements[i]);
     }
@@ -193,13 +194,45 @@ static enum err add_before(struct store_reader *reader, const struct query *quer
     return code == SQLITE_ROW || code == SQLITE_DONE ? OK : ERR_IO;
 }
 
+static bool is_published(struct store *store, uint32_t series)
+{
+    pthread_mutex_lock(&store->lock);
+    const uint32_t series_count = store->series_count;
+    pthread_mutex_unlock(&store->lock);
+    return series < series_count;
+}
+
+enum err store_query_first(struct store_reader *reader, uint32_t series, int64_t *first_ms)
+{
+    struct series copy;
+    size_t open_count = 0;
+    if (!is_published(reader->store, series)) {
+        return ERR_NOT_FOUND;
+    }
+    enum err err = begin(reader, series, &copy, &open_count);
+    if (err != OK) {
+        return err;
+    }
+    sqlite3_stmt *s = reader->first;
+    sqlite3_bind_int64(s, 1, (int64_t)series + 1);
+    const int code = step(reader, s);
+    int64_t found_ms = code == SQLITE_ROW ? sqlite3_column_int64(s, 0) : INT64_MAX;
+    sqlite3_reset(s);
+    for (size_t i = 0; i < open_count; i++) {
+        const int64_t at_ms = entry_at(&reader->open[i]);
+        found_ms = at_ms < found_ms ? at_ms : found_ms;
+    }
+    err = end(reader, code == SQLITE_ROW || code == SQLITE_DONE ? OK : ERR_IO);
+    if (err == OK) {
+        *first_ms = found_ms;
+    }
+    return err;
+}
+
 enum err store_query(struct store_reader *reader, struct query *query)
 {
     ASSERT(query->to_ms > query->from_ms && query->bucket_count >= 1);
-    pthread_mutex_lock(&reader->store->lock);
-    const uint32_t series_count = reader->store->series_count;
-    pthread_mutex_unlock(&reader->store->lock);
-    if (query->series >= series_count) {
+    if (!is_published(reader->store, query->series)) {
         return ERR_NOT_FOUND;
     }
     struct series copy;

@@ -52,6 +52,7 @@ struct store_reader {
     sqlite3_stmt *state;
     sqlite3_stmt *chunks;
     sqlite3_stmt *before;
+    sqlite3_stmt *first;
     sqlite3_stmt *gaps;
     sqlite3_stmt *events;
     sqlite3_stmt *text;
@@ -66,6 +67,10 @@ void store_reader_close(struct store_reader *reader);
 
 // ERR_NOT_FOUND: no such series. ERR_IO, ERR_BUSY.
 NODISCARD enum err store_query(struct store_reader *reader, struct query *query);
+
+// The time of the series' first sample, whatever its quality; INT64_MAX: none. ERR_NOT_FOUND.
+NODISCARD enum err store_query_first(struct store_reader *reader, uint32_t series,
+                                     int64_t *first_ms);
 
 // Gaps of a site within [from_ms, to_ms), ascending.
 NODISCARD enum err store_query_gaps(struct store_reader *reader, uint32_t site, int64_t from_ms,

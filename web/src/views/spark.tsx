@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last 24 hours in a thumb's width: limit band, envelope, line; what lies outside is marked.
+// The last hours in a thumb's width: limit band, envelope, line; what lies outside is marked.
 
 import { runs, yRange } from "../chart/map";
 import { useTongue } from "../context";
@@ -82,6 +82,7 @@ function SparkLine({ point }: { point: Point }) {
   const low = limits?.low == null ? HEIGHT : scale.y(limits.low);
   const say = (value: number) => format.quantity(value, unit, decimals);
   const label = t("spark.label", {
+    span: format.age(spark.avg.length * spark.step_ms),
     min: say(Math.min(...seen(spark.min))),
     max: say(Math.max(...seen(spark.max))),
   });

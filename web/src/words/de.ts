@@ -88,7 +88,7 @@ export const de: Words = {
   "col.sensor": "Sensor",
   "col.area": "Bereich",
   "col.state": "Zustand",
-  "col.trend": "24 Stunden",
+  "col.trend": "Verlauf",
   "col.battery": "Batterie",
   "col.signal": "Signal",
   "col.age": "Alter",
@@ -137,7 +137,7 @@ export const de: Words = {
 
   "age.ago": "vor {age}",
   "age.never": "nie",
-  "spark.label": "Letzte 24 Stunden: {min} bis {max}",
+  "spark.label": "Letzte {span}: {min} bis {max}",
   "spark.none": "Nichts in den letzten 24 Stunden",
 
   "trend.range": "Zeitspanne",

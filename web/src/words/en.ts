@@ -85,7 +85,7 @@ export const en = {
   "col.sensor": "Sensor",
   "col.area": "Area",
   "col.state": "State",
-  "col.trend": "24 hours",
+  "col.trend": "Trend",
   "col.battery": "Battery",
   "col.signal": "Signal",
   "col.age": "Age",
@@ -134,7 +134,7 @@ export const en = {
 
   "age.ago": "{age} ago",
   "age.never": "never",
-  "spark.label": "Last 24 hours: {min} to {max}",
+  "spark.label": "Last {span}: {min} to {max}",
   "spark.none": "Nothing in the last 24 hours",
 
   "trend.range": "Time span",
