@@ -112,13 +112,13 @@ class Site:
 per_listener_settings false
 persistence false
 allow_anonymous false
-max_qos 1
 max_packet_size 300000
 log_dest stderr
 log_type error
 log_type warning
 log_type notice
 listener {self.mqtt_port} 127.0.0.1
+max_qos 1
 certfile {certificate}
 keyfile {key}
 tls_version tlsv1.2
