@@ -1,69 +1,79 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Clients on the same paced line: utilisation, broken silences, CPU per transaction.
+"""Clients on the same paced line: utilisation, broken silences, CPU per transaction. "gateway" is
+the whole of busward-gateway, "line" the bus runner it stands on, alone.
 
 10 units x 40 registers, device delay 1 ms, replies as one chunk at the end of their wire time. The
 reference of utilisation is the wire's limit, of the rest libmodbus on the same line in the same run.
 """
 import argparse
 import json
-import os
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from gateway_run import Gateway, Line, cpu_us, row, wait_until  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 LINES = [
-    # name, baud, format, t3.5 counted in characters, main row
-    ("19200 8E1", 19200, "8E1", False, "bus.tty.19200.utilisation"),
-    ("115200 8N1, t3.5 1.75 ms", 115200, "8N1", False, "bus.tty.115200.utilisation"),
-    ("115200 8N1, t3.5 3.5 chars", 115200, "8N1", True, "bus.tty.115200.chars.utilisation"),
+    # name, baud, format, t3.5 counted in characters, rows
+    ("19200 8E1", 19200, "8E1", False, "bus.tty.19200"),
+    ("115200 8N1, t3.5 1.75 ms", 115200, "8N1", False, "bus.tty.115200"),
+    ("115200 8N1, t3.5 3.5 chars", 115200, "8N1", True, "bus.tty.115200.chars"),
 ]
-WARM_UP_S = 10.0
+CLIENTS = ("gateway", "line", "libmodbus", "pymodbus")
+INTERVAL_MS = 50  # ten units in that time are more than any of the lines carries: always due
 
 
-def commands(build: pathlib.Path, port: str, baud: int, form: str, chars: bool, seconds: int):
-    ours = [build / "bench/bench-bus-client", "--port", port, "--baud", str(baud), "--format", form,
-            "--seconds", str(seconds)]
-    if chars:
-        ours.append("--silence-in-chars")
+def run_gateway(build: pathlib.Path, folder: pathlib.Path, line: tuple, wire: Line, seconds: int) -> dict:
+    """busward-gateway with its default batching; its start is judged too, but not its CPU time."""
+    _, baud, form, chars, _ = line
+    bus = {"port": f"tty:{wire.port}", "baud": baud, "format": form,
+           "silence": "characters" if chars else "standard"}
+    gateway = Gateway(build, folder, bus, INTERVAL_MS)
+    try:
+        wait_until("every unit polled", lambda: wire.report()["replies"] > 20)
+        before, spent = wire.report(), cpu_us(gateway.pid)
+        time.sleep(seconds)
+        after, spent = wire.report(), cpu_us(gateway.pid) - spent
+    finally:
+        gateway.stop()
+    count = after["replies"] - before["replies"]
+    return {"good": count, "bad": after["requests"] - after["replies"], "cpu_us": spent / max(count, 1)}
+
+
+def run_client(build: pathlib.Path, client: str, line: tuple, wire: Line, seconds: int) -> dict:
+    _, baud, form, chars, _ = line
     # libmodbus asks for parity with plain termios, which a PTY silently lacks.
-    rest = [port, str(baud), form[1], str(seconds)]
-    return {
-        "busward": ours,
+    rest = [wire.port, str(baud), form[1], str(seconds)]
+    command = {
+        "line": [build / "bench/bench-bus-client", "--port", wire.port, "--baud", str(baud),
+                 "--format", form, "--seconds", str(seconds),
+                 *(["--silence-in-chars"] if chars else [])],
         "libmodbus": [build / "bench/bench-libmodbus-client", *rest],
         "pymodbus": [HERE / "pymodbus_client.py", *rest],
-    }
+    }[client]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=seconds + 60)
+    if done.returncode != 0:
+        raise RuntimeError(f"{client} failed on {line[0]}")
+    return json.loads(done.stdout)
 
 
 def measure(build: pathlib.Path, client: str, line: tuple, seconds: int) -> dict:
-    _, baud, form, chars, _ = line
-    with tempfile.TemporaryDirectory() as folder:
-        port, report = os.path.join(folder, "client"), os.path.join(folder, "report")
-        command = [build / "sim/busward-line", "--baud", str(baud), "--format", form, "--client", port,
-                   "--responder", "10", "--responder-delay-us", "1000", "--report", report,
-                   "--log-level", "error"]
-        if chars:
-            command.append("--silence-in-chars")
-        wire = subprocess.Popen(command)
+    with tempfile.TemporaryDirectory(prefix="busward-bench-") as name:
+        folder = pathlib.Path(name)
+        wire = Line(build, folder, *line[1:4])
         try:
-            deadline = time.monotonic() + WARM_UP_S
-            while not os.path.exists(port):
-                if wire.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("busward-line did not start")
-                time.sleep(0.01)
-            done = subprocess.run(commands(build, port, baud, form, chars, seconds)[client],
-                                  stdout=subprocess.PIPE, text=True, timeout=seconds + 60)
-            if done.returncode != 0:
-                raise RuntimeError(f"{client} failed on {line[0]}")
+            if client == "gateway":
+                own = run_gateway(build, folder, line, wire, seconds)
+            else:
+                own = run_client(build, client, line, wire, seconds)
+            return {**wire.report(), **own}
         finally:
-            wire.send_signal(signal.SIGTERM)
-            wire.wait(10)
-        with open(report, encoding="utf-8") as file:
-            return {**json.loads(file.read()), **json.loads(done.stdout)}
+            wire.stop()
 
 
 def show(line: str, client: str, got: dict) -> None:
@@ -74,11 +84,6 @@ def show(line: str, client: str, got: dict) -> None:
           f"{gap['p50'] / 1000:7.2f} {gap['p99'] / 1000:7.2f} {got['cpu_us']:8.1f}", flush=True)
 
 
-def row(name: str, value: float, unit: str, better: str, reference: float) -> dict:
-    return {"name": name, "value": value, "unit": unit, "better": better, "reference": reference,
-            "ratio": value / reference if reference else 0.0}
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True, help="release build")
@@ -87,27 +92,26 @@ def main() -> int:
     args = parser.parse_args()
     print(f"{'line':<28} {'client':<10} {'utilised':>9} {'per s':>9} {'t3.5 broken':>15} "
           f"{'gap p50':>9} {'p99 ms':>7} {'CPU us':>8}")
-    rows, violations, peer_violations, requests, peer_requests = [], 0, 0, 0, 0
+    rows, broken, asked = [], dict.fromkeys(CLIENTS, 0), dict.fromkeys(CLIENTS, 0)
     for line in LINES:
-        got = {}
-        for client in ("busward", "libmodbus", "pymodbus"):
+        name, got = line[4], {}
+        for client in CLIENTS:
             got[client] = measure(args.build.resolve(), client, line, args.seconds)
             show(line[0], client, got[client])
-        ours, peer = got["busward"], got["libmodbus"]
-        rows.append(row(line[4], ours["utilisation"], "of limit", "higher", 1.0))
-        rows.append(row(line[4].replace("utilisation", "cpu_us"), ours["cpu_us"], "us", "lower",
-                        peer["cpu_us"]))
-        violations += ours["violations"]
-        requests += ours["requests"]
-        peer_violations += peer["violations"]
-        peer_requests += peer["requests"]
-    rows.append(row("bus.tty.violations", violations, "transactions", "lower", peer_violations))
-    print(f"t3.5 broken: busward {violations} of {requests}, libmodbus {peer_violations} of "
-          f"{peer_requests}; above 100 % a client starts before the silence is over")
-    old = json.loads(args.out.read_text()) if args.out.exists() else []
-    names = {r["name"] for r in rows}
-    args.out.write_text(json.dumps([r for r in old if r["name"] not in names] + rows, indent=1) + "\n")
-    return 0 if violations == 0 else 1
+            broken[client] += got[client]["violations"]
+            asked[client] += got[client]["requests"]
+        ours, alone, peer = got["gateway"], got["line"], got["libmodbus"]
+        rows.append(row(f"{name}.utilisation", ours["utilisation"], "of limit", "higher", 1.0))
+        rows.append(row(f"{name}.cpu_us", ours["cpu_us"], "us", "lower", peer["cpu_us"]))
+        rows.append(row(f"{name}.line_utilisation", alone["utilisation"], "of limit", "higher", 1.0))
+        rows.append(row(f"{name}.line_cpu_us", alone["cpu_us"], "us", "lower", peer["cpu_us"]))
+        if name == "bus.tty.115200":
+            rows.append(row("gateway.cpu_us", ours["cpu_us"], "us/transaction", "lower", peer["cpu_us"]))
+    rows.append(row("bus.tty.violations", broken["gateway"], "transactions", "lower", broken["libmodbus"]))
+    print("t3.5 broken: " + ", ".join(f"{client} {broken[client]} of {asked[client]}" for client in CLIENTS) +
+          "; above 100 % a client starts before the silence is over")
+    args.out.write_text(json.dumps(rows, indent=1) + "\n")
+    return 0 if broken["gateway"] + broken["line"] == 0 else 1
 
 
 sys.exit(main())

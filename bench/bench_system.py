@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The whole chain measured: age from a device's reply to the page, CPU of a transaction, memory, wake-ups when idle.
+"""The whole chain measured: age from a device's reply to the page, memory of the parts, wake-ups when idle.
 
-The references: three disk syncs, which the path cannot do without (journal, hub, store); libmodbus on the same
-line; the broker's memory in the same run.
+The references: three disk syncs, which the path cannot do without (journal, hub, store); the broker's memory in
+the same run, and the line's where the gateway runs alone.
 """
 
 import argparse
@@ -11,55 +11,22 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(SOURCE / "tools"))
+sys.path[:0] = [str(SOURCE / "tools"), str(SOURCE / "bench")]
 
+from gateway_run import UNITS, Gateway, Line, memory_mib, row, wake_ups  # noqa: E402
 from world.judge import VALUES, sensor_blocks  # noqa: E402
 from world.store import Store, sensor_entries  # noqa: E402
-from world.world import World, find_program  # noqa: E402
+from world.world import World  # noqa: E402
 
-MIB = 1024 * 1024
 PATH_SAMPLES = 300
-LOAD_S = 10
-IDLE_S = 10
-UNITS, REGISTERS = 10, 40
-
-
-def row(name: str, value: float, unit: str, better: str, reference: float) -> dict:
-    ratio = value / reference if reference else 0.0
-    return {"name": name, "value": value, "unit": unit, "better": better, "reference": reference, "ratio": ratio}
-
-
-# --- processes ------------------------------------------------------------------------------------------
-
-
-def threads(pid: int) -> list[pathlib.Path]:
-    return list(pathlib.Path(f"/proc/{pid}/task").iterdir())
-
-
-def cpu_us(pid: int) -> float:
-    """Time on a core of all threads so far."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in threads(pid)) / 1000
-
-
-def wake_ups(pid: int) -> int:
-    return sum(int(line.split()[1]) for task in threads(pid) for line in (task / "status").read_text().splitlines()
-               if line.startswith("voluntary_ctxt_switches"))
-
-
-def memory_mib(pid: int) -> tuple[float, float]:
-    """(anonymous, resident) now."""
-    fields = {}
-    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
-        key, _, value = line.partition(":")
-        fields[key] = int(value.split()[0]) * 1024 / MIB
-    return fields["Anonymous"], fields["Rss"]
+POINTS = 1000
+SETTLE_S, IDLE_S = 12, 20  # the first is longer than the journal's longest wait for company
 
 
 class MemoryWatch:
@@ -130,6 +97,10 @@ def bench_path(build: pathlib.Path) -> list[dict]:
           f"three syncs {limit:.1f} ms")
     p99 = statistics.quantiles(ages, n=100)[98]
     return [row("path.age_ms.p50", statistics.median(ages), "ms", "lower", limit), row("path.age_ms.p99", p99, "ms", "lower", limit),
+            row("gateway.hub_anon_mib", peak["gateway"][0], "MiB", "lower", peak["hub"][0]),
+            row("gateway.hub_rss_mib", peak["gateway"][1], "MiB", "lower", peak["hub"][1]),
+            row("hub.anon_mib", peak["hub"][0], "MiB", "lower", peak["gateway"][0]),
+            row("hub.rss_mib", peak["hub"][1], "MiB", "lower", peak["gateway"][1]),
             row("cloud.anon_mib", peak["cloud"][0], "MiB", "lower", peak["hub"][0]),
             row("cloud.rss_mib", peak["cloud"][1], "MiB", "lower", peak["hub"][1])]
 
@@ -160,94 +131,29 @@ def match_ages(world: World, arrived: list[tuple[int, float, float]]) -> list[fl
 # --- the gateway alone ----------------------------------------------------------------------------------
 
 
-def write_gateway(folder: pathlib.Path, port: str, interval_ms: int, units: int, registers: int) -> pathlib.Path:
-    """A gateway with `units` devices of `registers` plain registers, reported on change; no hub."""
-    profiles = folder / "profiles"
-    profiles.mkdir(exist_ok=True)
-    points = [{"name": f"r{i}", "table": "holding", "address": i, "type": "u16", "group": "all",
-               "report": {"on_change": True}} for i in range(registers)]
-    profile = {"version": 1, "name": "bench", "groups": [{"name": "all", "interval_ms": interval_ms}], "points": points}
-    (profiles / "bench.json").write_text(json.dumps(profile))
-    config = {"gateway": {"id": "bench", "data_dir": str(folder)},
-              "buses": [{"name": "line", "port": port, "baud": 115200, "format": "8N1",
-                         "devices": [{"name": f"d{i}", "unit": i, "profile": "bench"} for i in range(1, units + 1)]}]}
-    path = folder / "gateway.json"
-    path.write_text(json.dumps(config))
-    return path
-
-
-def count_replies(log: pathlib.Path) -> int:
-    return sum(1 for _ in open(log, errors="replace")) if log.exists() else 0
-
-
-class Bus:
-    """The paced line with its own responder, and one client on it."""
-
-    def __init__(self, build: pathlib.Path, folder: pathlib.Path):
-        self.tty = folder / "tty"
-        self.log = folder / "line.jsonl"
-        self.line = subprocess.Popen([find_program(build, "busward-line"), "--baud", "115200", "--format", "8N1", "--client", str(self.tty),
-                                      "--responder", str(UNITS), "--log", str(self.log)], stderr=subprocess.DEVNULL)
-        while not self.tty.exists():
-            if self.line.poll() is not None:
-                raise RuntimeError("busward-line ended")
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        self.line.terminate()
-        self.line.wait()
-
-
-def run_gateway(build: pathlib.Path, config: pathlib.Path) -> subprocess.Popen:
-    return subprocess.Popen([find_program(build, "busward-gateway"), "--config", str(config)], stderr=subprocess.DEVNULL)
-
-
-def bench_gateway(build: pathlib.Path) -> list[dict]:
-    with tempfile.TemporaryDirectory(prefix="busward-bench-") as name:
-        folder = pathlib.Path(name)
-        bus = Bus(build, folder)
-        gateway = run_gateway(build, write_gateway(folder, f"tty:{bus.tty}", 100, UNITS, REGISTERS))
-        time.sleep(3)
-        start_cpu, start_count = cpu_us(gateway.pid), count_replies(bus.log)
-        time.sleep(LOAD_S)
-        transactions = count_replies(bus.log) - start_count
-        spent = (cpu_us(gateway.pid) - start_cpu) / max(transactions, 1)
-        gateway.terminate()
-        gateway.wait()
-        peer = libmodbus_cpu(build, bus)
-        bus.stop()
-    print(f"bench: gateway: {transactions / LOAD_S:.1f} transactions/s at 115200, {spent:.1f} us each; libmodbus {peer:.1f} us")
-    return [row("gateway.cpu_us", spent, "us/transaction", "lower", peer)]
-
-
-def libmodbus_cpu(build: pathlib.Path, bus: Bus) -> float:
-    """The same reads by libmodbus, a blocking loop without decoding, journal or schedule."""
-    before = count_replies(bus.log)
-    client = subprocess.Popen([find_program(build, "bench_libmodbus"), str(bus.tty), "115200", "N", str(UNITS), str(REGISTERS), "5"],
-                              stdout=subprocess.DEVNULL)
-    _, _, usage = os.wait4(client.pid, 0)
-    transactions = count_replies(bus.log) - before
-    return (usage.ru_utime + usage.ru_stime) * 1e6 / max(transactions, 1)
-
-
 def bench_idle(build: pathlib.Path) -> list[dict]:
-    """1,000 points that are due once an hour: memory after start, and wake-ups while nothing is due."""
+    """1,000 points that are due once an hour, no hub: peak memory from the start on, and wake-ups while nothing is due."""
     with tempfile.TemporaryDirectory(prefix="busward-bench-") as name:
         folder = pathlib.Path(name)
-        bus = Bus(build, folder)
-        gateway = run_gateway(build, write_gateway(folder, f"tty:{bus.tty}", 3600000, UNITS, 100))
-        watch = MemoryWatch({"gateway": gateway.pid, "line": bus.line.pid})
-        time.sleep(5)
-        before = wake_ups(gateway.pid)
+        line = Line(build, folder, 115200, "8N1")
+        bus = {"port": f"tty:{line.port}", "baud": 115200, "format": "8N1"}
+        gateway = Gateway(build, folder, bus, 3600000, POINTS // UNITS)
+        watch = MemoryWatch({"gateway": gateway.pid, "line": line.process.pid})
+        time.sleep(SETTLE_S)
+        before, line_before = wake_ups(gateway.pid), wake_ups(line.process.pid)
         time.sleep(IDLE_S)
         wakes = (wake_ups(gateway.pid) - before) / IDLE_S
+        line_wakes = (wake_ups(line.process.pid) - line_before) / IDLE_S
+        replies = line.report()["replies"]
         peak = watch.stop()
-        gateway.terminate()
-        gateway.wait()
-        bus.stop()
+        gateway.stop()
+        line.stop()
+    if replies < UNITS:
+        raise RuntimeError(f"the gateway got {replies} replies")
+    print(f"bench: idle: {wakes:.2f} wake-ups/s, the line's {line_wakes:.2f}")
     return [row("gateway.anon_mib", peak["gateway"][0], "MiB", "lower", peak["line"][0]),
             row("gateway.rss_mib", peak["gateway"][1], "MiB", "lower", peak["line"][1]),
-            row("gateway.wakeups_per_s", wakes, "1/s", "lower", 1.0)]
+            row("gateway.wakeups_per_s", wakes, "1/s", "lower", line_wakes)]
 
 
 def main() -> int:
@@ -255,7 +161,7 @@ def main() -> int:
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     args = parser.parse_args()
-    rows = bench_gateway(args.build) + bench_idle(args.build) + bench_path(args.build)
+    rows = bench_idle(args.build.resolve()) + bench_path(args.build.resolve())
     args.out.write_text(json.dumps(rows, indent=1) + "\n")
     return 0
 

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gateway and the paced line as processes, and what /proc says of them."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+MIB = 1024 * 1024
+WAIT_S = 20.0
+UNITS, REGISTERS = 10, 40
+
+
+def row(name: str, value: float, unit: str, better: str, reference: float) -> dict:
+    return {"name": name, "value": value, "unit": unit, "better": better, "reference": reference,
+            "ratio": value / reference if reference else 0.0}
+
+
+def wait_until(what: str, holds) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what}: not within {WAIT_S:.0f} s")
+        time.sleep(0.01)
+
+
+# --- what a process takes ------------------------------------------------------------------------
+
+
+def threads(pid: int) -> list[pathlib.Path]:
+    return list(pathlib.Path(f"/proc/{pid}/task").iterdir())
+
+
+def cpu_us(pid: int) -> float:
+    """Time on a core of all threads so far."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in threads(pid)) / 1000
+
+
+def wake_ups(pid: int) -> int:
+    return sum(int(line.split()[1]) for task in threads(pid)
+               for line in (task / "status").read_text().splitlines()
+               if line.startswith("voluntary_ctxt_switches"))
+
+
+def memory_mib(pid: int) -> tuple[float, float]:
+    """(anonymous, resident) now."""
+    fields = {}
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        key, _, value = line.partition(":")
+        fields[key] = int(value.split()[0]) * 1024 / MIB
+    return fields["Anonymous"], fields["Rss"]
+
+
+# --- the line ------------------------------------------------------------------------------------
+
+
+class Line:
+    """busward-line with its own responder: 1 ms delay, replies whole at the end of their wire time."""
+
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, baud: int, form: str,
+                 chars: bool = False):
+        self.port, self.report_file = folder / "client", folder / "report"
+        command = [build / "sim/busward-line", "--baud", str(baud), "--format", form,
+                   "--client", self.port, "--responder", str(UNITS), "--responder-delay-us", "1000",
+                   "--report", self.report_file, "--log-level", "error"]
+        if chars:
+            command.append("--silence-in-chars")
+        self.process = subprocess.Popen(command)
+        wait_until("busward-line", lambda: os.path.exists(self.port))
+
+    def report(self) -> dict:
+        """The judge's report of everything so far."""
+        self.report_file.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR1)
+
+        def read() -> str:
+            return self.report_file.read_text() if self.report_file.exists() else ""
+
+        wait_until("report of busward-line", lambda: read().endswith("\n"))
+        return json.loads(read())
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+# --- the gateway ---------------------------------------------------------------------------------
+
+
+class Gateway:
+    """busward-gateway with UNITS devices of plain registers, reported on change; no hub."""
+
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, bus: dict, interval_ms: int,
+                 registers: int = REGISTERS):
+        profiles = folder / "profiles"
+        profiles.mkdir(exist_ok=True)
+        points = [{"name": f"r{i}", "table": "holding", "address": i, "type": "u16", "group": "all",
+                   "report": {"on_change": True}} for i in range(registers)]
+        profile = {"version": 1, "name": "bench",
+                   "groups": [{"name": "all", "interval_ms": interval_ms}], "points": points}
+        (profiles / "bench.json").write_text(json.dumps(profile))
+        devices = [{"name": f"d{i}", "unit": i, "profile": "bench"} for i in range(1, UNITS + 1)]
+        data = folder / "data"
+        data.mkdir(exist_ok=True)
+        config = {"gateway": {"id": "bench", "data_dir": str(data)},
+                  "buses": [{"name": "line", **bus, "devices": devices}]}
+        path = folder / "gateway.json"
+        path.write_text(json.dumps(config))
+        self.process = subprocess.Popen([build / "apps/gateway/busward-gateway", "--config", path],
+                                        stderr=subprocess.DEVNULL)
+        self.pid = self.process.pid
+
+    def stop(self) -> None:
+        self.process.terminate()
+        if self.process.wait(20) != 0:
+            raise RuntimeError(f"the gateway ended with {self.process.returncode}")
