@@ -6,9 +6,12 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MODULE "cloud"
 
@@ -54,15 +57,30 @@ static enum err load_tls(struct cloud *cloud)
     return OK;
 }
 
+// Two clouds in one folder would store every message twice and void each other's set-up link.
+static enum err lock_data(struct cloud *cloud)
+{
+    const char *folder = cloud->settings.data;
+    cloud->data_fd = -1;
+    if (mkdir(folder, 0700) == 0 || errno == EEXIST) {
+        cloud->data_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (cloud->data_fd >= 0 && flock(cloud->data_fd, LOCK_EX | LOCK_NB) == 0) {
+        return OK;
+    }
+    log_error(MODULE, "data", "folder=%s why=\"%s\"", log_quote(folder).text,
+              errno == EWOULDBLOCK ? "another busward-cloud uses it" : strerror(errno));
+    return ERR_IO;
+}
+
 static enum err open_store(struct cloud *cloud, const struct storage *hub_log,
                            const struct cells *hub_cells)
 {
     static char path[4096]; // outlives the store, whose readers open it too
     const struct settings *s = &cloud->settings;
-    if ((mkdir(s->data, 0700) != 0 && errno != EEXIST) ||
-        snprintf(path, sizeof(path), "%s/store.db", s->data) >= (int)sizeof(path)) {
-        log_error(MODULE, "data", "folder=%s why=\"%s\"", log_quote(s->data).text, strerror(errno));
-        return ERR_IO;
+    if (snprintf(path, sizeof(path), "%s/store.db", s->data) >= (int)sizeof(path)) {
+        log_error(MODULE, "data", "folder=%s why=\"too long a path\"", log_quote(s->data).text);
+        return ERR_ARG;
     }
     const struct store_config cfg = {
         .path = path, .site_max = (uint32_t)s->site_max, .series_max = (uint32_t)s->series_max};
@@ -125,7 +143,10 @@ enum err cloud_start(struct cloud *cloud, struct loop *loop, const struct storag
                      const struct cells *hub_cells)
 {
     const struct settings *s = &cloud->settings;
-    enum err err = load_tls(cloud);
+    enum err err = lock_data(cloud);
+    if (err == OK) {
+        err = load_tls(cloud);
+    }
     if (err == OK) {
         err = open_store(cloud, hub_log, hub_cells);
     }
@@ -164,4 +185,5 @@ void cloud_stop(struct cloud *cloud)
     catalogues_deinit(&cloud->catalogues);
     store_close(&cloud->store);
     tls_unload(cloud->tls);
+    close(cloud->data_fd);
 }

@@ -10,6 +10,7 @@
 
 struct cloud {
     struct settings settings;
+    int data_fd; // holds the lock of the data folder
     struct store store;
     struct catalogues catalogues;
     struct live live;

@@ -208,7 +208,6 @@ static void on_written(struct bufferevent *bev, void *ctx)
 
 static void on_event(struct bufferevent *bev, short events, void *ctx)
 {
-    (void)bev;
     struct http_conn *conn = ctx;
     if ((events & BEV_EVENT_CONNECTED) != 0) {
         return;
@@ -216,6 +215,13 @@ static void on_event(struct bufferevent *bev, short events, void *ctx)
     if ((events & BEV_EVENT_TIMEOUT) != 0 && (events & BEV_EVENT_READING) != 0 &&
         (conn->state == CONN_STREAM || conn->state == CONN_WAITING)) {
         bufferevent_enable(conn->bev, conn->state == CONN_STREAM ? EV_READ : 0);
+        return;
+    }
+    // Who sends its request and then closes its side still wants the answer. (TLS ends both ways.)
+    if ((events & BEV_EVENT_EOF) != 0 && conn->server->cfg.tls == NULL &&
+        (conn->state == CONN_READING || conn->state == CONN_CLOSING) &&
+        evbuffer_get_length(bufferevent_get_output(bev)) > 0) {
+        conn->state = CONN_CLOSING;
         return;
     }
     conn_free(conn);

@@ -309,6 +309,27 @@ def check_files(cloud: Cloud) -> None:
     check(cloud.ask("GET", "/missing.js")[0] == 404, "missing file")
 
 
+def check_half_close(cloud: Cloud) -> None:
+    """A client that closes its side right after the request still gets the whole answer."""
+    for _ in range(30):
+        with socket.create_connection(("127.0.0.1", cloud.port), DEADLINE_S) as raw:
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n")
+            raw.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: raw.recv(4096), b""))
+        check(answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"}"), f"after half a close: {answer}")
+
+
+def check_second(cloud: Cloud) -> None:
+    """A second cloud in the same folder is refused before it touches anything."""
+    link = cloud.folder / "data/setup-link"
+    before = link.read_text()
+    command = [BUILD / "apps/cloud/busward-cloud", "--data", cloud.folder / "data", "--hub-log", cloud.folder / "log",
+               "--listen", "127.0.0.1:0"]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+    check(second.returncode == 1 and "another busward-cloud uses it" in second.stderr, f"a second cloud: {second}")
+    check(link.read_text() == before, "the link of the first stays good")
+
+
 def check_kill(cloud: Cloud, feed: Feed) -> None:
     """kill -9 while samples flow, several times: everything once."""
     feed.say("journal 3 1")
@@ -333,7 +354,7 @@ def main() -> int:
         feed = Feed(folder / "log", "shop")
         cloud.start()
         try:
-            for step in (check_accounts, check_files):
+            for step in (check_second, check_accounts, check_files, check_half_close):
                 step(cloud)
             for step in (check_data, check_stream):
                 step(cloud, feed)
