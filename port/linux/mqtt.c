@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -18,6 +19,7 @@ enum {
     KEEP_ALIVE_MIN_S = 5, // the library accepts no less
     KEEP_ALIVE_MAX_S = 1177,
     CONNECT_TIMEOUT_DEFAULT_MS = 30000,
+    CLOSE_WAIT_S = 2,
 };
 
 void mqtt_wake(int fd)
@@ -97,19 +99,46 @@ enum err mqtt_open(struct mqtt **out, const struct mqtt_config *cfg)
     return ERR_IO;
 }
 
-void mqtt_close(struct mqtt *mqtt)
+void mqtt_free(struct mqtt *mqtt)
 {
-    pthread_mutex_lock(&mqtt->lock);
-    mqtt->must_end = true;
-    pthread_mutex_unlock(&mqtt->lock);
-    mqtt_wake(mqtt->command_fd);
-    pthread_join(mqtt->thread, NULL);
     close(mqtt->command_fd);
     close(mqtt->event_fd);
     pthread_mutex_destroy(&mqtt->lock);
     explicit_bzero(mqtt->commands, sizeof(mqtt->commands));
     free(mqtt);
     (void)mosquitto_lib_cleanup();
+}
+
+static bool ends_in_time(struct mqtt *mqtt)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += CLOSE_WAIT_S;
+    return pthread_clockjoin_np(mqtt->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
+void mqtt_close(struct mqtt *mqtt)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->must_end = true;
+    pthread_mutex_unlock(&mqtt->lock);
+    mqtt_wake(mqtt->command_fd);
+    if (ends_in_time(mqtt)) {
+        mqtt_free(mqtt);
+        return;
+    }
+    // A name lookup cannot be cut short.
+    pthread_mutex_lock(&mqtt->lock);
+    bool has_ended = mqtt->has_ended;
+    mqtt->is_abandoned = !has_ended;
+    pthread_t thread = mqtt->thread;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (has_ended) {
+        pthread_join(thread, NULL);
+        mqtt_free(mqtt);
+    } else {
+        (void)pthread_detach(thread);
+    }
 }
 
 struct queued {

@@ -49,7 +49,8 @@ struct mqtt; // opaque: holds a thread, a socket and queues
 // Starts the thread; not connected yet. cfg's strings are copied. ERR_ARG, ERR_NOT_FOUND (CA file
 // cannot be read), ERR_IO.
 NODISCARD enum err mqtt_open(struct mqtt **out, const struct mqtt_config *cfg);
-// Ends the connection (DISCONNECT if there is one) and the thread; waits for it.
+// Ends the connection (DISCONNECT if there is one) and the thread; waits for it, but no longer than
+// 2 s: a thread that hangs in a name lookup ends, and frees what it has, by itself.
 void mqtt_close(struct mqtt *mqtt);
 
 // Queue a command. ERR_FULL: the queue is full, nothing happened.

@@ -44,6 +44,8 @@ struct mqtt {
     // Under the lock:
     pthread_mutex_t lock;
     bool must_end;
+    bool has_ended;    // the thread needs nothing of this any more
+    bool is_abandoned; // by mqtt_close: the thread frees this at its end
     struct command commands[MQTT_QUEUE_MAX];
     size_t command_first, command_count;
     struct event events[MQTT_QUEUE_MAX];
@@ -65,6 +67,8 @@ struct mqtt {
     char reason[MQTT_REASON_SIZE_MAX]; // the library's last error line
 };
 
+// Frees everything but the thread.
+void mqtt_free(struct mqtt *mqtt);
 // The thread; ctx is the struct mqtt.
 void *mqtt_run(void *ctx);
 // Eventfds: make readable, make quiet.

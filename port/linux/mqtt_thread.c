@@ -331,5 +331,12 @@ void *mqtt_run(void *ctx)
         }
     }
     drop_client(mqtt);
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->has_ended = true;
+    bool is_abandoned = mqtt->is_abandoned;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (is_abandoned) {
+        mqtt_free(mqtt);
+    }
     return NULL;
 }
