@@ -57,6 +57,9 @@ void throttle_failed(struct throttle *throttle, uint64_t now_us, struct bytes ke
 {
     struct throttle_key *k = take(throttle, now_us, key);
     k->last_us = now_us;
+    if (k->blocked_until_us > now_us) {
+        return; // begun before the block: a burst is one mistake more, not many
+    }
     k->failures += k->failures < 1000 ? 1 : 0;
     if (k->failures >= THROTTLE_FREE_FAILURES) {
         uint64_t wait_us = THROTTLE_FIRST_US;

@@ -30,6 +30,7 @@ struct throttle {
 void throttle_init(struct throttle *throttle);
 // 0: go ahead; else how long to wait.
 uint64_t throttle_wait_us(const struct throttle *throttle, uint64_t now_us, struct bytes key);
+// An attempt failed. One that was under way when the key was blocked makes the wait no longer.
 void throttle_failed(struct throttle *throttle, uint64_t now_us, struct bytes key);
 void throttle_succeeded(struct throttle *throttle, struct bytes key);
 

@@ -39,6 +39,19 @@ static void test_five_failures_are_free_then_waiting_doubles(void **state)
     assert_true(throttle_wait_us(&t, now_us, owner) == 0);
 }
 
+static void test_guesses_under_way_when_the_wait_begins_make_it_no_longer(void **state)
+{
+    (void)state;
+    static struct throttle t;
+    throttle_init(&t);
+    for (int i = 0; i < 200; i++) {
+        throttle_failed(&t, 1000, owner);
+    }
+    assert_true(throttle_wait_us(&t, 1000, owner) == THROTTLE_FIRST_US);
+    throttle_failed(&t, 1000 + THROTTLE_FIRST_US, owner);
+    assert_true(throttle_wait_us(&t, 1000 + THROTTLE_FIRST_US, owner) == 2 * THROTTLE_FIRST_US);
+}
+
 static void test_failures_are_forgotten_after_half_an_hour(void **state)
 {
     (void)state;
@@ -162,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_five_failures_are_free_then_waiting_doubles),
+        cmocka_unit_test(test_guesses_under_way_when_the_wait_begins_make_it_no_longer),
         cmocka_unit_test(test_failures_are_forgotten_after_half_an_hour),
         cmocka_unit_test(test_a_flood_of_names_does_not_free_the_one_being_guessed),
         cmocka_unit_test(test_a_session_ends_when_idle_and_when_old),
