@@ -33,11 +33,13 @@ def parse_line(line: str) -> dict[str, str]:
 class Part:
     """One process of the world. Its stderr goes to a log file and, line by line, to the events queue."""
 
-    def __init__(self, name: str, command: list[str], log: pathlib.Path, events: "queue.Queue[Event]"):
+    def __init__(self, name: str, command: list[str], log: pathlib.Path, events: "queue.Queue[Event]",
+                 environment: dict[str, str] | None = None):
         self.name = name
         self.command = command
         self.log = log
         self.events = events
+        self.environment = environment
         self.process: subprocess.Popen | None = None
         self.wanted = False
         self.failures = 0
@@ -46,11 +48,12 @@ class Part:
         self.ends = 0
 
     def start(self) -> None:
-        self.wanted = True
         self.started_at = time.monotonic()
         # A group of its own: Ctrl-C at the terminal reaches the supervisor alone, which ends the parts in order.
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True)
+                                        stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
+                                        env={**os.environ, **(self.environment or {})})
+        self.wanted = True  # only now: what tends the parts must not start a second one meanwhile
         self.events.put(Event(self.name, "", {"ev": "started", "pid": str(self.process.pid)}))
         threading.Thread(target=self._follow, args=(self.process,), name=f"log-{self.name}", daemon=True).start()
 

@@ -34,11 +34,12 @@ def find_program(build: pathlib.Path, name: str) -> str:
 class World:
     """with World(build, Store(...)) as world: world.wait_for(...); world.kill("hub"); ...
 
-    Events of all parts come in order through `on_event`, on the supervisor's thread.
+    Events of all parts come in order through `on_event`, on the supervisor's thread. `environments` adds variables to
+    those of a part, by its name.
     """
 
     def __init__(self, build: pathlib.Path, store: Store | None = None, folder: pathlib.Path | None = None,
-                 on_event: Callable[[Event], None] | None = None):
+                 on_event: Callable[[Event], None] | None = None, environments: dict[str, dict[str, str]] | None = None):
         self.store = store or Store()
         self.build = build.resolve()
         self.temporary = folder is None
@@ -51,7 +52,8 @@ class World:
         self.ending = threading.Event()
         plugin = find_program(self.build, "busward_hub.so")
         self.site = Site(self.folder, self.store, pathlib.Path(plugin), SOURCE)
-        self.parts = {name: Part(name, self._command(name), self.folder / "logs" / f"{name}.log", self.events) for name in ORDER}
+        self.parts = {name: Part(name, self._command(name), self.folder / "logs" / f"{name}.log", self.events,
+                                 (environments or {}).get(name)) for name in ORDER}
         self.api = Api(f"http://127.0.0.1:{self.site.http_port}")
         self.supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
 
