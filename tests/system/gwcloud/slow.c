@@ -1,41 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
 // Preloaded into a process under test: a disk whose sync and a resolver whose answer take as long
-// as the environment says.
+// as SLOW_SYNC_S and SLOW_LOOKUP_S say; such a lookup then fails. With SLOW_FOLDER only while the
+// file `sync` or `lookup` is there; each hang then appends its begin and its end to `hangs`.
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
-
+#include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-int slow_seconds(const char *name);
+typedef int lookup_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
-int slow_seconds(const char *name)
+static int64_t now_us(void)
 {
-    const char *text = getenv(name);
-    (void)poll(NULL, 0, text == NULL ? 0 : (int)strtol(text, NULL, 10) * 1000);
-    return 0;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void tell(const char *folder, const char *what, const char *end, int64_t begin_us)
+{
+    char path[4096];
+    char line[128];
+    snprintf(path, sizeof(path), "%s/hangs", folder);
+    int size = snprintf(line, sizeof(line), "%s %s %lld %lld\n", what, end, (long long)begin_us,
+                        (long long)now_us());
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, line, (size_t)size) != size) {
+        abort(); // a test without its judge proves nothing
+    }
+    close(fd);
+}
+
+// True if it hung.
+static bool hang(const char *what, const char *variable)
+{
+    const char *text = getenv(variable);
+    const char *folder = getenv("SLOW_FOLDER");
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/%s", folder == NULL ? "" : folder, what);
+    if (text == NULL || (folder != NULL && access(path, F_OK) != 0)) {
+        return false;
+    }
+    int64_t begin_us = now_us();
+    int64_t end_us = begin_us + strtol(text, NULL, 10) * INT64_C(1000000);
+    if (folder != NULL) {
+        tell(folder, what, "begin", begin_us);
+    }
+    for (int64_t at_us = begin_us; at_us < end_us; at_us = now_us()) { // a signal ends no hang
+        (void)poll(NULL, 0, (int)((end_us - at_us) / 1000 + 1));
+    }
+    if (folder != NULL) {
+        tell(folder, what, "end", begin_us);
+    }
+    return true;
 }
 
 int fdatasync(int fd)
 {
-    slow_seconds("SLOW_SYNC_S");
+    (void)hang("sync", "SLOW_SYNC_S");
     return (int)syscall(SYS_fdatasync, fd);
 }
 
 int fsync(int fd)
 {
-    slow_seconds("SLOW_SYNC_S");
+    (void)hang("sync", "SLOW_SYNC_S");
     return (int)syscall(SYS_fsync, fd);
 }
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **result)
 {
-    (void)node;
-    (void)service;
-    (void)hints;
-    (void)result;
-    slow_seconds("SLOW_LOOKUP_S");
-    return EAI_AGAIN;
+    if (hang("lookup", "SLOW_LOOKUP_S")) {
+        return EAI_AGAIN;
+    }
+    void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+    lookup_fn *real = NULL;
+    memcpy(&real, &symbol, sizeof(real)); // POSIX: a function's address fits an object pointer
+    return real(node, service, hints, result);
 }
