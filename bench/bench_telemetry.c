@@ -4,7 +4,6 @@
 // how fast packing and reading are. References: the same samples as plain JSON objects, one message
 // for each sample, writing those objects, and the 2 million samples a second that the cloud's
 // ingest asks for.
-#define _POSIX_C_SOURCE 200809L
 #include "apps/sensor/store_model.h"
 #include "base/assert.h"
 #include "base/time.h"
@@ -26,6 +25,7 @@ enum {
     DAY_S = 86400,
     ROWS = 2048,
     ROUNDS = 400,
+    PACK_ROUNDS = ROUNDS / 10,
 };
 #define START_US    (UINT64_C(1795046400) * US_PER_S) // 2026-11-19T00:00:00Z
 #define MAX_AGE_US  (5 * US_PER_MIN)
@@ -82,11 +82,12 @@ static size_t plain_size(const struct tm_sample *sample)
 static void send_message(struct window *window, struct totals *totals, bool full)
 {
     char out[TM_BODY_SIZE_MAX];
-    size_t size = 0;
-    size_t taken = 0;
+    struct tm_body body = {.out = out, .capacity = sizeof(out)};
     enum err err = tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, window->samples,
-                             window->count, &memory, out, sizeof(out), &size, &taken);
+                             window->count, &memory, &body);
     ASSERT(err == OK);
+    const size_t size = body.size;
+    const size_t taken = body.taken;
     totals->messages++;
     totals->samples += taken;
     totals->bytes += size;
@@ -198,13 +199,12 @@ static double encode_rate(const struct totals *totals)
     char out[TM_BODY_SIZE_MAX];
     double start = seconds_now();
     size_t samples = 0;
-    for (int i = 0; i < ROUNDS / 10; i++) {
-        size_t size = 0;
-        size_t taken = 0;
+    for (int i = 0; i < PACK_ROUNDS; i++) {
+        struct tm_body body = {.out = out, .capacity = sizeof(out)};
         enum err err = tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, totals->copy.samples,
-                                 totals->copy.count, &memory, out, sizeof(out), &size, &taken);
+                                 totals->copy.count, &memory, &body);
         ASSERT(err == OK);
-        samples += taken;
+        samples += body.taken;
     }
     return (double)samples / (seconds_now() - start);
 }
@@ -214,13 +214,13 @@ static double plain_rate(const struct totals *totals)
 {
     double start = seconds_now();
     size_t bytes = 0;
-    for (int i = 0; i < ROUNDS / 10; i++) {
+    for (int i = 0; i < PACK_ROUNDS; i++) {
         for (size_t j = 0; j < totals->copy.count; j++) {
             bytes += plain_size(&totals->copy.samples[j]);
         }
     }
     ASSERT(bytes > 0);
-    return (double)(ROUNDS / 10 * totals->copy.count) / (seconds_now() - start);
+    return (double)(PACK_ROUNDS * totals->copy.count) / (seconds_now() - start);
 }
 
 static void put_row(struct json_writer *w, const char *name, double value, const char *unit,

@@ -107,31 +107,28 @@ enum err feed_samples(struct feed *feed, const struct tm_sample *samples, size_t
     const struct tm_encode_memory memory = {.order = order, .capacity = TM_PACK_SAMPLE_MAX};
     enum err err = OK;
     for (size_t at = 0; err == OK && at < count;) {
-        char body[TM_BODY_SIZE_MAX];
-        size_t size = 0;
-        size_t taken = 0;
+        char out[TM_BODY_SIZE_MAX];
+        struct tm_body body = {.out = out, .capacity = sizeof(out)};
         err = tm_encode(&feed->catalogue, (struct tm_axis){0}, samples + at, count - at, &memory,
-                        body, sizeof(body), &size, &taken);
+                        &body);
         if (err == OK) {
-            err = feed_raw(feed, TM_MESSAGE_SAMPLES, bytes_of(body, size), true);
+            err = feed_raw(feed, TM_MESSAGE_SAMPLES, bytes_of(out, body.size), true);
         }
-        at += taken;
+        at += body.taken;
     }
     return err;
 }
 
 enum err feed_gap(struct feed *feed, int64_t from_ms, int64_t to_ms, uint64_t count)
 {
-    char body[TM_BODY_SIZE_MAX];
-    size_t size = 0;
-    size_t taken = 0;
+    char out[TM_BODY_SIZE_MAX];
+    struct tm_body body = {.out = out, .capacity = sizeof(out)};
     const struct tm_event event = {.kind = TM_EVENT_GAP,
                                    .at_ms = to_ms,
                                    .from_ms = from_ms,
                                    .to_ms = to_ms,
                                    .count = count,
                                    .text = bytes_of("full", 4)};
-    enum err err = tm_events_write(feed->catalogue.hash, (struct tm_axis){0}, &event, 1, body,
-                                   sizeof(body), &size, &taken);
-    return err == OK ? feed_raw(feed, TM_MESSAGE_EVENTS, bytes_of(body, size), true) : err;
+    enum err err = tm_events_write(feed->catalogue.hash, (struct tm_axis){0}, &event, 1, &body);
+    return err == OK ? feed_raw(feed, TM_MESSAGE_EVENTS, bytes_of(out, body.size), true) : err;
 }

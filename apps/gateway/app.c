@@ -206,10 +206,23 @@ static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *po
     return false;
 }
 
+// Takes one output of a bus; false if none has any. *is_given: it became one for the outside.
+static bool take_bus(struct app *app, uint64_t now_us, struct app_out *out, bool *is_given)
+{
+    struct poller_out poll;
+    for (uint32_t b = 0; b < app->config->bus_count; b++) {
+        if (poller_next(&app->buses[b].poller, now_us, &poll)) {
+            *is_given = take_poll(app, b, &poll, out);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool app_next(struct app *app, uint64_t now_us, struct app_out *out)
 {
     struct sampler_out sample;
-    struct poller_out poll;
+    bool is_given = false;
     for (;;) {
         if (sampler_next(&app->sampler, &sample)) {
             take_sample(app, &sample, out);
@@ -219,17 +232,11 @@ bool app_next(struct app *app, uint64_t now_us, struct app_out *out)
             sampler_fail_unit(&app->sampler, app->fail_next++, app->fail_at_us, TM_REASON_PORT);
             continue;
         }
-        bool is_quiet = true;
-        for (uint32_t b = 0; b < app->config->bus_count && is_quiet; b++) {
-            if (poller_next(&app->buses[b].poller, now_us, &poll)) {
-                is_quiet = false;
-                if (take_poll(app, b, &poll, out)) {
-                    return true;
-                }
-            }
-        }
-        if (is_quiet) {
+        if (!take_bus(app, now_us, out, &is_given)) {
             return false;
+        }
+        if (is_given) {
+            return true;
         }
     }
 }

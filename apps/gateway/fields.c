@@ -305,7 +305,7 @@ void fields_read(const struct fields_context *context, const struct doc_node *no
     if (node == NULL || !expect(context, node, JSON_OBJECT, "an object {...}")) {
         return;
     }
-    put(out, 0, &node, sizeof(node));
+    put(out, 0, &node, sizeof(const struct doc_node *));
     for (const struct doc_node *member = node->child; member != NULL; member = member->next) {
         const struct field *field = NULL;
         for (size_t i = 0; i < kind->field_count && field == NULL && member->key != NULL; i++) {

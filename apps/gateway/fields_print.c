@@ -361,14 +361,15 @@ static bool is_given(const struct field *field, const uint8_t *object)
     }
     if (field->type == FIELD_OBJECT) {
         const struct doc_node *node;
-        memcpy(&node, object + field->offset, sizeof(node));
+        memcpy(&node, object + field->offset, sizeof(const struct doc_node *));
         return node != NULL || field->fallback != 0;
     }
-    const char *text = "-";
     if (field->type == FIELD_NAME) {
+        const char *text;
         memcpy(&text, object + field->offset, sizeof(text));
+        return text[0] != '\0';
     }
-    return text[0] != '\0';
+    return true;
 }
 
 static void dump_object(const struct object_kind *kind, const uint8_t *object, int depth, FILE *out)

@@ -26,6 +26,11 @@ static uint64_t catalogue_hash(const struct journal *journal)
     return journal->catalogue == NULL ? 0 : journal->catalogue->hash;
 }
 
+static struct tm_body body_of(struct journal_log *log)
+{
+    return (struct tm_body){.out = (char *)log->payload, .capacity = sizeof(log->payload)};
+}
+
 static bool build_catalogue(struct journal *journal)
 {
     struct journal_log *log = &journal->logs[LANE_TELEMETRY];
@@ -54,11 +59,11 @@ bool journal_build_gap(struct journal *journal)
                              .from_ms = gap.from_ms,
                              .to_ms = gap.to_ms,
                              .text = bytes_of(gap.why, strlen(gap.why))};
-    size_t taken = 0;
-    enum err err =
-        tm_events_write(catalogue_hash(journal), (struct tm_axis){.boot_id = gap.boot}, &event, 1,
-                        (char *)log->payload, sizeof(log->payload), &log->payload_size, &taken);
-    ASSERT(err == OK && taken == 1);
+    struct tm_body body = body_of(log);
+    enum err err = tm_events_write(catalogue_hash(journal), (struct tm_axis){.boot_id = gap.boot},
+                                   &event, 1, &body);
+    ASSERT(err == OK && body.taken == 1);
+    log->payload_size = body.size;
     struct journal_seal *seal = begin_seal(journal, LANE_TELEMETRY, TM_MESSAGE_EVENTS);
     seal->axis_boot = gap.boot;
     seal->from_ms = gap.from_ms;
@@ -122,27 +127,24 @@ bool journal_build_samples(struct journal *journal)
         struct tm_axis axis = {.boot_id = has_utc ? 0 : boot->boot};
         struct tm_sample *samples = &journal->cfg.window[journal->sealed_count];
         size_t count = journal_window_run_end(journal) - journal->sealed_count;
-        size_t taken = 0;
+        struct tm_body body = body_of(log);
         shift(samples, count, shift_ms);
-        enum err err =
-            tm_encode(journal->catalogue, axis, samples, count, &memory, (char *)log->payload,
-                      sizeof(log->payload), &log->payload_size, &taken);
-        if (err == ERR_ARG && taken > 0) {
-            err = tm_encode(journal->catalogue, axis, samples, taken, &memory, (char *)log->payload,
-                            sizeof(log->payload), &log->payload_size, &taken);
+        enum err err = tm_encode(journal->catalogue, axis, samples, count, &memory, &body);
+        if (err == ERR_ARG && body.taken > 0) {
+            err = tm_encode(journal->catalogue, axis, samples, body.taken, &memory, &body);
         }
         if (err == OK) {
+            log->payload_size = body.size;
             struct journal_seal *seal = begin_seal(journal, LANE_TELEMETRY, TM_MESSAGE_SAMPLES);
             seal->axis_boot = axis.boot_id;
-            set_span(seal, samples, taken);
-            seal->samples_to += taken;
-            log->taken = taken;
+            set_span(seal, samples, body.taken);
+            seal->samples_to += body.taken;
+            log->taken = body.taken;
         }
         shift(samples, count, -shift_ms);
         if (err == OK) {
             return true;
         }
-        log->payload_size = 0;
         skip_sample(journal);
     }
     return false;
@@ -165,25 +167,25 @@ static bool build_events(struct journal *journal)
         shifted[i].from_ms += shift_ms;
         shifted[i].to_ms += shift_ms;
     }
-    size_t taken = 0;
+    struct tm_body body = body_of(log);
     enum err err =
-        tm_events_write(catalogue_hash(journal), axis, shifted, journal->event_count,
-                        (char *)log->payload, sizeof(log->payload), &log->payload_size, &taken);
+        tm_events_write(catalogue_hash(journal), axis, shifted, journal->event_count, &body);
     if (err != OK) {
-        // The format refuses the event after `taken`: it goes, the others stay.
-        log->payload_size = 0;
+        // The format refuses the event after those taken: it goes, the others stay.
         journal->event_count--;
-        memmove(&journal->events[taken], &journal->events[taken + 1],
-                (journal->event_count - taken) * sizeof(journal->events[0]));
+        memmove(&journal->events[body.taken], &journal->events[body.taken + 1],
+                (journal->event_count - body.taken) * sizeof(journal->events[0]));
         journal_notify(journal, JOURNAL_REFUSED, LANE_ALERTS, 1);
         return build_events(journal);
     }
+    ASSERT(body.taken > 0 && body.taken <= journal->event_count);
+    log->payload_size = body.size;
     struct journal_seal *seal = begin_seal(journal, LANE_ALERTS, TM_MESSAGE_EVENTS);
     seal->axis_boot = axis.boot_id;
     seal->from_ms = shifted[0].at_ms;
-    seal->to_ms = shifted[taken - 1].at_ms;
-    seal->sample_count = taken;
-    log->taken = taken;
+    seal->to_ms = shifted[body.taken - 1].at_ms;
+    seal->sample_count = body.taken;
+    log->taken = body.taken;
     return true;
 }
 

@@ -298,6 +298,16 @@ void north_worker_ready(void *ctx, int fd)
     worker_collect(north->worker);
 }
 
+static void note_ack(struct north *north, uint64_t now_us, const struct uplink_out *out)
+{
+    struct north_input *in = new_input(north, now_us, NORTH_ACK);
+    // Forgotten for want of room: the message is sent once more after a restart.
+    if (in != NULL) {
+        in->u.ack.lane = out->lane;
+        in->u.ack.ordinal = out->ordinal;
+    }
+}
+
 static void drain_uplink(struct north *north, uint64_t now_us)
 {
     struct uplink_out out;
@@ -309,15 +319,7 @@ static void drain_uplink(struct north *north, uint64_t now_us)
         case UPLINK_OUT_PUBLISH:
             err = mqtt_publish(north->mqtt, out.token, out.topic, out.payload);
             break;
-        case UPLINK_OUT_ACK: {
-            struct north_input *in = new_input(north, now_us, NORTH_ACK);
-            // Forgotten for want of room: the message is sent once more after a restart.
-            if (in != NULL) {
-                in->u.ack.lane = out.lane;
-                in->u.ack.ordinal = out.ordinal;
-            }
-            break;
-        }
+        case UPLINK_OUT_ACK: note_ack(north, now_us, &out); break;
         }
         if (err != OK) {
             // The MQTT thread hangs in a name lookup; the uplink's time-outs try again.

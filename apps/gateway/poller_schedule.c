@@ -4,6 +4,8 @@
 // block's due time stays where it is until it is served.
 #include "apps/gateway/poller_internal.h"
 
+#include "base/assert.h"
+
 #include <string.h>
 
 enum { PERCENT = 100, REFUSALS_MAX = 20 };
@@ -173,6 +175,7 @@ void schedule_next_period(struct poller *poller, struct poller_block *block, uin
         block->due_us += interval_us;
         return;
     }
+    ASSERT(interval_us > 0); // the profile table asks for 10 ms at least
     // Behind: on to the period under way, which is due at once; those between are skipped.
     poller->stats.skipped += late_us / interval_us - 1;
     block->due_us += late_us / interval_us * interval_us;

@@ -192,13 +192,20 @@ static double number_of(const struct tm_value *value)
                                       : 0;
 }
 
+static uint64_t bits_of(double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof(bits));
+    return bits;
+}
+
 static bool is_same(const struct tm_value *a, const struct tm_value *b)
 {
     if (a->kind != b->kind) {
         return false;
     }
     return a->kind == TM_BOOL     ? a->u.b == b->u.b
-           : a->kind == TM_DOUBLE ? memcmp(&a->u.d, &b->u.d, sizeof(a->u.d)) == 0
+           : a->kind == TM_DOUBLE ? bits_of(a->u.d) == bits_of(b->u.d)
                                   : a->u.i == b->u.i && a->exponent == b->exponent;
 }
 
@@ -276,7 +283,7 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
                                     .quality = quality,
                                     .reason = reason,
                                     .has_sample = true,
-                                    .limit = (int8_t)limit};
+                                    .limit = limit};
     sampler->samples++;
     if (is_crossing) {
         queue_limit(sampler, out, limit, limit_before);

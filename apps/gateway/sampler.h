@@ -18,7 +18,7 @@ struct sampler_point {
     uint8_t quality;       // enum tm_quality of the last sample
     uint8_t reason;
     bool has_sample;
-    int8_t limit; // -1, 0, +1: where the last good value stood
+    int limit; // -1, 0, +1: where the last good value stood
 };
 
 struct sampler_relay {

@@ -172,7 +172,7 @@ static bool is_equal_secret(const uint8_t *a, const uint8_t *b, size_t size)
 bool hub_sas_is_signed(const struct hub_sas *sas, const struct hub_sas_key *keys, size_t key_count)
 {
     uint8_t encoded[HUB_SAS_SIZE_MAX];
-    uint8_t given[HMAC_SHA256_SIZE];
+    uint8_t given[HMAC_SHA256_SIZE] = {0};
     size_t size = 0;
     if (hub_percent_decode(sas->signature, encoded, sizeof(encoded), &size) != OK ||
         hub_base64_decode(bytes_of(encoded, size), given, sizeof(given), &size) != OK ||

@@ -6,12 +6,7 @@
 // Supplied by the place we run (port/<place>); must not return.
 _Noreturn void assert_failed(const char *file, int line);
 
-#define ASSERT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            assert_failed(__FILE__, __LINE__);                                                     \
-        }                                                                                          \
-    } while (0)
+#define ASSERT(condition) ((condition) ? (void)0 : assert_failed(__FILE__, __LINE__))
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -63,9 +63,9 @@ static bool take_type(struct json_reader *r, enum tm_type *out)
     if (!json_get_text(r, &text)) {
         return false;
     }
-    for (enum tm_type type = TM_TYPE_INT; type <= TM_TYPE_TEXT; type++) {
-        if (json_text_is(&text, tm_type_name(type))) {
-            *out = type;
+    for (int type = TM_TYPE_INT; type <= TM_TYPE_TEXT; type++) {
+        if (json_text_is(&text, tm_type_name((enum tm_type)type))) {
+            *out = (enum tm_type)type;
             return true;
         }
     }

@@ -164,6 +164,7 @@ static void put_qualities(const struct column *c, struct json_writer *w)
         }
     }
     json_put_key(w, "q");
+    ASSERT(first != NULL);
     if (agree) {
         put_quality(first, w);
         return;

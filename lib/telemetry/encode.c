@@ -272,8 +272,7 @@ static bool count_fits(struct tm_pack *pack, size_t limit, size_t capacity)
 
 enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
                    const struct tm_sample *samples, size_t sample_count,
-                   const struct tm_encode_memory *memory, char *out, size_t capacity, size_t *size,
-                   size_t *taken)
+                   const struct tm_encode_memory *memory, struct tm_body *body)
 {
     size_t count = min_size(min_size(sample_count, memory->capacity), TM_PACK_SAMPLE_MAX);
     if (count == 0) {
@@ -281,7 +280,7 @@ enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
     }
     size_t bad = find_bad(catalogue, samples, count);
     if (bad < count) {
-        *taken = bad;
+        body->taken = bad;
         return ERR_ARG;
     }
     sort_by_point(samples, memory->order, count);
@@ -291,22 +290,22 @@ enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
     size_t fit = 0;           // known to fit
     size_t tight = count + 1; // known not to
     for (size_t trial = count; fit + 1 < tight; trial = fit + (tight - fit) / 2) {
-        if (count_fits(&pack, trial, capacity)) {
+        if (count_fits(&pack, trial, body->capacity)) {
             fit = trial;
         } else {
             tight = trial;
         }
     }
     if (fit == 0) {
-        *taken = 0;
+        body->taken = 0;
         return ERR_SIZE;
     }
     struct json_writer w;
-    json_writer_init(&w, out, capacity);
+    json_writer_init(&w, body->out, body->capacity);
     bool written = put_message(&pack, fit, &w);
     ASSERT(written);
-    *size = w.size;
-    *taken = fit;
+    body->size = w.size;
+    body->taken = fit;
     return OK;
 }
 

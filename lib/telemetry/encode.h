@@ -20,16 +20,22 @@ struct tm_encode_memory {
     size_t capacity; // samples looked at in one call; up to TM_PACK_SAMPLE_MAX are useful
 };
 
-// Packs as many of the first samples as fit into out[capacity] (normally TM_BODY_SIZE_MAX; at least
-// 512). *taken says how many, *size the bytes. Samples keep their order per point; samples of
-// several points at one time should stand in ascending order of id. Times are cut to each point's
-// resolution. ERR_EMPTY: no samples. ERR_ARG: a point that the catalogue does not hold, a value
-// that the format cannot carry (an exponent or text beyond the limits, a value with a quality that
-// is not good, an infinite double), at the sample whose index is *taken.
+// Where a message goes, and what became of it.
+struct tm_body {
+    char *out;
+    size_t capacity; // bytes; normally TM_BODY_SIZE_MAX, at least 512
+    size_t size;     // result: bytes written
+    size_t taken;    // result: samples or events that they carry; if refused: see the function
+};
+
+// Packs as many of the first samples as fit into the body. Samples keep their order per point;
+// samples of several points at one time should stand in ascending order of id. Times are cut to
+// each point's resolution. ERR_EMPTY: no samples. ERR_ARG: a point that the catalogue does not
+// hold, a value that the format cannot carry (an exponent or text beyond the limits, a value with a
+// quality that is not good, an infinite double), at the sample whose index is body->taken.
 NODISCARD enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
                              const struct tm_sample *samples, size_t sample_count,
-                             const struct tm_encode_memory *memory, char *out, size_t capacity,
-                             size_t *size, size_t *taken);
+                             const struct tm_encode_memory *memory, struct tm_body *body);
 
 // One counting pass: would all these samples fit into `capacity` bytes? For deciding whether a
 // message is full without packing it. False also for what tm_encode() refuses.

@@ -78,27 +78,26 @@ static bool event_good(const struct tm_event *event)
 }
 
 enum err tm_events_write(uint64_t catalogue_hash, struct tm_axis axis,
-                         const struct tm_event *events, size_t event_count, char *out,
-                         size_t capacity, size_t *size, size_t *taken)
+                         const struct tm_event *events, size_t event_count, struct tm_body *body)
 {
     struct json_writer w;
     size_t count = 0;
     if (event_count == 0) {
         return ERR_EMPTY;
     }
-    json_writer_init(&w, out, capacity);
+    json_writer_init(&w, body->out, body->capacity);
     tm_put_head(&w, 'e', catalogue_hash, axis.boot_id);
     json_put_key(&w, "e");
     json_begin_array(&w);
     for (; count < event_count; count++) {
         if (!event_good(&events[count])) {
-            *taken = count;
+            body->taken = count;
             return ERR_ARG;
         }
         struct json_writer before = w;
         put_event(&w, &events[count]);
         // Two brackets are still to come.
-        if (w.failed || w.size + 2 > capacity) {
+        if (w.failed || w.size + 2 > body->capacity) {
             w = before;
             break;
         }
@@ -106,11 +105,11 @@ enum err tm_events_write(uint64_t catalogue_hash, struct tm_axis axis,
     json_end_array(&w);
     json_end_object(&w);
     if (count == 0 || w.failed) {
-        *taken = 0;
+        body->taken = 0;
         return ERR_SIZE;
     }
-    *size = w.size;
-    *taken = count;
+    body->size = w.size;
+    body->taken = count;
     return OK;
 }
 

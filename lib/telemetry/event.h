@@ -40,8 +40,8 @@ struct tm_event {
 
 // As many of the first events as fit, as in tm_encode(). catalogue_hash 0: none yet.
 NODISCARD enum err tm_events_write(uint64_t catalogue_hash, struct tm_axis axis,
-                                   const struct tm_event *events, size_t event_count, char *out,
-                                   size_t capacity, size_t *size, size_t *taken);
+                                   const struct tm_event *events, size_t event_count,
+                                   struct tm_body *body);
 
 struct tm_event_reader {
     struct tm_head head;

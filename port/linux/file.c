@@ -40,7 +40,7 @@ enum err file_open(int folder_fd, const char *name, int flags, int *fd)
 enum err file_write(int fd, const struct bytes *parts, size_t part_count)
 {
     ASSERT(part_count <= PARTS_MAX);
-    struct iovec list[PARTS_MAX];
+    struct iovec list[PARTS_MAX] = {0};
     for (size_t i = 0; i < part_count; i++) {
         // writev only reads, yet its type says otherwise.
         union {

@@ -134,15 +134,14 @@ int main(void)
     ASSERT(err == OK);
     for (int printed = 0; printed < MESSAGES;) {
         size_t count = make_samples(points, samples);
-        size_t taken = 0;
-        for (size_t from = 0; from < count && printed < MESSAGES; from += taken, printed++) {
-            char out[TM_BODY_SIZE_MAX];
-            size_t size = 0;
+        char out[TM_BODY_SIZE_MAX];
+        struct tm_body body = {.out = out, .capacity = sizeof(out)};
+        for (size_t from = 0; from < count && printed < MESSAGES; from += body.taken, printed++) {
             err = tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, samples + from,
-                            count - from, &memory, out, sizeof(out), &size, &taken);
+                            count - from, &memory, &body);
             ASSERT(err == OK);
-            printf("%.*s\n", (int)size, out);
-            print_expected(&catalogue, samples + from, taken);
+            printf("%.*s\n", (int)body.size, out);
+            print_expected(&catalogue, samples + from, body.taken);
         }
     }
     return 0;

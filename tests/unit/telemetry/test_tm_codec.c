@@ -169,16 +169,14 @@ static void test_what_is_packed_comes_out_again(void **state)
     struct tm_axis axis = {.boot_id = 77};
     for (int round = 0; round < ROUNDS; round++) {
         make_set(&set);
-        size_t capacity = round % 3 == 0 ? 600 : sizeof(out);
-        size_t size = 0;
-        size_t taken = 0;
-        for (size_t from = 0; from < set.count; from += taken) {
+        struct tm_body body = {.out = out, .capacity = round % 3 == 0 ? 600 : sizeof(out)};
+        for (size_t from = 0; from < set.count; from += body.taken) {
             const struct tm_sample *samples = set.samples + from;
             size_t left = set.count - from;
-            assert_int_equal(tm_encode(&set.catalogue, axis, samples, left, &memory, out, capacity,
-                                       &size, &taken),
-                             OK);
-            assert_in_range(size, 1, capacity);
+            assert_int_equal(tm_encode(&set.catalogue, axis, samples, left, &memory, &body), OK);
+            const size_t size = body.size;
+            const size_t taken = body.taken;
+            assert_in_range(size, 1, body.capacity);
             assert_in_range(taken, 1, left);
             check_message(&set, bytes_of(out, size), from, from + taken);
             assert_true(tm_encode_fits(&set.catalogue, axis, samples, taken, &memory, size));
@@ -196,18 +194,18 @@ static void test_the_same_samples_give_the_same_bytes(void **state)
     static char out[2][TM_BODY_SIZE_MAX];
     struct tm_encode_memory memory = {.order = order, .capacity = SAMPLES};
     make_set(&set);
-    size_t size[2] = {0, 0};
-    size_t taken[2] = {0, 0};
+    struct tm_body body[2] = {{.out = out[0], .capacity = sizeof(out[0])},
+                              {.out = out[1], .capacity = sizeof(out[1])}};
     for (int i = 0; i < 2; i++) {
         memset(order, i, sizeof(order));
         assert_int_equal(tm_encode(&set.catalogue, (struct tm_axis){.boot_id = 0}, set.samples,
-                                   set.count, &memory, out[i], sizeof(out[i]), &size[i], &taken[i]),
+                                   set.count, &memory, &body[i]),
                          OK);
     }
-    assert_int_equal(taken[0], taken[1]);
-    assert_int_equal(size[0], size[1]);
-    assert_memory_equal(out[0], out[1], size[0]);
-    assert_true(size[0] > TM_BODY_SIZE_MAX - 100);
+    assert_int_equal(body[0].taken, body[1].taken);
+    assert_int_equal(body[0].size, body[1].size);
+    assert_memory_equal(out[0], out[1], body[0].size);
+    assert_true(body[0].size > TM_BODY_SIZE_MAX - 100);
 }
 
 static void decode_anything(struct bytes message, const struct tm_catalogue *catalogue)
@@ -236,12 +234,12 @@ static void test_a_damaged_message_is_refused_and_the_next_is_read(void **state)
     static char out[TM_BODY_SIZE_MAX];
     static char damaged[TM_BODY_SIZE_MAX];
     struct tm_encode_memory memory = {.order = order, .capacity = SAMPLES};
-    size_t size = 0;
-    size_t taken = 0;
+    struct tm_body body = {.out = out, .capacity = sizeof(out)};
     make_set(&set);
     assert_int_equal(tm_encode(&set.catalogue, (struct tm_axis){.boot_id = 77}, set.samples,
-                               set.count, &memory, out, sizeof(out), &size, &taken),
+                               set.count, &memory, &body),
                      OK);
+    const size_t size = body.size;
     for (size_t cut = 0; cut < size; cut += 1 + cut / 100) {
         struct tm_decode_memory rows = decode_memory();
         struct tm_decoder decoder;
@@ -259,7 +257,7 @@ static void test_a_damaged_message_is_refused_and_the_next_is_read(void **state)
         }
         decode_anything(bytes_of(damaged, size), next_random(2) == 0 ? &set.catalogue : NULL);
     }
-    check_message(&set, bytes_of(out, size), 0, taken);
+    check_message(&set, bytes_of(out, size), 0, body.taken);
 }
 
 int main(void)

@@ -52,18 +52,16 @@ static void test_events_are_written_and_read(void **state)
     struct tm_event events[EVENTS];
     char out[2048];
     char words[TM_TEXT_SIZE_MAX + 1];
-    size_t size = 0;
-    size_t taken = 0;
+    struct tm_body body = {.out = out, .capacity = sizeof(out) - 1};
     make_events(events);
-    assert_int_equal(tm_events_write(0xaa, (struct tm_axis){.boot_id = 0xbb}, events, EVENTS, out,
-                                     sizeof(out) - 1, &size, &taken),
-                     OK);
-    assert_int_equal(taken, EVENTS);
-    out[size] = '\0';
+    assert_int_equal(
+        tm_events_write(0xaa, (struct tm_axis){.boot_id = 0xbb}, events, EVENTS, &body), OK);
+    assert_int_equal(body.taken, EVENTS);
+    out[body.size] = '\0';
     assert_string_equal(out, expected);
     struct tm_event_reader r;
     struct tm_event event;
-    assert_int_equal(tm_events_init(&r, bytes_of(out, size), words, sizeof(words)), OK);
+    assert_int_equal(tm_events_init(&r, bytes_of(out, body.size), words, sizeof(words)), OK);
     assert_true(r.head.boot_id == 0xbb && r.head.catalogue_hash == 0xaa);
     for (size_t i = 0; i < EVENTS; i++) {
         assert_int_equal(tm_events_next(&r, &event), OK);
@@ -86,17 +84,16 @@ static void test_what_does_not_fit_stays(void **state)
     char out[2048];
     make_events(events);
     for (size_t capacity = 0; capacity < sizeof(expected); capacity++) {
-        size_t size = 0;
-        size_t taken = 99;
-        enum err err = tm_events_write(0xaa, (struct tm_axis){.boot_id = 0xbb}, events, EVENTS, out,
-                                       capacity, &size, &taken);
-        assert_true(err == (taken == 0 ? ERR_SIZE : OK));
-        assert_true(err != OK || size <= capacity);
-        assert_true((taken == EVENTS) == (capacity == sizeof(expected) - 1));
+        struct tm_body body = {.out = out, .capacity = capacity, .taken = 99};
+        enum err err =
+            tm_events_write(0xaa, (struct tm_axis){.boot_id = 0xbb}, events, EVENTS, &body);
+        assert_true(err == (body.taken == 0 ? ERR_SIZE : OK));
+        assert_true(err != OK || body.size <= capacity);
+        assert_true((body.taken == EVENTS) == (capacity == sizeof(expected) - 1));
     }
-    assert_int_equal(
-        tm_events_write(0, (struct tm_axis){.boot_id = 0}, events, 0, out, 9, NULL, NULL),
-        ERR_EMPTY);
+    struct tm_body body = {.out = out, .capacity = 9};
+    assert_int_equal(tm_events_write(0, (struct tm_axis){.boot_id = 0}, events, 0, &body),
+                     ERR_EMPTY);
 }
 
 static enum err read_all(const char *message)

@@ -34,13 +34,11 @@ static void expect(const struct tm_sample *samples, size_t count, const char *ta
     char out[1024];
     char expected[1024];
     struct tm_encode_memory memory = {.order = order, .capacity = LENGTH(order)};
-    size_t size = 0;
-    size_t taken = 0;
-    assert_int_equal(tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, samples, count, &memory,
-                               out, sizeof(out) - 1, &size, &taken),
-                     OK);
-    assert_int_equal(taken, count);
-    out[size] = '\0';
+    struct tm_body body = {.out = out, .capacity = sizeof(out) - 1};
+    assert_int_equal(
+        tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, samples, count, &memory, &body), OK);
+    assert_int_equal(body.taken, count);
+    out[body.size] = '\0';
     snprintf(expected, sizeof(expected), HEAD "%s", (unsigned long long)catalogue.hash, tail);
     assert_string_equal(out, expected);
 }
@@ -186,23 +184,19 @@ static void test_samples_that_cannot_be_carried_are_named(void **state)
     };
     for (size_t i = 0; i < LENGTH(bad); i++) {
         const struct tm_sample samples[] = {sample(13, 0, tm_int(1, 0)), bad[i]};
-        size_t size = 0;
-        size_t taken = 7;
-        assert_int_equal(tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, samples, 2, &memory,
-                                   out, sizeof(out), &size, &taken),
-                         ERR_ARG);
-        assert_int_equal(taken, 1);
-        assert_int_equal(tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, samples, 1, &memory,
-                                   out, sizeof(out), &size, &taken),
-                         OK);
+        struct tm_body body = {.out = out, .capacity = sizeof(out), .taken = 7};
+        assert_int_equal(
+            tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, samples, 2, &memory, &body),
+            ERR_ARG);
+        assert_int_equal(body.taken, 1);
+        assert_int_equal(
+            tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, samples, 1, &memory, &body), OK);
     }
-    size_t size = 0;
-    size_t taken = 0;
-    assert_int_equal(tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, NULL, 0, &memory, out,
-                               600, &size, &taken),
+    struct tm_body body = {.out = out, .capacity = 600};
+    assert_int_equal(tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, NULL, 0, &memory, &body),
                      ERR_EMPTY);
-    assert_int_equal(tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, bad, 1, &memory, out, 50,
-                               &size, &taken),
+    body.capacity = 50;
+    assert_int_equal(tm_encode(&catalogue, (struct tm_axis){.boot_id = 0}, bad, 1, &memory, &body),
                      ERR_ARG);
 }
 
