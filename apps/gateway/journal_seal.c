@@ -153,7 +153,8 @@ bool journal_build_samples(struct journal *journal)
 static bool build_events(struct journal *journal)
 {
     struct journal_log *log = &journal->logs[LANE_ALERTS];
-    if (journal->event_count == 0) {
+    const size_t count = journal->event_count;
+    if (count == 0) {
         return false;
     }
     const struct journal_boot *boot = journal_present_boot(journal);
@@ -161,15 +162,14 @@ static bool build_events(struct journal *journal)
     int64_t shift_ms = has_utc ? boot->utc_offset_ms : 0;
     struct tm_axis axis = {.boot_id = has_utc ? 0 : boot->boot};
     struct tm_event shifted[JOURNAL_EVENTS_MAX];
-    for (size_t i = 0; i < journal->event_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         shifted[i] = journal->events[i];
         shifted[i].at_ms += shift_ms;
         shifted[i].from_ms += shift_ms;
         shifted[i].to_ms += shift_ms;
     }
     struct tm_body body = body_of(log);
-    enum err err =
-        tm_events_write(catalogue_hash(journal), axis, shifted, journal->event_count, &body);
+    enum err err = tm_events_write(catalogue_hash(journal), axis, shifted, count, &body);
     if (err != OK) {
         // The format refuses the event after those taken: it goes, the others stay.
         journal->event_count--;
@@ -178,7 +178,7 @@ static bool build_events(struct journal *journal)
         journal_notify(journal, JOURNAL_REFUSED, LANE_ALERTS, 1);
         return build_events(journal);
     }
-    ASSERT(body.taken > 0 && body.taken <= journal->event_count);
+    ASSERT(body.taken > 0 && body.taken <= count);
     log->payload_size = body.size;
     struct journal_seal *seal = begin_seal(journal, LANE_ALERTS, TM_MESSAGE_EVENTS);
     seal->axis_boot = axis.boot_id;
