@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every key of the gateway's configuration.
 #include "apps/gateway/config.h"
-#include "apps/gateway/fields.h"
+#include "apps/gateway/fields_table.h"
 #include "telemetry/telemetry_limits.h"
 
 #include <math.h>
-
-#define AT(type, member) .offset = offsetof(struct type, member)
-#define LIST_AT(type, member, size)                                                                \
-    .offset = offsetof(struct type, member), .count_offset = offsetof(struct type, size)
-#define KIND(type, words, list)                                                                    \
-    .name = (words), .fields = (list), .field_count = sizeof(list) / sizeof((list)[0]),            \
-    .size = sizeof(struct type)
 
 static const char *const SILENCE_WORDS[] = {"standard", "characters", NULL};
 static const char *const DIRECTION_WORDS[] = {"none", "kernel", NULL};

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every key of a device profile.
-#include "apps/gateway/fields.h"
+#include "apps/gateway/fields_table.h"
 #include "apps/gateway/profile.h"
 #include "apps/gateway/profile_words.h"
 
 #include <math.h>
-
-#define AT(type, member) .offset = offsetof(struct type, member)
-#define LIST_AT(type, member, size)                                                                \
-    .offset = offsetof(struct type, member), .count_offset = offsetof(struct type, size)
-#define KIND(type, words, list)                                                                    \
-    .name = (words), .fields = (list), .field_count = sizeof(list) / sizeof((list)[0]),            \
-    .size = sizeof(struct type)
 
 const char *const TABLE_WORDS[] = {"coil", "discrete", "input", "holding", NULL};
 const char *const TYPE_WORDS[] = {"bool", "u8_high", "u8_low", "u16",    "i16", "u32",

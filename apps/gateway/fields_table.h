@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the tables of fields say where a value goes. Only for those tables: the names are short.
+#ifndef GATEWAY_FIELDS_TABLE_H
+#define GATEWAY_FIELDS_TABLE_H
+
+#include <stddef.h>
+
+#include "apps/gateway/fields.h"
+
+#define AT(type, member) .offset = offsetof(struct type, member)
+#define LIST_AT(type, member, size)                                                                \
+    .offset = offsetof(struct type, member), .count_offset = offsetof(struct type, size)
+#define KIND(type, words, list)                                                                    \
+    .name = (words), .fields = (list), .field_count = sizeof(list) / sizeof((list)[0]),            \
+    .size = sizeof(struct type)
+
+#endif
