@@ -27,7 +27,8 @@ struct lookup {
     char host[HOST_SIZE_MAX + 1];
     char service[6];
     bool busy;
-    int result; // of getaddrinfo()
+    uint32_t turn; // which of a name's addresses is tried; moves on when it fails
+    int result;    // of getaddrinfo()
     struct sockaddr_storage address;
     socklen_t address_size;
 };
@@ -56,11 +57,20 @@ static void lookup_run(void *ctx)
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     lookup->result = getaddrinfo(lookup->host, lookup->service, &hints, &found);
-    if (lookup->result == 0) {
-        lookup->address_size = found->ai_addrlen;
-        memcpy(&lookup->address, found->ai_addr, found->ai_addrlen);
-        freeaddrinfo(found);
+    if (lookup->result != 0) {
+        return;
     }
+    uint32_t count = 0;
+    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
+        count++;
+    }
+    const struct addrinfo *chosen = found;
+    for (uint32_t i = lookup->turn++ % count; i > 0; i--) {
+        chosen = chosen->ai_next;
+    }
+    lookup->address_size = chosen->ai_addrlen;
+    memcpy(&lookup->address, chosen->ai_addr, chosen->ai_addrlen);
+    freeaddrinfo(found);
 }
 
 static void lookup_done(void *ctx)
@@ -140,6 +150,7 @@ static enum err end_connect(struct tcp_port *port, uint64_t now_us)
     if (getsockopt(port->socket_fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
         return tcp_problem(port, ERR_IO, strerror(error));
     }
+    port->lookup.turn--; // this address works: it is the one to come back to
     mb_stream_init(&port->stream, port->kind, MB_REPLIES);
     port->asked = false;
     port->state = TCP_OPEN;

@@ -55,6 +55,7 @@ struct mqtt {
     struct command command; // being carried out
     uint32_t live_generation;
     bool is_attempting; // connect begun, no CONNACK yet
+    bool must_use_ipv4; // in the next attempt
     bool is_connected;
     uint64_t attempt_until_us;
     uint64_t in_at_us, out_at_us; // last traffic, for the keep-alive

@@ -58,6 +58,7 @@ static void on_connect(struct mosquitto *client, void *ctx, int code)
     if (code == 0) {
         mqtt->is_attempting = false;
         mqtt->is_connected = true;
+        mqtt->must_use_ipv4 = !mqtt->must_use_ipv4; // this family works: come back to it
         mqtt->reason[0] = 0;
         give_event(mqtt, MQTT_CONNECTED, 0);
         return;
@@ -150,8 +151,13 @@ static void run_connect(struct mqtt *mqtt, const struct command *command)
         lose(mqtt, MQTT_LOST);
         return;
     }
+    // The library tries only the first address that a name has, often an IPv6 one that nobody
+    // serves: after a failure the next attempt is held to IPv4, by a local address of that family.
+    const char *local = mqtt->must_use_ipv4 ? "0.0.0.0" : NULL;
+    mqtt->must_use_ipv4 = !mqtt->must_use_ipv4;
     // Blocks in the name lookup only; TCP and TLS go on in the poll loop.
-    int code = mosquitto_connect_async(mqtt->client, mqtt->host, mqtt->port, mqtt->keep_alive_s);
+    int code = mosquitto_connect_bind_async(mqtt->client, mqtt->host, mqtt->port,
+                                            mqtt->keep_alive_s, local);
     mqtt->in_at_us = mqtt->out_at_us = mqtt->misc_at_us = port_now_us();
     mqtt->attempt_until_us =
         time_after(mqtt->in_at_us, (uint64_t)mqtt->connect_timeout_ms * US_PER_MS);

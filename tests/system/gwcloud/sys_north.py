@@ -120,12 +120,10 @@ def test_strangers_are_refused(hub):
                     "-keyout", "other.key", "-out", "other.pem"], cwd=hub.dir, check=True,
                    capture_output=True)
     driver = Driver(hub, ca=f"{hub.dir}/other.pem")
-    line = driver.wait_line("mod=uplink ev=lost")
-    assert "certificate of localhost: unable to get local issuer certificate" in line, line
+    driver.wait_line("mod=uplink ev=lost .*certificate of localhost: unable to get local issuer certificate")
     driver.end()
     driver = Driver(hub, address="127.1")  # the same machine under a name not in the certificate
-    line = driver.wait_line("mod=uplink ev=lost")
-    assert "certificate of 127.1: hostname mismatch" in line.lower(), line
+    driver.wait_line("mod=uplink ev=lost .*certificate of 127.1: [Hh]ostname mismatch")
     driver.end()
     assert hub.records() == []
 

@@ -38,7 +38,7 @@ def test_logins(hub):
     refused(hub, "gw-1", user="gw-1")
     refused(hub, "gw-1", client_id="gw-2")
     refused(hub, "gw+1")
-    assert "ids with + or #" in hub.output()
+    hub.wait_for("the log line", lambda: "ids with + or #" in hub.output())
     assert client.deliver(b"still here")
     output = hub.output()
     for secret in (key_of("gw-1"), "SharedAccessSignature sr", "sig="):
@@ -125,7 +125,7 @@ def test_torn_tail_and_damage(hub):
     with open(path, "ab") as file:
         file.write(b"\x07\x00half a record")
     hub.start()
-    assert "torn_bytes=15" in hub.output()
+    hub.wait_for("the log line", lambda: "torn_bytes=15" in hub.output())
     assert Client(hub, "gw-1").deliver(b"5")
     assert [int(r[3]) for r in hub.records()] == list(range(6))
     assert [r[0] for r in hub.records()] == list(range(1, 7))
@@ -149,7 +149,7 @@ def test_consumers_decide_what_goes(hub):
     while client.deliver(b"x" * 200000):
         count += 1
     assert 15 <= count <= 21, count  # 4 MiB, and nothing may go while `slow` stands at 0
-    assert "ev=log_full" in hub.output()
+    hub.wait_for("the log line", lambda: "ev=log_full" in hub.output())
     assert not Client(hub, "gw-1").deliver(b"x" * 200000)
     numbers = [r[0] for r in hub.records()]
     assert len(numbers) == count
@@ -157,7 +157,7 @@ def test_consumers_decide_what_goes(hub):
     assert Client(hub, "gw-1").deliver(b"x" * 200000)
     assert len(hub.segments()) <= 2
     assert hub.records()[-1][0] == numbers[-1] + 1
-    assert "ev=log_healed" in hub.output()
+    hub.wait_for("the log line", lambda: "ev=log_healed" in hub.output())
 
 
 def test_identities_change_while_running(hub):
