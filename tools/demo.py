@@ -14,26 +14,74 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from world.api import ApiError  # noqa: E402
 from world.judge import Judge, Verdict  # noqa: E402
 from world.parts import Event  # noqa: E402
 from world.store import Store, sensor_entries  # noqa: E402
 from world.world import World, WorldError  # noqa: E402
 
 SETTLE_S = 20  # how long the end waits for what is journalled to reach the store
-PLAIN = {  # events of the parts that a person cares about, in words
-    ("gateway", "unit"): "unit {unit} on {bus} is {state}",
-    ("gateway", "connected"): "the gateway is connected to the hub",
-    ("gateway", "disconnected"): "the gateway lost the hub: {why}",
-    ("gateway", "disk_full"): "the gateway's disk is full: new samples are counted as lost until it heals",
-    ("gateway", "limit"): "{point} is {state}: {value}",
-    ("gateway", "stale"): "{point} went stale: {reason}",
-    ("line", "violation"): "the line saw {what}",
-    ("cloud", "gap"): "a gap was announced: {count} samples",
+# What the parts log, by part, module and event, in words. sys_demo_words holds these against the sources.
+PLAIN = {
+    ("gateway", "uplink", "connected"): "the gateway is connected to the hub",
+    ("gateway", "uplink", "lost"): "the gateway lost the hub ({reason}) and tries again; samples wait in its journal",
+    ("gateway", "uplink", "refused"): "the hub refuses the gateway: {reason}",
+    ("gateway", "bus", "up"): "{bus} is open",
+    ("gateway", "bus", "down"): "{bus} is gone ({reason}); it is opened again when it comes back",
+    ("gateway", "poll", "unit"): "unit {unit}, {device}, is {state}",
+    ("gateway", "poll", "overrun"): "{bus} is late: {skipped} polls left out",
+    ("gateway", "journal", "medium_full"): "the gateway's disk is full: what it measures now is counted",
+    ("gateway", "journal", "healed"): "the gateway's disk takes entries again",
+    ("hub", "hub", "log_full"): "the hub's log is full: it takes nothing until the cloud has caught up",
+    ("hub", "hub", "log_healed"): "the hub's log takes messages again",
+    ("cloud", "ingest", "gap"): "the gateway announced a gap of {count} samples",
+    ("cloud", "ingest", "catalogue"): "the gateway told the cloud of its points",
 }
+WATCH_S = 2.0  # how often the page's overview is looked at for what changed
 
 
 def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
+
+
+class Unknown(dict):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+class Watch:
+    """Tells what changes on the page: sensors that go stale or bad, values that leave their limits, and back."""
+
+    def __init__(self, world: World):
+        self.world = world
+        self.states: dict[str, str] = {}
+
+    def look(self) -> None:
+        try:
+            areas = self.world.api.overview(self.world.site.device_id)["areas"]
+        except (ApiError, OSError, ValueError):
+            return  # the cloud is down or starting: the next look shows it
+        for area in areas:
+            for sensor in area["sensors"]:
+                self._tell(sensor["name"], self._state(sensor))
+
+    @staticmethod
+    def _state(sensor: dict) -> str:
+        if sensor["quality"] != "good":
+            return sensor["quality"]
+        for point in sensor["points"]:
+            limits, value = point["limits"], point["value"]
+            if limits and value is not None and limits["high"] is not None and value > limits["high"]:
+                return f"above its limit: {point['name']} over {limits['high']:g} {point['unit']}"
+            if limits and value is not None and limits["low"] is not None and value < limits["low"]:
+                return f"below its limit: {point['name']} under {limits['low']:g} {point['unit']}"
+        return "good"
+
+    def _tell(self, name: str, state: str) -> None:
+        before = self.states.get(name)
+        self.states[name] = state
+        if before is not None and before != state:
+            say(f"{name} is {'good again' if state == 'good' else state}")
 
 
 class Narrator:
@@ -49,9 +97,8 @@ class Narrator:
             say(f"the {event.part} ended (code {event.fields['code']}): starting it again")
         elif kind == "started" and "pid" in event.fields and not self.quiet:
             say(f"the {event.part} runs as process {event.fields['pid']}")
-        elif (event.part, kind) in PLAIN and not self.quiet:
-            fields = dict.fromkeys(("unit", "bus", "state", "why", "point", "value", "reason", "what", "count"), "?") | event.fields
-            say(PLAIN[event.part, kind].format(**fields))
+        elif (words := PLAIN.get((event.part, event.fields.get("mod", ""), kind))) and not self.quiet:
+            say(words.format_map(Unknown(event.fields)))
         elif event.fields.get("level") == "error":
             say(f"{event.part}: {event.line}")
 
@@ -97,7 +144,10 @@ def run(world: World, narrator: Narrator, seconds: float, stop: threading.Event)
               "  (the first account was made with the single-use link in cloud/setup-link)\n"
               "  parts: " + ", ".join(f"{name} {part.pid()}" for name, part in world.parts.items()) +
               "; kill -9 any of them and watch it heal. Ctrl-C ends all of it.\n", flush=True)
-        stop.wait(seconds if seconds > 0 else None)
+        watch = Watch(world)
+        until = time.monotonic() + seconds if seconds > 0 else float("inf")
+        while time.monotonic() < until and not stop.wait(min(WATCH_S, max(until - time.monotonic(), 0))):
+            watch.look()
         code = summary(world, started) if seconds > 0 and not stop.is_set() else 0
         narrator.ending = True
         return code
