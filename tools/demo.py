@@ -55,6 +55,7 @@ class Watch:
     def __init__(self, world: World):
         self.world = world
         self.states: dict[str, str] = {}
+        self.heard: set[str] = set()
 
     def look(self) -> None:
         try:
@@ -80,8 +81,10 @@ class Watch:
     def _tell(self, name: str, state: str) -> None:
         before = self.states.get(name)
         self.states[name] = state
-        if before is not None and before != state:
+        if before is not None and before != state and name in self.heard:
             say(f"{name} is {'good again' if state == 'good' else state}")
+        if state == "good":
+            self.heard.add(name)  # what was never heard is not news
 
 
 class Narrator:
