@@ -11,6 +11,9 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
+int command_read(int argc, char **argv);
+int command_write(int argc, char **argv);
+int command_scan(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_schema(int argc, char **argv);
 int command_keys(int argc, char **argv);

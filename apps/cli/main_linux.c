@@ -19,7 +19,13 @@ static const struct command COMMANDS[] = {
     {"check", "[--profiles DIR] [--plan] FILE...", "every mistake in configurations or profiles",
      command_check},
     {"keys", "config | profile", "every key with its range and default", command_keys},
+    {"read", "--port PORT --unit N --table input|holding|coil|discrete --address A --count N",
+     "what a unit says, once", command_read},
+    {"scan", "--port PORT [--from N] [--to N]", "who is on a bus, and what it says it is",
+     command_scan},
     {"schema", "config | profile", "the JSON schema, for editors", command_schema},
+    {"write", "--port PORT --unit N --table holding|coil --address A --yes VALUE...",
+     "writes values and reads them back", command_write},
     {"version", "", "which version this is", command_version},
 };
 
@@ -30,6 +36,7 @@ static void print_help(FILE *out)
         fprintf(out, "  busward %s %s\n      %s\n", COMMANDS[i].name, COMMANDS[i].usage,
                 COMMANDS[i].help);
     }
+    fputs("\n`busward COMMAND --help` lists the options of those that have any.\n", out);
 }
 
 int main(int argc, char **argv)

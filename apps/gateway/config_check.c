@@ -44,7 +44,7 @@ static bool split_host(struct arena *arena, const char *text, struct config_bus 
     return size > 0 && bus->tcp_port >= 1 && bus->tcp_port <= 65535;
 }
 
-static void check_port(struct config_report *report, struct arena *arena, struct config_bus *bus)
+bool config_port(struct arena *arena, struct config_bus *bus)
 {
     const char *rest = "";
     bool is_right = false;
@@ -61,7 +61,12 @@ static void check_port(struct config_report *report, struct arena *arena, struct
         bus->port_kind = BUS_RTU_TCP;
         is_right = split_host(arena, rest, bus);
     }
-    if (!is_right && bus->port[0] != '\0') {
+    return is_right;
+}
+
+static void check_port(struct config_report *report, struct arena *arena, struct config_bus *bus)
+{
+    if (!config_port(arena, bus) && bus->port[0] != '\0') {
         doc_error(report, key_or(bus->node, "port"),
                   "\"%.80s\" is no port; expected tty:/dev/..., tcp:host:port or rtu+tcp:host:port",
                   bus->port);

@@ -57,8 +57,7 @@ static bool has_key(const struct doc_node *object, const char *key)
     return doc_member(object, key) != NULL;
 }
 
-// The word list's index to swaps; 0 (as the profile says) never comes here.
-static uint32_t order_of_word(uint32_t word)
+uint32_t profile_order(uint32_t word)
 {
     return word <= 4 ? word - 1 : word - 5;
 }
@@ -92,7 +91,7 @@ static void check_order(struct config_report *report, const struct profile *prof
                              : "ABCDEFGH, BADCFEHG, CDABGHEF, DCBAHGFE, EFGHABCD, FEHGBADC, "
                                "GHEFCDAB or HGFEDCBA");
     }
-    point->order = order_of_word(point->order_word);
+    point->order = profile_order(point->order_word);
 }
 
 // The address as the protocol counts it. In a sensor it is an offset.
@@ -321,7 +320,7 @@ void profile_check(struct config_report *report, struct profile *profile)
                   "a profile's order is one of ABCD, BADC, CDAB, DCBA");
         profile->order_word = 1;
     }
-    profile->order = profile->order_word == 0 ? 0 : order_of_word(profile->order_word);
+    profile->order = profile->order_word == 0 ? 0 : profile_order(profile->order_word);
     for (size_t i = 0; i < profile->group_count; i++) {
         for (size_t k = 0; k < i; k++) {
             if (strcmp(profile->groups[i].name, profile->groups[k].name) == 0) {

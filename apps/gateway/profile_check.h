@@ -12,4 +12,7 @@ void profile_check(struct config_report *report, struct profile *profile);
 // Bytes of a value on the wire; 0 for a string.
 uint32_t profile_type_bytes(uint32_t type);
 
+// The byte order (enum byte_order) that ORDER_WORDS[word] names; word is not 0 ("profile").
+uint32_t profile_order(uint32_t word);
+
 #endif

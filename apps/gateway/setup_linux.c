@@ -3,7 +3,7 @@
 
 #include "apps/gateway/config_check.h"
 #include "apps/gateway/files.h"
-#include "port/linux/bus.h"
+#include "apps/gateway/open_bus_linux.h"
 #include "port/linux/log.h"
 
 #include <errno.h>
@@ -148,34 +148,10 @@ enum err setup_app(struct setup *setup)
     return err;
 }
 
-static enum err open_tty(const struct config_bus *b, struct bus **out)
-{
-    struct bus_tty_cfg cfg = {
-        .name = b->name,
-        .serial = {.path = b->path, .baud = b->baud, .rs485 = b->direction == DIRECTION_KERNEL},
-        .silence_in_chars = b->silence == SILENCE_CHARACTERS,
-        .t3_5_us = b->silence_us,
-        .echo = b->has_echo,
-    };
-    enum err err = serial_format(b->format, &cfg.serial);
-    return err == OK ? bus_open_tty(&cfg, out) : err;
-}
-
-static enum err open_tcp(const struct config_bus *b, struct bus **out)
-{
-    struct bus_tcp_cfg cfg = {
-        .name = b->name,
-        .host = b->host,
-        .port = (uint16_t)b->tcp_port,
-        .rtu_over_tcp = b->port_kind == BUS_RTU_TCP,
-    };
-    return bus_open_tcp(&cfg, out);
-}
-
 enum err setup_bus(const struct config *config, uint32_t index, struct bus **out)
 {
     const struct config_bus *b = &config->buses[index];
-    enum err err = b->port_kind == BUS_TTY ? open_tty(b, out) : open_tcp(b, out);
+    enum err err = open_bus(b, out);
     if (err != OK) {
         log_error("bus", "open", "bus=%s port=%s error=%s", log_quote(b->name).text,
                   log_quote(b->port).text, err_name(err));

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cli/asker.h"
+
+#include "apps/gateway/config_check.h"
+#include "apps/gateway/open_bus_linux.h"
+#include "base/assert.h"
+#include "port/api/clock.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+// The next event of the bus, or false at the deadline.
+static bool next_event(struct asker *asker, uint64_t deadline_us, struct bus_event *event)
+{
+    while (!bus_next(asker->bus, event)) {
+        const uint64_t now_us = port_now_us();
+        if (now_us >= deadline_us) {
+            return false;
+        }
+        const uint64_t left_ms = (deadline_us - now_us + US_PER_MS - 1) / US_PER_MS;
+        struct pollfd wait = {.fd = bus_fd(asker->bus), .events = POLLIN};
+        // A signal or an early end only makes another round.
+        (void)poll(&wait, 1,
+                   deadline_us == TIME_NEVER ? -1 : (int)(left_ms < 60000 ? left_ms : 60000));
+    }
+    return true;
+}
+
+bool asker_open(struct asker *asker, const char *program, const struct line_options *options,
+                uint32_t late_ms)
+{
+    uint8_t memory[600];
+    struct arena arena = arena_of(memory, sizeof(memory));
+    struct config_bus cfg = {.name = "line",
+                             .port = options->port,
+                             .baud = (uint32_t)options->baud,
+                             .format = options->format};
+    struct serial_cfg serial;
+    const struct mb_client_config client = {
+        .reply_timeout_us = (uint32_t)(options->timeout_ms * US_PER_MS),
+        .late_us = (uint32_t)(late_ms * US_PER_MS),
+        .retry_max = (uint8_t)options->retries,
+    };
+    *asker = (struct asker){.program = program, .options = *options};
+    mb_client_init(&asker->client, &client);
+    if (!config_port(&arena, &cfg) || cfg.host == NULL) {
+        fprintf(stderr,
+                "%s: --port: \"%.80s\" is no port; expected tty:/dev/..., tcp:host:port or "
+                "rtu+tcp:host:port\n",
+                program, options->port);
+        return false;
+    }
+    if (serial_format(options->format, &serial) != OK) {
+        fprintf(stderr, "%s: --format: \"%.20s\" is none of 8N1, 8E1, 8O1, 8N2\n", program,
+                options->format);
+        return false;
+    }
+    const enum err err = open_bus(&cfg, &asker->bus);
+    struct bus_event event = {.kind = BUS_DOWN, .detail = "cannot be opened"};
+    // Each way of opening has its own limit and then tells that the bus is down.
+    if (err == OK && next_event(asker, TIME_NEVER, &event) && event.kind == BUS_UP) {
+        return true;
+    }
+    fprintf(stderr, "%s: %s: %s\n", program, options->port,
+            err == OK ? event.detail : err_name(err));
+    asker_close(asker);
+    return false;
+}
+
+void asker_close(struct asker *asker)
+{
+    bus_close(asker->bus);
+    asker->bus = NULL;
+}
+
+static enum mb_line_outcome outcome_of(enum line_outcome outcome)
+{
+    switch (outcome) {
+    case LINE_REPLY: return MB_LINE_REPLY;
+    case LINE_SENT: return MB_LINE_SENT;
+    case LINE_TIMEOUT: return MB_LINE_TIMEOUT;
+    case LINE_NOISE:
+    case LINE_COLLISION:
+    case LINE_NO_ECHO:
+    case LINE_BUSY: return MB_LINE_NOISE;
+    case LINE_CANCELLED:
+    case LINE_PORT_LOST: break;
+    }
+    return MB_LINE_LOST;
+}
+
+static void send_due(struct asker *asker)
+{
+    struct mb_client_send due;
+    while (mb_client_send(&asker->client, port_now_us(), &due)) {
+        struct line_send send = {
+            .token = due.token,
+            .broadcast = due.is_broadcast,
+            .reply_timeout_us = due.reply_timeout_us,
+            .turnaround_us = due.turnaround_us,
+            .reply_size = (uint16_t)due.reply_size,
+            .alt_size = MB_EXCEPTION_SIZE,
+            .alt_index = 1,
+            .alt_mask = MB_EXCEPTION_BIT,
+            .frame_size = (uint16_t)due.frame.size,
+        };
+        memcpy(send.frame, due.frame.data, due.frame.size);
+        const enum err err = bus_send(asker->bus, &send);
+        ASSERT(err == OK); // one frame is under way at a time
+    }
+}
+
+enum mb_answer_kind asker_ask(struct asker *asker, uint8_t unit, const struct mb_request *request)
+{
+    const struct mb_ask ask = {.unit = unit, .request = request};
+    const enum err err = mb_client_ask(&asker->client, &ask);
+    ASSERT(err == OK); // the commands check their bounds
+    for (;;) {
+        struct mb_answer answer;
+        struct bus_event event;
+        if (mb_client_answer(&asker->client, &answer)) {
+            asker->reply = answer.reply;
+            return answer.kind;
+        }
+        send_due(asker);
+        if (!next_event(asker, mb_client_deadline_us(&asker->client), &event) ||
+            event.kind != BUS_DONE) {
+            continue;
+        }
+        asker->heard = event.done.outcome;
+        const struct mb_line_done done = {
+            .token = event.done.token,
+            .outcome = outcome_of(event.done.outcome),
+            .at_us = port_now_us(),
+            .reply = bytes_of(event.done.reply, event.done.reply_size),
+        };
+        mb_client_done(&asker->client, &done);
+    }
+}
+
+static const char *advice_of(uint8_t exception)
+{
+    switch (exception) {
+    case MB_EX_FUNCTION:
+        return "the unit does not know this function; try another table or, to write, --many";
+    case MB_EX_ADDRESS: return "the unit has nothing at (some of) these addresses";
+    case MB_EX_VALUE: return "the unit does not accept this value or count";
+    case MB_EX_FAILURE: return "something failed in the unit";
+    case MB_EX_ACKNOWLEDGE:
+    case MB_EX_BUSY: return "the unit is busy; try again later";
+    case MB_EX_PATH:
+    case MB_EX_TARGET: return "a gateway on the way cannot reach the unit";
+    default: return "see the unit's manual";
+    }
+}
+
+bool asker_do(struct asker *asker, uint8_t unit, const struct mb_request *request)
+{
+    const unsigned tries = (unsigned)asker->options.retries + 1;
+    fflush(stdout);
+    switch (asker_ask(asker, unit, request)) {
+    case MB_ANSWER_TIMEOUT:
+        fprintf(stderr,
+                "%s: unit %u does not answer (%u %s, %u ms each): is it on, is this its address, "
+                "are speed, format and wiring right?\n",
+                asker->program, unit, tries, tries == 1 ? "try" : "tries",
+                (unsigned)asker->options.timeout_ms);
+        return false;
+    case MB_ANSWER_BAD:
+        fprintf(stderr,
+                "%s: unit %u: what came is no answer (%s): is the speed or format wrong, has "
+                "another unit the same address, is the line terminated?\n",
+                asker->program, unit, line_outcome_name(asker->heard));
+        return false;
+    case MB_ANSWER_LOST:
+        fprintf(stderr, "%s: %s: the port went away\n", asker->program, asker->options.port);
+        return false;
+    case MB_ANSWER_SENT:
+    case MB_ANSWER_REPLY: break;
+    }
+    if (asker->reply.exception != MB_EX_NONE) {
+        fprintf(stderr, "%s: unit %u refuses to %s: %s (exception %u): %s\n", asker->program, unit,
+                mb_fc_name(request->fc), mb_exception_name(asker->reply.exception),
+                asker->reply.exception, advice_of(asker->reply.exception));
+        return false;
+    }
+    return true;
+}
