@@ -186,10 +186,11 @@ static struct tm_value remembered(const struct tm_value *value)
 
 static double number_of(const struct tm_value *value)
 {
-    return value->kind == TM_INT      ? (double)value->u.i * pow(10, value->exponent)
-           : value->kind == TM_DOUBLE ? value->u.d
-           : value->kind == TM_ENUM   ? (double)value->u.i
-                                      : 0;
+    if (value->kind == TM_INT) {
+        double number = (double)value->u.i;
+        return value->exponent == 0 ? number : number * pow(10, value->exponent);
+    }
+    return value->kind == TM_DOUBLE ? value->u.d : value->kind == TM_ENUM ? (double)value->u.i : 0;
 }
 
 static uint64_t bits_of(double number)

@@ -129,6 +129,7 @@ bool bus_next(struct bus *bus, struct bus_event *out)
     } else {
         eventfd_t seen;
         (void)eventfd_read(bus->event_fd, &seen);
+        bus->told = false;
         has = false;
     }
     pthread_mutex_unlock(&bus->lock);

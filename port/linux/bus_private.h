@@ -45,10 +45,12 @@ struct bus {
     uint64_t backoff_us;
     uint64_t random;
     bool down_told;
+    uint64_t tell_us; // DONEs wait until then for company; TIME_NEVER: none waits
 
     // Shared, under lock.
     pthread_mutex_t lock;
     bool stopping;
+    bool told;        // the loop was woken for DONEs and has not taken them all yet
     bool wake_wanted; // the thread sleeps until something comes
     bool resume;
     bool state_changed;

@@ -15,6 +15,8 @@
 
 #define BACKOFF_FIRST_US (100 * US_PER_MS)
 #define BACKOFF_MAX_US   (5 * US_PER_S)
+#define HOLD_US          (20 * US_PER_MS)
+#define HOLD_SENDS_MIN   3 // two stay ahead of the line while the loop wakes
 #define READS_PER_TURN   8 // a babbling port must not keep the thread from its deadlines
 
 // A delay in 3/4 to 5/4 of the nominal one, so that many gateways do not come back at once.
@@ -37,17 +39,38 @@ static void tell_state(struct bus *bus, uint64_t now_us, bool up)
     pthread_mutex_unlock(&bus->lock);
 }
 
+// One wake-up of the loop serves several transactions: while enough SENDs are here already, a reply
+// waits for the next one, if that is soon.
+static bool may_wait_for_company(const struct bus *bus, const struct line_done *done)
+{
+    return done->outcome == LINE_REPLY && line_queue_count(&bus->line) >= HOLD_SENDS_MIN &&
+           done->rx_last_us - done->tx_first_us + bus->line.t3_5_us < HOLD_US;
+}
+
+static void wake_loop(struct bus *bus)
+{
+    bus->tell_us = TIME_NEVER;
+    pthread_mutex_lock(&bus->lock);
+    bool wanted = bus->done_count > 0 && !bus->told;
+    bus->told = bus->told || wanted;
+    pthread_mutex_unlock(&bus->lock);
+    if (wanted) { // after the lock, or the loop would wake only to wait for it
+        ASSERT(eventfd_write(bus->event_fd, 1) == 0);
+    }
+}
+
 static void tell_done(struct bus *bus, const struct line_done *done)
 {
     pthread_mutex_lock(&bus->lock);
     ASSERT(bus->done_count < LINE_QUEUE_MAX); // as many DONEs as SENDs were let in
-    bool first = bus->done_count == 0;
     bus->dones[(bus->done_first + bus->done_count) % LINE_QUEUE_MAX] = *done;
     bus->done_count++;
     bus->stats = bus->line.stats;
     pthread_mutex_unlock(&bus->lock);
-    if (first) { // after the lock, or the loop would wake only to wait for it
-        ASSERT(eventfd_write(bus->event_fd, 1) == 0);
+    if (may_wait_for_company(bus, done)) {
+        bus->tell_us = time_min(bus->tell_us, time_after(done->rx_last_us, HOLD_US));
+    } else {
+        wake_loop(bus);
     }
 }
 
@@ -160,7 +183,7 @@ static bool send_outputs(struct bus *bus)
 
 static uint64_t next_deadline_us(const struct bus *bus)
 {
-    return bus->open ? line_deadline_us(&bus->line)
+    return bus->open ? time_min(line_deadline_us(&bus->line), bus->tell_us)
                      : time_min(bus->retry_us, bus->port->deadline_us);
 }
 
@@ -214,6 +237,7 @@ void *bus_main(void *ctx)
     struct bus *bus = ctx;
     set_scheduling(bus);
     bus->port->deadline_us = TIME_NEVER;
+    bus->tell_us = TIME_NEVER;
     try_open(bus, port_now_us());
     while (take_commands(bus)) {
         bool good = send_outputs(bus);
@@ -229,7 +253,11 @@ void *bus_main(void *ctx)
             port_down(bus, now_us);
             continue;
         }
-        line_tick(&bus->line, port_now_us());
+        now_us = port_now_us();
+        line_tick(&bus->line, now_us);
+        if (now_us >= bus->tell_us) {
+            wake_loop(bus);
+        }
     }
     return NULL;
 }
