@@ -107,7 +107,8 @@ class Gateway:
                   "buses": [{"name": "line", **bus, "devices": devices}]}
         path = folder / "gateway.json"
         path.write_text(json.dumps(config))
-        self.process = subprocess.Popen([build / "apps/gateway/busward-gateway", "--config", path],
+        self.process = subprocess.Popen([build / "apps/gateway/busward-gateway", "--config", path,
+                                         "--trust-clock"],
                                         stderr=subprocess.DEVNULL)
         self.pid = self.process.pid
 

@@ -93,6 +93,7 @@ struct north {
     bool may_have_more[LANE_COUNT];
     uint64_t flush_us; // the batch goes then
     uint64_t journal_us;
+    bool is_clock_known;
     uint64_t clock_us; // next look at the clock
     uint64_t day, day_bytes;
 };

@@ -12,7 +12,7 @@ enum {
     QUIET_FLUSH_US = 250 * 1000, // samples wait this long for company on the way to the journal
     WATCHED_FLUSH_US = 20 * 1000,
     CLOCK_UNKNOWN_US = 5 * 1000000, // between two looks at the clock
-    CLOCK_KNOWN_US = 60 * 1000000,
+    CLOCK_KNOWN_US = 60 * 1000000,  // and then only if there is something else to do
 };
 
 static const char *notice_name(enum journal_notice_kind kind)
@@ -138,6 +138,9 @@ static struct north_input *new_input(struct north *north, uint64_t now_us,
     in->kind = kind;
     in->now_us = now_us;
     uint64_t wait_us = north->is_watched ? WATCHED_FLUSH_US : QUIET_FLUSH_US;
+    if (north->cfg.max_age_ms != 0) { // what must leave soon cannot wait long before
+        wait_us = time_min(wait_us, north->cfg.max_age_ms * US_PER_MS / 4);
+    }
     north->flush_us = time_min(north->flush_us, now_us + wait_us);
     north->is_urgent = north->is_urgent || batch->count >= capacity / 4;
     return in;
@@ -247,6 +250,7 @@ static void look_at_clock(struct north *north, uint64_t now_us)
         return;
     }
     bool is_good = north_clock(north, &utc);
+    north->is_clock_known = is_good;
     north->clock_us = now_us + (is_good ? CLOCK_KNOWN_US : CLOCK_UNKNOWN_US);
     if (!is_good) {
         return;
@@ -331,7 +335,7 @@ static void drain_uplink(struct north *north, uint64_t now_us)
 uint64_t north_turn(struct north *north, uint64_t now_us)
 {
     look_at_clock(north, now_us);
-    uint64_t deadline_us = north->clock_us;
+    uint64_t deadline_us = north->is_clock_known ? TIME_NEVER : north->clock_us;
     if (north->mqtt != NULL) {
         uplink_tick(&north->uplink, now_us);
         drain_uplink(north, now_us);
