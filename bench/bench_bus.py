@@ -114,4 +114,5 @@ def main() -> int:
     return 0 if broken["gateway"] + broken["line"] == 0 else 1
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
