@@ -12,8 +12,10 @@ struct place_options {
     uint64_t unit, address;
 };
 
-// The entries of a table of options; `member` is the place in the command's struct.
+// The entries of a table of options; `member` is the place in the command's struct, a designator of
+// offsetof that no parentheses may surround.
 // clang-format off
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define PLACE_OPTIONS(type_name, member, tables)                                                   \
     {"unit", OPTION_UINT, offsetof(struct type_name, member.unit), 1, 247, "1", "unit address"},   \
     {"table", OPTION_TEXT, offsetof(struct type_name, member.table), 1, 0, NULL, (tables)},        \
@@ -23,6 +25,7 @@ struct place_options {
      "u16, i16, u32, i32, u64, i64, f16, f32, f64, bcd16, bcd32 or string; default u16"},          \
     {"order", OPTION_TEXT, offsetof(struct type_name, member.order), 0, 0, NULL,                   \
      "where the bytes of a wide value lie, A being the highest; default ABCD"}
+// NOLINTEND(bugprone-macro-parentheses)
 // clang-format on
 
 struct place {

@@ -64,6 +64,7 @@ static void lookup_run(void *ctx)
     for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
         count++;
     }
+    ASSERT(count > 0); // getaddrinfo() found something, or said that it did not
     const struct addrinfo *chosen = found;
     for (uint32_t i = lookup->turn++ % count; i > 0; i--) {
         chosen = chosen->ai_next;
