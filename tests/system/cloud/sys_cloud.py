@@ -14,6 +14,7 @@ import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -139,6 +140,31 @@ def check_accounts(cloud: Cloud) -> None:
     check(cloud.ask("POST", "/api/logout", headers={"X-CSRF-Token": "0" * 32})[0] == 403, "a change with a wrong one")
     check(cloud.ask("POST", "/api/logout", headers={"X-CSRF-Token": cloud.csrf})[0] == 204, "logout")
     check(cloud.ask("GET", "/api/sites")[0] == 401, "the session is over")
+    cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
+
+
+def check_sessions(cloud: Cloud) -> None:
+    """What had ended, or would have, is not revived by a restart; what lives is."""
+    cookie, csrf = cloud.cookie, cloud.csrf
+    check(cloud.ask("POST", "/api/logout", headers={"X-CSRF-Token": csrf})[0] == 204, "logout")
+    cloud.stop(signal.SIGKILL)  # right after the answer
+    cloud.start()
+    check(cloud.ask("GET", "/api/sites")[0] == 401, "logged out, also after kill -9")
+    cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
+    check(cloud.cookie != cookie, "a new session")
+    cloud.stop()
+    database = cloud.folder / "data/accounts.db"
+    with contextlib.closing(sqlite3.connect(database)) as accounts, accounts:
+        accounts.execute("UPDATE sessions SET used_ms = used_ms - 23 * 3600000")
+    cloud.start()
+    check(cloud.ask("GET", "/api/sites")[0] == 200, "idle for 23 hours lives on")
+    cloud.stop()
+    with contextlib.closing(sqlite3.connect(database)) as accounts, accounts:
+        (used,) = accounts.execute("SELECT used_ms FROM sessions").fetchone()
+        check(used > (time.time() - 3600) * 1000, "a clean end notes the last use")
+        accounts.execute("UPDATE sessions SET used_ms = used_ms - 25 * 3600000")
+    cloud.start()
+    check(cloud.ask("GET", "/api/sites")[0] == 401, "idle for 25 hours is over")
     cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
 
 
@@ -360,6 +386,7 @@ def main() -> int:
                 step(cloud, feed)
             check_openapi(cloud)
             check_kill(cloud, feed)
+            check_sessions(cloud)
             check_flood(cloud, feed)
             check_throttle(cloud)
             check(cloud.stop() == 0, "a clean end")
