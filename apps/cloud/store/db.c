@@ -8,6 +8,9 @@
 
 #define MODULE "store"
 
+#define ASIDE_ROW_SIZE "length(properties) + length(payload) + 128"
+_Static_assert(DB_ASIDE_ROW_SIZE == 128, "as in ASIDE_ROW_SIZE");
+
 static const char tables[] =
     "CREATE TABLE IF NOT EXISTS state(id INTEGER PRIMARY KEY CHECK(id=1), format INTEGER NOT NULL,"
     " commit_no INTEGER NOT NULL, position INTEGER NOT NULL);"
@@ -43,6 +46,12 @@ static const char tables[] =
     " device TEXT NOT NULL, received_ms INTEGER NOT NULL, wants INTEGER NOT NULL,"
     " reason TEXT NOT NULL, properties BLOB NOT NULL, payload BLOB NOT NULL);"
     "CREATE INDEX IF NOT EXISTS aside_wants ON aside(device, wants) WHERE wants <> 0;"
+    "CREATE INDEX IF NOT EXISTS aside_order ON aside(device, (wants <> 0));"
+    // Bytes per device and, under the name '', of all; counted anew at each opening, so that no
+    // commit writes it.
+    "CREATE TEMP TABLE aside_use(device TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO aside_use SELECT device, sum(" ASIDE_ROW_SIZE ") FROM aside GROUP BY device;"
+    "INSERT INTO aside_use SELECT '', total(bytes) FROM aside_use;"
     "CREATE TABLE IF NOT EXISTS text(id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE);"
     "INSERT OR IGNORE INTO state VALUES(1, 1, 0, 0);";
 
@@ -69,12 +78,21 @@ static const char *const statement_text[SQL_COUNT] = {
     [SQL_ADD_GAP] = "INSERT INTO gap(site, boot, from_ms, to_ms, count) VALUES(?1, ?2, ?3, ?4, ?5)",
     [SQL_ADD_EVENT] = "INSERT INTO event(site, kind, boot, at_ms, received_ms, point, text)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [SQL_TRIM_EVENTS] = "DELETE FROM event WHERE id <= ?1",
+    [SQL_TRIM_EVENTS] = "DELETE FROM event WHERE id=(SELECT min(id) FROM event WHERE site=?1)",
+    [SQL_COUNT_EVENTS] = "SELECT count(*) FROM event WHERE site=?1",
     [SQL_ADD_ASIDE] = "INSERT INTO aside(sequence, device, received_ms, wants, reason, properties,"
                       " payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [SQL_TRIM_ASIDE] = "DELETE FROM aside WHERE id <= ?1",
-    [SQL_FIND_ASIDE] = "SELECT id, received_ms, payload FROM aside WHERE device=?1 AND wants=?2"
-                       " AND wants <> 0 ORDER BY id LIMIT 1",
+    [SQL_USE_ASIDE] = "INSERT INTO aside_use VALUES(?1, ?2), ('', ?2)"
+                      " ON CONFLICT(device) DO UPDATE SET bytes=bytes + excluded.bytes",
+    [SQL_USED_ASIDE] = "SELECT bytes FROM aside_use WHERE device=?1",
+    [SQL_LARGEST_ASIDE] = "SELECT device FROM aside_use WHERE device <> '' ORDER BY bytes DESC"
+                          " LIMIT 1",
+    [SQL_OLDEST_ASIDE] = "SELECT id, " ASIDE_ROW_SIZE ", wants, sequence FROM aside"
+                         " WHERE device=?1 ORDER BY (wants <> 0), id LIMIT 1",
+    [SQL_WAITING_ASIDE] = "SELECT device, wants FROM aside WHERE wants <> 0 AND (device, wants) >"
+                          " (?1, ?2) ORDER BY device, wants LIMIT 1",
+    [SQL_FIND_ASIDE] = "SELECT id, received_ms, payload, " ASIDE_ROW_SIZE " FROM aside"
+                       " WHERE device=?1 AND wants=?2 AND wants <> 0 ORDER BY id LIMIT 1",
     [SQL_REMOVE_ASIDE] = "DELETE FROM aside WHERE id=?1",
     [SQL_ADD_PART] = "INSERT OR IGNORE INTO catalogue VALUES(?1, ?2, ?3, ?4)",
     [SQL_FIND_PART] = "SELECT body FROM catalogue WHERE site=?1 AND hash=?2 AND first=?3",

@@ -89,7 +89,17 @@ NODISCARD enum err store_add_gap(struct store *store, uint32_t site, const struc
 NODISCARD enum err store_add_event(struct store *store, uint32_t site,
                                    const struct store_event *event);
 
+// A device that has too much set aside loses its own oldest, unusable ones before those that wait;
+// when all have too much together, the one that holds most does. So nobody loses by another's
+// doing. What is dropped is counted and logged.
 NODISCARD enum err store_set_aside(struct store *store, const struct store_aside *message);
+// The next (device, catalogue) that messages wait for, after the one given, which begins empty; in
+// no batch, too. ERR_NOT_FOUND: no more.
+struct store_waiting {
+    char device[STORE_DEVICE_SIZE_MAX + 1];
+    uint64_t wants;
+};
+NODISCARD enum err store_next_waiting(struct store *store, struct store_waiting *next);
 // The oldest message of a device that waits for this catalogue, copied into payload[capacity], and
 // taken away. ERR_NOT_FOUND: none.
 NODISCARD enum err store_take_aside(struct store *store, struct bytes device, uint64_t wants,
