@@ -102,7 +102,8 @@ static enum err fill(struct follower *f)
     struct hub_log_message message;
     int count = 0;
     enum err err = OK;
-    if (f->ingest.must_resume) {
+    err = ingest_look(&f->ingest);
+    if (err == OK && f->ingest.must_resume) {
         err = store_begin(store);
         err = err == OK ? ingest_resume(&f->ingest) : err;
         count++;
@@ -137,10 +138,10 @@ static void tell(struct follower *f)
     if (live == NULL) {
         return;
     }
-    uint32_t site = UINT32_MAX;
-    if (f->ingest.catalogue_changed) {
-        live_push(live,
-                  &(struct live_event){.kind = LIVE_CATALOGUE, .site = f->ingest.catalogue_site});
+    for (uint32_t site = 0; site < store->sites_used; site++) {
+        if ((f->ingest.changed[site] & INGEST_CATALOGUE) != 0) {
+            live_push(live, &(struct live_event){.kind = LIVE_CATALOGUE, .site = site});
+        }
     }
     for (uint32_t i = 0; i < store->dirty.count; i++) {
         const struct series *series = &store->series[store->dirty.items[i]];
@@ -149,10 +150,11 @@ static void tell(struct follower *f)
                                              .site = series->site,
                                              .point = series->point,
                                              .latest = series->latest});
-        site = series->site;
     }
-    if (site != UINT32_MAX) {
-        live_push(live, &(struct live_event){.kind = LIVE_SITE, .site = site});
+    for (uint32_t site = 0; site < store->sites_used; site++) {
+        if ((f->ingest.changed[site] & INGEST_RECEIVED) != 0) {
+            live_push(live, &(struct live_event){.kind = LIVE_SITE, .site = site});
+        }
     }
     live_wake(live);
 }
@@ -170,7 +172,7 @@ static enum err undo(struct follower *f, enum err why)
               err_name(why));
     atomic_store(&f->state, FOLLOWER_FAILING);
     f->is_open = false;
-    f->ingest.must_resume = false;
+    ingest_undone(&f->ingest);
     enum err err = store_rollback(f->cfg.store);
     if (err == OK) {
         err = catalogues_load(f->cfg.catalogues);
@@ -192,8 +194,7 @@ enum err follower_turn(struct follower *f, uint64_t now_us)
         atomic_store(&f->state, err == ERR_AGAIN ? FOLLOWER_WAITING : FOLLOWER_FAILING);
         return err;
     }
-    f->ingest.batch_samples = 0;
-    f->ingest.catalogue_changed = false;
+    ingest_begin(&f->ingest);
     err = fill(f);
     if (err == OK) {
         err = store_commit(f->cfg.store, f->last);
