@@ -13,7 +13,7 @@ _Static_assert(DB_ASIDE_ROW_SIZE == 128, "as in ASIDE_ROW_SIZE");
 
 static const char tables[] =
     "CREATE TABLE IF NOT EXISTS state(id INTEGER PRIMARY KEY CHECK(id=1), format INTEGER NOT NULL,"
-    " commit_no INTEGER NOT NULL, position INTEGER NOT NULL);"
+    " commit_no INTEGER NOT NULL, position INTEGER NOT NULL, record INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE IF NOT EXISTS site(id INTEGER PRIMARY KEY, device TEXT NOT NULL UNIQUE,"
     " received_ms INTEGER, catalogue INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE IF NOT EXISTS series(id INTEGER PRIMARY KEY, site INTEGER NOT NULL,"
@@ -53,13 +53,21 @@ static const char tables[] =
     "INSERT INTO aside_use SELECT device, sum(" ASIDE_ROW_SIZE ") FROM aside GROUP BY device;"
     "INSERT INTO aside_use SELECT '', total(bytes) FROM aside_use;"
     "CREATE TABLE IF NOT EXISTS text(id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE);"
-    "INSERT OR IGNORE INTO state VALUES(1, 1, 0, 0);";
+    "INSERT OR IGNORE INTO state(id, format, commit_no, position) VALUES(1, 1, 0, 0);";
+
+// Columns that files of earlier versions do not have.
+static const struct {
+    const char *probe;
+    const char *add;
+} additions[] = {
+    {"SELECT record FROM state", "ALTER TABLE state ADD COLUMN record INTEGER NOT NULL DEFAULT 0"},
+};
 
 static const char *const statement_text[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_SET_STATE] = "UPDATE state SET commit_no=?1, position=?2",
+    [SQL_SET_STATE] = "UPDATE state SET commit_no=?1, position=?2, record=?3",
     [SQL_ADD_SITE] = "INSERT INTO site(id, device) VALUES(?1, ?2)",
     [SQL_SET_SITE] = "UPDATE site SET received_ms=?2 WHERE id=?1",
     [SQL_SET_CATALOGUE] = "UPDATE site SET catalogue=?2 WHERE id=?1",
@@ -139,6 +147,19 @@ static enum err check_format(struct db *db)
     return ERR_UNSUPPORTED;
 }
 
+static enum err add_columns(struct db *db)
+{
+    enum err err = OK;
+    for (size_t i = 0; err == OK && i < COUNT_OF(additions); i++) {
+        sqlite3_stmt *s = NULL;
+        if (sqlite3_prepare_v2(db->handle, additions[i].probe, -1, &s, NULL) != SQLITE_OK) {
+            err = run_text(db, additions[i].add);
+        }
+        sqlite3_finalize(s);
+    }
+    return err;
+}
+
 enum err db_open(struct db *db, const char *path, const char *vfs)
 {
     *db = (struct db){0};
@@ -159,6 +180,9 @@ enum err db_open(struct db *db, const char *path, const char *vfs)
     }
     if (err == OK) {
         err = run_text(db, tables);
+    }
+    if (err == OK) {
+        err = add_columns(db);
     }
     if (err == OK) {
         err = run_text(db, "COMMIT");

@@ -27,6 +27,7 @@ struct store {
     struct store_config cfg;
     struct store_stats stats; // of the writing thread; readers copy it under the lock at commits
     uint64_t position;        // last sequence of the hub's log that is in the store
+    uint64_t record_hash;     // of that record, to know its log again; 0: unknown
 
     // Readers hold the lock for a copy; the writer holds it to publish a commit.
     pthread_mutex_t lock;
@@ -47,7 +48,7 @@ struct store {
     uint32_t series_used;
     uint64_t log_samples; // in the log, this batch included
     uint64_t log_next;    // id of the next log row
-    uint64_t batch_position;
+    uint64_t batch_record_hash;
     bool in_batch;
     bool in_checkpoint;
     int64_t last_at_ms; // delta state of the log row being filled
@@ -113,6 +114,8 @@ NODISCARD enum err store_catalogue_part(struct store *store, uint32_t site, uint
                                         uint32_t first, struct writer *body);
 NODISCARD enum err store_set_catalogue(struct store *store, uint32_t site, uint64_t hash);
 
+// Of the last record that is in the batch; without it the hash stays as it was.
+void store_note_record(struct store *store, uint64_t hash);
 // Durable when it returns OK; `position` is the last record of the hub's log that is in it.
 NODISCARD enum err store_commit(struct store *store, uint64_t position);
 // Undoes the batch and reads memory anew from the file; also after a failed commit.

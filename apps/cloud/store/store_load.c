@@ -42,6 +42,7 @@ static enum err load_state(struct store *store, sqlite3_stmt *s)
 {
     store->commit_no = (uint64_t)sqlite3_column_int64(s, 0);
     store->position = (uint64_t)sqlite3_column_int64(s, 1);
+    store->record_hash = (uint64_t)sqlite3_column_int64(s, 2);
     return OK;
 }
 
@@ -187,7 +188,7 @@ enum err store_load(struct store *store)
         const char *sql;
         row_fn *row;
     } parts[] = {
-        {"SELECT commit_no, position FROM state", load_state},
+        {"SELECT commit_no, position, record FROM state", load_state},
         {"SELECT id, device, received_ms, catalogue FROM site ORDER BY id", load_site},
         {"SELECT id, site, point, chunk_end_ms, span_max_ms FROM series ORDER BY id", load_series},
         {"SELECT series, at_ms, value, form, reason, good_at_ms, received_ms FROM latest",

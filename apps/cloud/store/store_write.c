@@ -19,6 +19,7 @@ enum err store_begin(struct store *store)
     store->dirty.count = 0;
     store->log_row = writer_of(store->log_bytes, STORE_LOG_ROW_SIZE);
     store->last_at_ms = 0;
+    store->batch_record_hash = store->record_hash;
     enum err err = db_run(&store->db, db_get(&store->db, SQL_BEGIN));
     store->in_batch = err == OK;
     return err;

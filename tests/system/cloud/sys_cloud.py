@@ -281,6 +281,27 @@ def check_pool(folder: pathlib.Path) -> None:
         cloud.process.kill()
 
 
+def check_mistyped(folder: pathlib.Path) -> None:
+    """A folder that is not there is told of, not made; once it is there everything goes on by itself."""
+    cloud = Cloud(folder)
+    cloud.start()
+    feed = None
+    try:
+        said = wait_for(lambda: (body := cloud.ask("GET", "/healthz")[2])["code"] == "no_folder" and body, "what it waits for")
+        check(said["status"] == "waiting" and "--hub-log" in said["reason"], f"health {said}")
+        check(not (folder / "log").exists(), "the folder is the hub's")
+        check(f'ev=waits folder={folder / "log"}' in (folder / "cloud.log").read_text(), "its log names the folder")
+        feed = Feed(folder / "log", "shop")
+        feed.say("points 3")
+        wait_for(lambda: cloud.ask("GET", "/healthz")[2] == {"status": "ok", "code": "", "reason": ""}, "a heal")
+        wait_for(lambda: b"busward_cloud_store_sites 1" in cloud.ask("GET", "/metrics")[2], "the site")
+        check(cloud.stop() == 0, "a clean end")
+    finally:
+        cloud.process.kill()
+        if feed:
+            feed.close()
+
+
 def check_tls(folder: pathlib.Path) -> None:
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
@@ -396,7 +417,7 @@ def main() -> int:
         finally:
             cloud.process.kill()
             feed.close()
-        for check_alone in (check_pool, check_tls):
+        for check_alone in (check_pool, check_mistyped, check_tls):
             with tempfile.TemporaryDirectory() as other:
                 (pathlib.Path(other) / "web").mkdir()
                 check_alone(pathlib.Path(other))

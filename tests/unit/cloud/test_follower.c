@@ -4,6 +4,7 @@
 // turn by turn on one thread; a restart is everything closed and opened again.
 #include "apps/cloud/ingest/follower.h"
 #include "apps/cloud/store/query.h"
+#include "apps/hub/log_cells.h"
 #include "bench/cloud_feed.h"
 #include "sim/sqlite_disk.h"
 
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,10 +25,11 @@ enum { MANY = 3 * STORE_BATCH_SAMPLES_MAX };
 
 struct fixture {
     char folder[64];
+    char log[80];
+    const char *store_path;
     struct feed feed;
     struct sqlite_disk disk;
-    struct linux_storage storage;
-    struct linux_cells cells;
+    struct log_folder log_folder;
     struct store store;
     struct catalogues catalogues;
     struct live live;
@@ -35,25 +39,22 @@ struct fixture {
 static void open_cloud(struct fixture *f)
 {
     const struct store_config cfg = {
-        .path = "store.db", .vfs = "sim", .site_max = 4, .series_max = 64};
+        .path = f->store_path, .vfs = "sim", .site_max = 4, .series_max = 64};
     assert_int_equal(store_open(&f->store, &cfg), OK);
     assert_int_equal(catalogues_init(&f->catalogues, &f->store), OK);
     assert_int_equal(live_init(&f->live), OK);
-    assert_int_equal(linux_storage_open(&f->storage, f->folder, true), OK);
-    assert_int_equal(linux_cells_open(&f->cells, f->folder), OK);
+    log_folder_init(&f->log_folder, f->log);
     const struct follower_config follower = {.store = &f->store,
                                              .catalogues = &f->catalogues,
                                              .live = &f->live,
-                                             .storage = &f->storage.storage,
-                                             .cells = &f->cells.cells};
+                                             .folder = &f->log_folder};
     assert_int_equal(follower_init(&f->follower, &follower), OK);
 }
 
 static void close_cloud(struct fixture *f)
 {
     follower_deinit(&f->follower);
-    linux_cells_close(&f->cells);
-    linux_storage_close(&f->storage);
+    log_folder_close(&f->log_folder);
     live_deinit(&f->live);
     catalogues_deinit(&f->catalogues);
     store_close(&f->store);
@@ -73,8 +74,10 @@ static int setup(void **state)
     if (mkdtemp(f->folder) == NULL) {
         return -1;
     }
+    snprintf(f->log, sizeof(f->log), "%s/log", f->folder);
+    f->store_path = "store.db";
     sqlite_disk_init(&f->disk, 1);
-    assert_int_equal(feed_open(&f->feed, f->folder, "shop", true), OK);
+    assert_int_equal(feed_open(&f->feed, f->log, "shop", true), OK);
     open_cloud(f);
     return 0;
 }
@@ -219,6 +222,209 @@ static void test_what_waits_for_an_unknown_catalogue_goes_on_waiting(void **stat
     assert_int_equal(stored(f, "shop", 1), 10);
 }
 
+// A catalogue, and as many messages of one sample each, numbered in a journal of their own.
+static void feed_messages(struct fixture *f, uint64_t journal, uint32_t count)
+{
+    f->feed.journal = journal;
+    f->feed.number = 1;
+    assert_int_equal(feed_catalogue(&f->feed, 3, false), OK);
+    for (uint32_t i = 0; i < count; i++) {
+        feed_point(f, 1, 1);
+    }
+}
+
+// The hub's log is lost and begun anew; of the former one nothing is left.
+static void renew_log(struct fixture *f)
+{
+    static int count;
+    char gone[96];
+    feed_close(&f->feed);
+    snprintf(gone, sizeof(gone), "%s/gone%d", f->folder, count++);
+    assert_int_equal(rename(f->log, gone), 0);
+    assert_int_equal(feed_open(&f->feed, f->log, "shop", true), OK);
+}
+
+static void count_event(void *ctx, const struct query_event *e)
+{
+    const char *kind = *(const char **)ctx;
+    assert_string_equal(e->kind, kind);
+    *(const char **)ctx = ""; // not twice
+}
+
+static bool has_event(struct fixture *f, const char *kind)
+{
+    struct store_reader reader;
+    assert_int_equal(store_reader_open(&reader, &f->store), OK);
+    const char *wanted = kind;
+    assert_int_equal(store_query_events(&reader, 0, 10, count_event, &wanted), OK);
+    store_reader_close(&reader);
+    return wanted != kind;
+}
+
+static void test_a_log_that_began_anew_is_read_whole(void **state)
+{
+    struct fixture *f = *state;
+    feed_messages(f, 1, 20);
+    follow(f);
+    close_cloud(f);
+    renew_log(f);
+    feed_messages(f, 1, 5); // the gateway sends again what the store has,
+    feed_messages(f, 2, 3); // and more; all of it ends below the store's position
+    open_cloud(f);
+    follow(f);
+    assert_int_equal(stored(f, "shop", 1), 23);
+    assert_int_equal(atomic_load(&f->follower.replaced), 1);
+    assert_true(has_event(f, "hub_log_new"));
+    restart(f); // told once
+    follow(f);
+    assert_int_equal(atomic_load(&f->follower.replaced), 0);
+    assert_true(has_event(f, "hub_log_new"));
+    assert_int_equal(stored(f, "shop", 1), 23);
+}
+
+static void test_a_log_that_began_anew_and_grew_past_the_position_is_read_whole(void **state)
+{
+    struct fixture *f = *state;
+    feed_messages(f, 1, 20);
+    follow(f);
+    assert_int_equal(
+        sqlite3_exec(f->store.db.handle, "UPDATE state SET record=0", NULL, NULL, NULL),
+        SQLITE_OK); // not even the record is known
+    close_cloud(f);
+    renew_log(f);
+    feed_messages(f, 2, 50);
+    open_cloud(f);
+    follow(f);
+    assert_int_equal(stored(f, "shop", 1), 70);
+    assert_int_equal(atomic_load(&f->follower.replaced), 1);
+}
+
+static void test_a_log_put_back_that_grew_past_the_position_is_known_by_its_record(void **state)
+{
+    struct fixture *f = *state;
+    feed_messages(f, 1, 20);
+    follow(f);
+    close_cloud(f);
+    renew_log(f);
+    feed_messages(f, 2, 50);
+    // A backup holds the consumer's mark, too.
+    assert_int_equal(hub_mark_write(&f->feed.cells.cells, HUB_LOG_CONSUMERS "/cloud", 10), OK);
+    open_cloud(f);
+    follow(f);
+    assert_int_equal(stored(f, "shop", 1), 70);
+    assert_int_equal(atomic_load(&f->follower.replaced), 1);
+}
+
+static void test_a_log_exchanged_under_a_running_cloud_is_found(void **state)
+{
+    struct fixture *f = *state;
+    feed_messages(f, 1, 20);
+    follow(f);
+    renew_log(f);
+    feed_messages(f, 2, 3);
+    assert_int_equal(follower_turn(&f->follower, 0), ERR_EMPTY); // sees that the folder is gone
+    follow(f);
+    assert_int_equal(stored(f, "shop", 1), 23);
+    // In the same folder, too: the head is gone, or went back.
+    assert_int_equal(hub_head_publish(&f->feed.cells.cells, 2), OK);
+    assert_int_equal(follower_turn(&f->follower, 0), ERR_EMPTY);
+    assert_int_equal(hub_head_publish(&f->feed.cells.cells, 4), OK);
+    follow(f);
+    assert_int_equal(stored(f, "shop", 1), 23);
+    assert_int_equal(atomic_load(&f->follower.replaced), 1); // it was the same one after all
+}
+
+static void test_a_store_put_back_to_an_earlier_day_tells_what_it_lost(void **state)
+{
+    struct fixture *f = *state;
+    feed_messages(f, 1, 20); // up to 21: what the old store has
+    f->store_path = "old.db";
+    restart(f);
+    follow(f);
+    f->store_path = "store.db";
+    restart(f);
+    feed_messages(f, 2, 50); // up to 72: passed by the newer store, and deleted
+    follow(f);
+    assert_int_equal(stored(f, "shop", 1), 70);
+    assert_int_equal(follower_pass(&f->follower), OK);
+    sl_close_segment(&f->feed.log.records);
+    feed_messages(f, 3, 4);
+    assert_int_equal(hub_log_tick(&f->feed.log), OK);
+    f->store_path = "old.db";
+    restart(f);
+    follow(f);
+    assert_int_equal(stored(f, "shop", 1), 24);
+    assert_int_equal(atomic_load(&f->follower.lost), 72 - 21);
+    assert_int_equal(atomic_load(&f->follower.replaced), 0);
+    assert_true(has_event(f, "store_older"));
+    restart(f); // told once
+    follow(f);
+    assert_int_equal(atomic_load(&f->follower.lost), 0);
+}
+
+static void test_a_store_put_back_whose_messages_are_still_there_lost_nothing(void **state)
+{
+    struct fixture *f = *state;
+    feed_messages(f, 1, 20);
+    f->store_path = "old.db";
+    restart(f);
+    follow(f);
+    f->store_path = "store.db";
+    restart(f);
+    feed_messages(f, 2, 50);
+    follow(f);
+    assert_int_equal(follower_pass(&f->follower), OK);
+    sl_close_segment(&f->feed.log.records);
+    feed_messages(f, 3, 1);
+    f->store_path = "old.db";
+    restart(f);
+    assert_int_equal(follower_open_log(&f->follower), OK);
+    // What it is about to read again is not deleted under it.
+    assert_int_equal(hub_log_tick(&f->feed.log), OK);
+    follow(f);
+    assert_int_equal(stored(f, "shop", 1), 71);
+    assert_int_equal(atomic_load(&f->follower.lost), 0);
+    assert_false(has_event(f, "store_older"));
+}
+
+static void test_a_folder_that_is_missing_is_told_and_heals_when_it_appears(void **state)
+{
+    struct fixture *f = *state;
+    close_cloud(f);
+    char right[sizeof(f->log)];
+    memcpy(right, f->log, sizeof(right));
+    snprintf(f->log, sizeof(f->log), "%s/lgo", f->folder);
+    open_cloud(f);
+    assert_int_equal(follower_turn(&f->follower, 0), ERR_NOT_FOUND);
+    assert_int_equal(atomic_load(&f->follower.state), FOLLOWER_NO_FOLDER);
+    assert_int_not_equal(access(f->log, F_OK), 0); // the cloud does not make it
+    assert_int_equal(mkdir(f->log, 0700), 0);
+    assert_int_equal(follower_turn(&f->follower, 0), ERR_AGAIN);
+    assert_int_equal(atomic_load(&f->follower.state), FOLLOWER_NO_HUB);
+    feed_messages(f, 1, 2);
+    assert_int_equal(rmdir(f->log), 0);
+    assert_int_equal(rename(right, f->log), 0);
+    follow(f);
+    assert_int_equal(atomic_load(&f->follower.state), FOLLOWER_OK);
+    assert_int_equal(stored(f, "shop", 1), 2);
+}
+
+static void test_a_store_of_an_earlier_version_knows_no_record_and_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    feed_messages(f, 1, 20);
+    follow(f);
+    assert_int_equal(
+        sqlite3_exec(f->store.db.handle, "ALTER TABLE state DROP COLUMN record", NULL, NULL, NULL),
+        SQLITE_OK);
+    feed_messages(f, 2, 20);
+    restart(f);
+    follow(f);
+    assert_int_equal(stored(f, "shop", 1), 40);
+    assert_int_equal(atomic_load(&f->follower.replaced), 0);
+    assert_true(f->store.record_hash != 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +435,22 @@ int main(void)
             test_messages_that_waited_are_taken_up_after_an_undone_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_waits_for_an_unknown_catalogue_goes_on_waiting,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_log_that_began_anew_is_read_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_log_that_began_anew_and_grew_past_the_position_is_read_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_log_put_back_that_grew_past_the_position_is_known_by_its_record, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(test_a_log_exchanged_under_a_running_cloud_is_found, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_store_put_back_to_an_earlier_day_tells_what_it_lost,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_store_put_back_whose_messages_are_still_there_lost_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_folder_that_is_missing_is_told_and_heals_when_it_appears, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_store_of_an_earlier_version_knows_no_record_and_goes_on, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
