@@ -334,4 +334,5 @@ void app_tick(struct app *app)
     app->ticks++;
     stream_tick(app);
     session_tick(app);
+    http_server_tick(app->server, (time_t)(mono_now_us() / US_PER_S));
 }
