@@ -10,6 +10,8 @@
 
 enum { INGEST_ROWS_MAX = HUB_PAYLOAD_SIZE_MAX / 2, INGEST_COLUMNS_MAX = TM_POINT_COUNT_MAX * 4 };
 
+_Static_assert(INGEST_ROWS_MAX <= (int)STORE_MESSAGE_SAMPLES_MAX, "the store's room for a message");
+
 // A column of a message on its way into the store.
 struct staged_column {
     uint32_t point;

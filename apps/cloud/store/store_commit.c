@@ -175,7 +175,9 @@ static bool wants_checkpoint(const struct store *store)
 {
     uint64_t limit = (uint64_t)store->series_used * STORE_LOG_SAMPLES_PER_SERIES;
     limit = limit > store->cfg.log_samples_min ? limit : store->cfg.log_samples_min;
-    const uint64_t most = STORE_LOG_SAMPLES_MAX - 2 * STORE_BATCH_SAMPLES_MAX;
+    // One batch more still fits the log's maximum, for which memory was made.
+    const uint64_t most =
+        STORE_LOG_SAMPLES_MAX - STORE_BATCH_SAMPLES_MAX - STORE_MESSAGE_SAMPLES_MAX;
     limit = limit < most ? limit : most;
     return store->log_samples >= limit;
 }

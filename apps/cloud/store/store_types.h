@@ -10,11 +10,12 @@ enum {
     STORE_FORMAT = 1,
     STORE_DEVICE_SIZE_MAX = 128,
     STORE_LOG_ROW_SIZE = 32 * 1024,
-    STORE_BATCH_SAMPLES_MAX = 64 * 1024, // the caller commits before a batch holds more
-    STORE_LOG_SAMPLES_MIN = 32 * 1024,   // samples in the log that call for a checkpoint,
-    STORE_LOG_SAMPLES_PER_SERIES = 64,   // more with more series,
-    STORE_LOG_SAMPLES_MAX = 1024 * 1024, // but never more than this
-    STORE_AHEAD_MAX_MS = 5 * 60 * 1000,  // a stamp further ahead of the hub's clock is quarantined
+    STORE_BATCH_SAMPLES_MAX = 64 * 1024,    // the caller commits with the message that reaches it;
+    STORE_MESSAGE_SAMPLES_MAX = 128 * 1024, // no message has more than this
+    STORE_LOG_SAMPLES_MIN = 32 * 1024,      // samples in the log that call for a checkpoint,
+    STORE_LOG_SAMPLES_PER_SERIES = 64,      // more with more series,
+    STORE_LOG_SAMPLES_MAX = 1024 * 1024,    // but never more than this
+    STORE_AHEAD_MAX_MS = 5 * 60 * 1000, // a stamp further ahead of the hub's clock is quarantined
     STORE_ASIDE_DEVICE_BYTES = 16 * 1024 * 1024, // set aside per device, see store_set_aside
     STORE_ASIDE_BYTES = 256 * 1024 * 1024,       // and by all
     STORE_EVENT_ROWS_MAX = 10000,                // per site; the oldest go

@@ -397,6 +397,34 @@ static void test_the_events_of_one_site_do_not_push_out_those_of_another(void **
     assert_int_equal(store_commit(&f->store, 2), OK);
 }
 
+// A device may choose how many samples its messages hold, up to the limits, and all of one point.
+static void test_the_largest_batch_fits_when_the_log_is_as_full_as_it_gets(void **state)
+{
+    struct fixture *f = *state;
+    enum { BATCH = STORE_BATCH_SAMPLES_MAX - 1 + STORE_MESSAGE_SAMPLES_MAX, SERIES = 16000 };
+    close_store(f);
+    f->cfg.series_max = SERIES;
+    open_store(f);
+    assert_int_equal(store_begin(&f->store), OK);
+    for (uint32_t point = 1; point <= SERIES; point++) {
+        (void)series(f, point);
+    }
+    // Up to one sample below what calls for a checkpoint, then all at once; several ways to get
+    // there, as the limit is the store's own affair.
+    uint32_t total = 0;
+    for (uint32_t i = 0; f->store.stats.checkpoints < 5; i++) {
+        const uint32_t count = i % 6 == 0 ? 131079 + (i / 6) * 1000 : BATCH;
+        for (uint32_t k = 0; k < count; k++, total++) {
+            const struct entry e = sample(T0 + total, 1);
+            assert_int_equal(store_add(&f->store, 0, &e, T0), OK);
+        }
+        assert_int_equal(store_commit(&f->store, 1), OK);
+        assert_int_equal(store_begin(&f->store), OK);
+    }
+    assert_int_equal(store_commit(&f->store, 2), OK);
+    assert_int_equal(ask(f, 0, T0, T0 + total).n, total);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +437,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limits_refuse_and_leave_the_store_usable, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_full_disk_is_told_and_heals, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_the_largest_batch_fits_when_the_log_is_as_full_as_it_gets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_device_cannot_push_out_what_another_has_waiting,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_of_one_device_the_unusable_go_before_those_that_wait,
