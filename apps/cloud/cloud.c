@@ -73,8 +73,7 @@ static enum err lock_data(struct cloud *cloud)
     return ERR_IO;
 }
 
-static enum err open_store(struct cloud *cloud, const struct storage *hub_log,
-                           const struct cells *hub_cells)
+static enum err open_store(struct cloud *cloud)
 {
     static char path[4096]; // outlives the store, whose readers open it too
     const struct settings *s = &cloud->settings;
@@ -95,10 +94,9 @@ static enum err open_store(struct cloud *cloud, const struct storage *hub_log,
         .store = &cloud->store,
         .catalogues = &cloud->catalogues,
         .live = &cloud->live,
-        .storage = hub_log,
-        .cells = hub_cells,
-        .folder = s->hub_log,
+        .folder = &cloud->log_folder,
     };
+    log_folder_init(&cloud->log_folder, s->hub_log);
     return err == OK ? follower_init(&cloud->follower, &follower) : err;
 }
 
@@ -139,8 +137,7 @@ static enum err serve(struct cloud *cloud, struct loop *loop)
     return err;
 }
 
-enum err cloud_start(struct cloud *cloud, struct loop *loop, const struct storage *hub_log,
-                     const struct cells *hub_cells)
+enum err cloud_start(struct cloud *cloud, struct loop *loop)
 {
     const struct settings *s = &cloud->settings;
     enum err err = lock_data(cloud);
@@ -148,7 +145,7 @@ enum err cloud_start(struct cloud *cloud, struct loop *loop, const struct storag
         err = load_tls(cloud);
     }
     if (err == OK) {
-        err = open_store(cloud, hub_log, hub_cells);
+        err = open_store(cloud);
     }
     const struct app_config cfg = {
         .store = &cloud->store,
@@ -181,6 +178,7 @@ void cloud_stop(struct cloud *cloud)
     }
     app_deinit(&cloud->app);
     follower_deinit(&cloud->follower);
+    log_folder_close(&cloud->log_folder);
     live_deinit(&cloud->live);
     catalogues_deinit(&cloud->catalogues);
     store_close(&cloud->store);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole program put together: store, follower, HTTP side. main_linux.c gives it the hub's log
-// and a loop.
+// The whole program put together: store, follower, HTTP side. main_linux.c gives it a loop.
 #ifndef CLOUD_CLOUD_H
 #define CLOUD_CLOUD_H
 
@@ -14,6 +13,7 @@ struct cloud {
     struct store store;
     struct catalogues catalogues;
     struct live live;
+    struct log_folder log_folder;
     struct follower follower;
     struct app app;
     struct tls *tls;
@@ -21,8 +21,7 @@ struct cloud {
 };
 
 // Everything opened, listening, following; says where on the log.
-NODISCARD enum err cloud_start(struct cloud *cloud, struct loop *loop,
-                               const struct storage *hub_log, const struct cells *hub_cells);
+NODISCARD enum err cloud_start(struct cloud *cloud, struct loop *loop);
 void cloud_stop(struct cloud *cloud);
 
 #endif

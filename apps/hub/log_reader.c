@@ -6,18 +6,28 @@
 
 #include <string.h>
 
+// ERR_STATE: it went back.
 static enum err read_head(struct hub_log_reader *reader)
 {
     uint64_t synced = 0;
     enum err err = hub_head_read(reader->cfg.cells, &synced);
-    if (err == OK && synced > reader->synced) {
+    if (err == OK && synced < reader->synced) {
+        return ERR_STATE;
+    }
+    if (err == OK) {
         reader->synced = synced;
     }
     return err;
 }
 
-enum err hub_log_reader_open(struct hub_log_reader *reader, const struct hub_log_reader_config *cfg,
-                             uint64_t passed)
+static void stand_at(struct hub_log_reader *reader, struct sl_reader *records, uint64_t first)
+{
+    const struct sl_reader_config cfg = {reader->cfg.storage, reader->cfg.buffer,
+                                         reader->cfg.buffer_size};
+    sl_reader_init(records, &cfg, first);
+}
+
+enum err hub_log_reader_open(struct hub_log_reader *reader, const struct hub_log_reader_config *cfg)
 {
     ASSERT(cfg->buffer_size >= HUB_LOG_READER_BUFFER_MIN);
     struct hub_log_reader opened = {.cfg = *cfg};
@@ -29,22 +39,58 @@ enum err hub_log_reader_open(struct hub_log_reader *reader, const struct hub_log
     if (err != OK) {
         return err == ERR_NOT_FOUND || err == ERR_CORRUPT ? ERR_AGAIN : err;
     }
-    err = hub_mark_read(cfg->cells, opened.mark.text, &opened.passed);
-    bool is_new = err == ERR_NOT_FOUND;
-    if (err != OK && !is_new) {
+    err = hub_mark_read(cfg->cells, opened.mark.text, &opened.registered);
+    opened.was_registered = err == OK;
+    if (err != OK && err != ERR_NOT_FOUND) {
         return err;
     }
-    if (is_new || opened.passed < passed) {
-        err = hub_mark_write(cfg->cells, opened.mark.text, passed);
+    struct storage_segment oldest = {.id = opened.synced + 1};
+    size_t count = 0;
+    err = cfg->storage->ops->list(cfg->storage->ctx, 0, &oldest, 1, &count);
+    if (err != OK) {
+        return err;
+    }
+    opened.first = oldest.id;
+    stand_at(&opened, &opened.records, 1);
+    *reader = opened;
+    return OK;
+}
+
+enum err hub_log_reader_begin(struct hub_log_reader *reader, uint64_t passed)
+{
+    if (!reader->was_registered || reader->registered != passed) {
+        enum err err = hub_mark_write(reader->cfg.cells, reader->mark.text, passed);
         if (err != OK) {
             return err;
         }
-        opened.passed = passed;
     }
-    struct sl_reader_config records = {cfg->storage, cfg->buffer, cfg->buffer_size};
-    sl_reader_init(&opened.records, &records, passed + 1);
-    *reader = opened;
+    reader->passed = passed;
+    stand_at(reader, &reader->records, passed + 1);
     return OK;
+}
+
+enum err hub_log_reader_find(struct hub_log_reader *reader, uint64_t sequence,
+                             struct hub_log_message *out)
+{
+    struct sl_reader records;
+    struct sl_record record;
+    struct hub_record message;
+    stand_at(reader, &records, sequence);
+    enum err err = sequence > 0 && sequence <= reader->synced
+                       ? sl_reader_next(&records, sequence + 1, &record)
+                       : ERR_EMPTY;
+    stand_at(reader, &reader->records, reader->records.next); // its window is overwritten
+    if (err == ERR_EMPTY || (err == OK && record.sequence != sequence)) {
+        return ERR_NOT_FOUND;
+    }
+    if (err == OK) {
+        err = record.kind == HUB_RECORD_D2C ? hub_record_decode(record.payload, &message)
+                                            : ERR_NOT_FOUND;
+    }
+    if (err == OK) {
+        *out = (struct hub_log_message){.sequence = sequence, .record = message};
+    }
+    return err;
 }
 
 static enum err next_record(struct hub_log_reader *reader, struct sl_record *out)
@@ -58,8 +104,11 @@ static enum err next_record(struct hub_log_reader *reader, struct sl_record *out
     }
     uint64_t before = reader->synced;
     err = read_head(reader);
-    if (err == ERR_CORRUPT || err == ERR_NOT_FOUND || (err == OK && reader->synced == before)) {
+    if (err == ERR_CORRUPT || (err == OK && reader->synced == before)) {
         return ERR_EMPTY;
+    }
+    if (err == ERR_NOT_FOUND) {
+        return ERR_STATE;
     }
     return err == OK ? sl_reader_next(&reader->records, reader->synced + 1, out) : err;
 }

@@ -35,6 +35,9 @@ struct hub_log_message {
 struct hub_log_reader {
     // Public to read:
     uint64_t synced;          // last number known durable in the log; 0: none
+    uint64_t first;           // at opening: no record below it was held
+    bool was_registered;      // at opening, with
+    uint64_t registered;      // this as passed; above what the consumer has: its store fell back
     uint64_t passed;          // what this consumer last registered; 0: nothing
     uint64_t corrupt_count;   // damaged segments and records met so far
     struct sl_reader records; // records.next, records.corrupt_segment, .corrupt_offset
@@ -43,15 +46,25 @@ struct hub_log_reader {
     struct cell_name mark;
 };
 
-// Registers the consumer (with what it had passed before, or `passed` if that is greater) and
-// stands at the record after `passed`. Take `passed` from the transaction that stored the messages.
-// ERR_AGAIN: no hub has written here yet (no head); ERR_IO.
+// Looks at the log; hub_log_reader_begin follows. ERR_AGAIN: no hub has written here yet (no head);
+// ERR_IO.
 NODISCARD enum err hub_log_reader_open(struct hub_log_reader *reader,
-                                       const struct hub_log_reader_config *cfg, uint64_t passed);
+                                       const struct hub_log_reader_config *cfg);
+
+// Registers the consumer with `passed` and stands at the record after it. Take `passed` from the
+// transaction that stored the messages. Less than was registered is fine: what is still there is
+// read again, and stays there until it is passed again.
+NODISCARD enum err hub_log_reader_begin(struct hub_log_reader *reader, uint64_t passed);
+
+// The message with that number, wherever the reader stands. ERR_NOT_FOUND: it is not held.
+// ERR_CORRUPT, ERR_IO.
+NODISCARD enum err hub_log_reader_find(struct hub_log_reader *reader, uint64_t sequence,
+                                       struct hub_log_message *out);
 
 // The next durable message. ERR_EMPTY: all read: wait for the head to change. ERR_CORRUPT: records
 // are damaged; told once per damage, the next call goes on behind it (sequence numbers skip).
-// ERR_IO: nothing moved, try again later. Rereads the head only when it has read up to it.
+// ERR_IO: nothing moved, try again later. ERR_STATE: the head is gone or went back: this is another
+// log now, open it anew. Rereads the head only when it has read up to it.
 NODISCARD enum err hub_log_reader_next(struct hub_log_reader *reader, struct hub_log_message *out);
 
 // Records up to and including `sequence` are durably stored by this consumer: the hub may delete

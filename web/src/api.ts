@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to the cloud. Each answers with the parsed body or throws an ApiError that can be shown.
-import type { Overview, Series, Session, Sites } from "./types";
+import type { Health, Overview, Series, Session, Sites } from "./types";
 
 export class ApiError extends Error {
   constructor(
@@ -60,6 +60,11 @@ export const api = {
   login: (name: string, password: string) =>
     post<Session>("/api/login", { name, password }).then(keepSession),
   logout: () => post<void>("/api/logout", {}),
+  /** 503 says why in the same form. */
+  health: async (): Promise<Health> => {
+    const response = await fetch("/healthz", { cache: "no-store" });
+    return response.json();
+  },
   sites: (signal?: AbortSignal) => request<Sites>("/api/sites", withSignal(signal)),
   overview: (site: string, signal?: AbortSignal) =>
     request<Overview>(`/api/sites/${encodeURIComponent(site)}/overview`, withSignal(signal)),

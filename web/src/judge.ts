@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is abnormal, and how urgent it is. One place, so that tile, table, banner and chart agree.
-import type { Limits, Overview, Point, Sensor, Site } from "./types";
+import type { Health, Limits, Overview, Point, Sensor, Site } from "./types";
 
 /** In order of urgency, the most urgent first. */
 export const CONDITIONS = ["high", "low", "bad", "stale", "never", "battery", "ok"] as const;
@@ -119,4 +119,19 @@ export function worstFirst(sites: Site[]): Site[] {
     (site.state === "silent" ? 5e5 : 0) +
     site.counts.stale;
   return sites.slice().sort((a, b) => weight(b) - weight(a) || a.name.localeCompare(b.name));
+}
+
+const HEALTH_CODES = [
+  "no_folder",
+  "no_hub",
+  "failing",
+  "behind",
+  "store_older",
+  "log_new",
+] as const;
+
+/** The words for what the server says of itself; of a newer server its own. */
+export function healthKey(health: Health) {
+  const known = HEALTH_CODES.find((code) => code === health.code);
+  return known ? (`health.${known}` as const) : "health.other";
 }

@@ -17,6 +17,13 @@ export interface Session {
   now_ms: number;
 }
 
+export interface Health {
+  status: "ok" | "waiting" | "behind" | "ill";
+  /** Empty when there is nothing to say. */
+  code: string;
+  reason: string;
+}
+
 export interface Counts {
   points: number;
   good: number;

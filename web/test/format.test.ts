@@ -1,16 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: what people read is right in both languages and in the site's time zone.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "node:test";
 import { makeTongue } from "../src/context";
 import { DAY, makeFormat, usableZone } from "../src/format";
 import { pickLanguage, plural, translator } from "../src/i18n";
+import { healthKey } from "../src/judge";
 import { parseRoute, paths } from "../src/route";
 import { de } from "../src/words/de";
 import { en } from "../src/words/en";
 import { point } from "./samples";
 
 const S = "\u202f";
+
+test("whatever the server says of itself, the page has words for it", () => {
+  const source = readFileSync(join(process.env.BUSWARD_WEB ?? "", "../apps/cloud/api/health.c"));
+  const found = new TextDecoder()
+    .decode(source)
+    .matchAll(/\{"(?:ok|waiting|behind|ill)", "(\w+)",/g);
+  const codes = [...found].map((match) => match[1] as string);
+  assert.equal(codes.length, 6);
+  for (const code of codes) {
+    assert.equal(healthKey({ status: "ill", code, reason: "" }), `health.${code}`);
+  }
+  const newer = { status: "ill", code: "tired", reason: "tired" } as const;
+  assert.equal(translator("de")(healthKey(newer), newer), "Der Server meldet: tired");
+});
 
 test("numbers have a true minus sign and the language's decimal mark", () => {
   assert.equal(makeFormat("en", "UTC").quantity(-18.25, "°C", 2), `−18.25${S}°C`);

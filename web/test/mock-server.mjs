@@ -13,6 +13,8 @@ const CSP =
   "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 const streams = new Set();
 let account = null;
+/** `HEALTH=no_folder` shows what the page says then. */
+const health = { status: "ok", code: process.env.HEALTH ?? "", reason: "as the environment says" };
 
 /** The cookie is the user's name: this cloud forgets nobody, not even when it starts anew. */
 const userOf = (request) => /busward_session=(\w+)/.exec(request.headers.cookie ?? "")?.[1] ?? null;
@@ -82,6 +84,7 @@ const posts = {
 function get(request, response, url) {
   const parts = url.pathname.split("/");
   const user = userOf(request);
+  if (url.pathname === "/healthz") return json(response, 200, health);
   if (url.pathname === "/api/session") return json(response, 200, session(user));
   if (!url.pathname.startsWith("/api/")) return asset(response, url.pathname);
   if (!user) return refuse(response, 401, "unauthorized");

@@ -91,12 +91,13 @@ enum err app_init(struct app *app, const struct app_config *cfg)
     for (unsigned i = 0; err == OK && i < APP_READERS; i++) {
         err = reader_init(app, &app->readers[i], i);
     }
-    return err == OK ? worker_start("accounts", APP_LOGINS_MAX, &app->account_worker) : err;
+    return err == OK ? worker_start("accounts", APP_ACCOUNT_JOBS_MAX, &app->account_worker) : err;
 }
 
 void app_deinit(struct app *app)
 {
     worker_stop(app->account_worker);
+    session_deinit(app);
     for (unsigned i = 0; i < APP_READERS; i++) {
         struct app_reader *reader = &app->readers[i];
         worker_stop(reader->worker);
@@ -317,8 +318,9 @@ void app_gone(void *ctx, struct http_conn *conn)
     for (size_t i = 0; i < COUNT_OF(app->reads); i++) {
         app->reads[i].conn = app->reads[i].conn == conn ? NULL : app->reads[i].conn;
     }
-    for (size_t i = 0; i < COUNT_OF(app->logins); i++) {
-        app->logins[i].conn = app->logins[i].conn == conn ? NULL : app->logins[i].conn;
+    for (size_t i = 0; i < COUNT_OF(app->account_jobs); i++) {
+        struct account_job *job = &app->account_jobs[i];
+        job->conn = job->conn == conn ? NULL : job->conn;
     }
 }
 
@@ -331,4 +333,6 @@ void app_tick(struct app *app)
 {
     app->ticks++;
     stream_tick(app);
+    session_tick(app);
+    http_server_tick(app->server, (time_t)(mono_now_us() / US_PER_S));
 }

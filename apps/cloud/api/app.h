@@ -4,9 +4,9 @@
 #ifndef CLOUD_API_APP_H
 #define CLOUD_API_APP_H
 
+#include "apps/cloud/api/account_job.h"
 #include "apps/cloud/api/files.h"
 #include "apps/cloud/auth/access.h"
-#include "apps/cloud/auth/accounts.h"
 #include "apps/cloud/auth/throttle.h"
 #include "apps/cloud/http/server.h"
 #include "apps/cloud/ingest/follower.h"
@@ -17,7 +17,6 @@
 enum {
     APP_READERS = 2,
     APP_READS_MAX = 16, // waiting or running, per reader
-    APP_LOGINS_MAX = 8, // the same for accounts
     APP_OUT_SIZE = 16 * 1024 * 1024,
     APP_STREAMS_MAX = 1024,
     TICK_MS = 1000,
@@ -60,25 +59,6 @@ struct read_job {
     size_t body_size;
 };
 
-enum account_verb { ACCOUNT_SETUP, ACCOUNT_LOGIN, ACCOUNT_LOGOUT, ACCOUNT_AUDIT_LIST };
-
-struct account_job {
-    bool is_used;
-    struct app *app;
-    struct http_conn *conn;
-    enum account_verb verb;
-    struct credentials credentials;
-    uint8_t hash[SESSION_HASH_SIZE];
-    char user[USER_NAME_MAX + 1];
-    uint32_t count;
-    int64_t now_ms;
-    // Out:
-    enum err err;
-    struct login login;
-    char *body;
-    size_t body_size;
-};
-
 struct stream {
     struct http_conn *conn; // NULL: free
     uint32_t site;
@@ -115,7 +95,11 @@ struct app {
     struct app_reader readers[APP_READERS];
     struct worker *account_worker;
     struct read_job reads[APP_READERS * APP_READS_MAX];
-    struct account_job logins[APP_LOGINS_MAX];
+    struct account_job account_jobs[APP_ACCOUNT_JOBS_MAX];
+    struct session_change changes[SESSIONS_MAX]; // the worker's while is_saving
+    size_t change_count;
+    bool is_saving;
+    unsigned save_tick;        // not before this one
     struct store_reader texts; // the loop's own, for texts of live events
     struct stream streams[APP_STREAMS_MAX];
     struct ring_event *ring; // EVENT_RING

@@ -6,34 +6,58 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { BEHIND_RECORDS = 10000, METRICS_SIZE = 8192 };
 
+struct finding {
+    const char *status; // ok, waiting, behind, ill
+    const char *code;   // for programs, "" when well; the page has words for each
+    const char *reason; // for people; no paths: anybody may ask
+};
+
+static struct finding find(const struct follower *f)
+{
+    switch (atomic_load(&f->state)) {
+    case FOLLOWER_NO_FOLDER:
+        return (struct finding){"waiting", "no_folder",
+                                "the folder given as --hub-log does not exist"};
+    case FOLLOWER_NO_HUB:
+        return (struct finding){"waiting", "no_hub",
+                                "no hub has written into the folder given as --hub-log yet"};
+    case FOLLOWER_FAILING:
+        return (struct finding){"ill", "failing",
+                                "the store or the hub's log cannot be used, see the log"};
+    case FOLLOWER_OK: break;
+    }
+    if (atomic_load(&f->behind) > BEHIND_RECORDS) {
+        return (struct finding){"behind", "behind", "many messages wait to be stored"};
+    }
+    if (atomic_load(&f->lost) > 0) {
+        return (struct finding){"ok", "store_older",
+                                "the store was put back to an earlier day; messages that the hub "
+                                "deleted since are missing, see the log"};
+    }
+    if (atomic_load(&f->replaced) > 0) {
+        return (struct finding){"ok", "log_new",
+                                "the hub's log is another one than before; messages that only the "
+                                "former one held are missing, see the log"};
+    }
+    return (struct finding){"ok", "", ""};
+}
+
 void health_reply(struct app *app, struct http_conn *conn)
 {
-    char text[256];
+    char text[512];
     struct json_writer w;
-    const char *status = "ok";
-    const char *reason = "";
-    switch (atomic_load(&app->cfg.follower->state)) {
-    case FOLLOWER_WAITING: reason = "there is no hub log yet"; break;
-    case FOLLOWER_FAILING:
-        status = "ill";
-        reason = "the store or the hub's log cannot be used, see the log";
-        break;
-    case FOLLOWER_OK:
-        if (atomic_load(&app->cfg.follower->behind) > BEHIND_RECORDS) {
-            status = "behind";
-            reason = "many messages wait to be stored";
-        }
-        break;
-    }
+    const struct finding found = find(app->cfg.follower);
     json_writer_init(&w, text, sizeof(text));
     json_begin_object(&w);
-    json_put_key_string(&w, "status", status);
-    json_put_key_string(&w, "reason", reason);
+    json_put_key_string(&w, "status", found.status);
+    json_put_key_string(&w, "code", found.code);
+    json_put_key_string(&w, "reason", found.reason);
     json_end_object(&w);
-    answer_json(conn, status[0] == 'i' ? 503 : 200, json_writer_bytes(&w), NULL);
+    answer_json(conn, strcmp(found.status, "ill") == 0 ? 503 : 200, json_writer_bytes(&w), NULL);
 }
 
 void metrics_reply(struct app *app, struct http_conn *conn)
@@ -64,6 +88,7 @@ void metrics_reply(struct app *app, struct http_conn *conn)
         {"store_gaps_total", "counter", s.gaps},
         {"store_events_total", "counter", s.events},
         {"store_messages_aside_total", "counter", s.aside},
+        {"store_aside_dropped_total", "counter", s.aside_dropped},
         {"store_commits_total", "counter", s.commits},
         {"store_checkpoints_total", "counter", s.checkpoints},
         {"store_chunks_total", "counter", s.chunks},
@@ -73,6 +98,8 @@ void metrics_reply(struct app *app, struct http_conn *conn)
         {"store_series", "gauge", series_count},
         {"log_messages_total", "counter", atomic_load(&f->messages)},
         {"log_corrupt_total", "counter", atomic_load(&f->corrupt)},
+        {"log_replaced_total", "counter", atomic_load(&f->replaced)},
+        {"log_lost_total", "counter", atomic_load(&f->lost)},
         {"log_behind", "gauge", atomic_load(&f->behind)},
         {"http_connections_total", "counter", h->accepted},
         {"http_connections_refused_total", "counter", h->refused},

@@ -2,6 +2,7 @@
 #include "apps/cloud/api/session.h"
 
 #include "apps/cloud/api/answer.h"
+#include "apps/cloud/api/stream.h"
 #include "base/assert.h"
 #include "port/linux/log.h"
 #include "json/reader.h"
@@ -98,8 +99,10 @@ static bool read_credentials(struct bytes body, bool wants_token, struct credent
 
 static struct account_job *job_take(struct app *app, struct http_conn *conn, enum account_verb verb)
 {
-    for (int i = 0; i < APP_LOGINS_MAX; i++) {
-        struct account_job *job = &app->logins[i];
+    const bool is_login = verb == ACCOUNT_SETUP || verb == ACCOUNT_LOGIN;
+    const int count = is_login ? APP_LOGINS_MAX : APP_ACCOUNT_JOBS_MAX;
+    for (int i = 0; i < count; i++) {
+        struct account_job *job = &app->account_jobs[i];
         if (!job->is_used) {
             *job = (struct account_job){
                 .is_used = true, .app = app, .conn = conn, .verb = verb, .now_ms = wall_now_ms()};
@@ -149,7 +152,10 @@ static void job_run(void *ctx)
     case ACCOUNT_LOGIN:
         job->err = accounts_login(accounts, &job->credentials, job->now_ms, &job->login);
         break;
-    case ACCOUNT_LOGOUT: job->err = accounts_logout(accounts, job->hash); break;
+    case ACCOUNT_LOGOUT: job->err = accounts_save_sessions(accounts, &job->change, 1); break;
+    case ACCOUNT_SAVE:
+        job->err = accounts_save_sessions(accounts, job->app->changes, job->app->change_count);
+        break;
     case ACCOUNT_AUDIT_LIST: run_audit_list(job); break;
     }
     sodium_memzero(job->credentials.password, sizeof(job->credentials.password));
@@ -160,6 +166,9 @@ static void answer_login(struct app *app, struct account_job *job, int status)
     char text[SESSION_ANSWER_SIZE];
     char headers[256];
     app->has_account = true;
+    if (job->login.has_evicted) {
+        sessions_drop(&app->sessions, job->login.evicted);
+    }
     const struct session *session = sessions_add(&app->sessions, &job->login.session);
     snprintf(
         headers, sizeof(headers),
@@ -193,6 +202,7 @@ static void finish_login(struct app *app, struct account_job *job)
         return;
     }
     if (job->err == ERR_EXISTS) {
+        app->has_account = true;
         answer_error(job->conn, 409, "conflict", "the set-up link was used already");
     } else if (job->err == ERR_DENIED && job->verb == ACCOUNT_SETUP) {
         answer_error(job->conn, 403, "forbidden", "this is not the token of the set-up link");
@@ -200,6 +210,33 @@ static void finish_login(struct app *app, struct account_job *job)
         answer_error(job->conn, 401, "unauthorized", "name or password is wrong");
     } else {
         answer_status(job->conn, 500);
+    }
+}
+
+static void finish_logout(struct app *app, struct account_job *job)
+{
+    if (job->err == OK) {
+        sessions_saved(&app->sessions, &job->change, 1);
+    } else { // over in memory, and session_tick goes on trying
+        log_error(MODULE, "logout", "err=%s", err_name(job->err));
+    }
+    if (job->conn != NULL && job->err == OK) {
+        answer_json(
+            job->conn, 204, bytes_of(NULL, 0),
+            "Set-Cookie: busward_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict\r\n");
+    } else if (job->conn != NULL) {
+        answer_status(job->conn, 503);
+    }
+}
+
+static void finish_save(struct app *app, enum err err)
+{
+    app->is_saving = false;
+    if (err == OK) {
+        sessions_saved(&app->sessions, app->changes, app->change_count);
+    } else {
+        log_error(MODULE, "save", "count=%zu err=%s", app->change_count, err_name(err));
+        app->save_tick = app->ticks + SAVE_RETRY_TICKS;
     }
 }
 
@@ -211,11 +248,8 @@ static void job_done(void *ctx)
     switch (job->verb) {
     case ACCOUNT_SETUP:
     case ACCOUNT_LOGIN: finish_login(app, job); break;
-    case ACCOUNT_LOGOUT:
-        if (job->err != OK) {
-            log_error(MODULE, "logout", "err=%s", err_name(job->err));
-        }
-        break;
+    case ACCOUNT_LOGOUT: finish_logout(app, job); break;
+    case ACCOUNT_SAVE: finish_save(app, job->err); break;
     case ACCOUNT_AUDIT_LIST:
         if (job->conn != NULL && job->err == OK) {
             answer_json(job->conn, 200, bytes_of(job->body, job->body_size), NULL);
@@ -297,21 +331,39 @@ void session_login(struct app *app, struct http_conn *conn, struct bytes body)
 
 void session_logout(struct app *app, struct http_conn *conn, struct session *session)
 {
-    // The session ends here and now; its row follows.
-    struct account_job *job = job_take(app, NULL, ACCOUNT_LOGOUT);
-    if (job == NULL) {
-        answer_busy(conn, 503, 1, "too busy, try again");
-        return;
+    // The session ends here and now; who reads 204 may rely on its row being gone, too.
+    struct account_job *job = job_take(app, conn, ACCOUNT_LOGOUT);
+    if (job != NULL) {
+        job->change.is_over = true;
+        memcpy(job->change.hash, session->hash, sizeof(session->hash));
     }
-    memcpy(job->hash, session->hash, sizeof(job->hash));
-    if (!submit(app, job)) {
+    if (job == NULL || !submit(app, job)) {
         answer_busy(conn, 503, 1, "too busy, try again");
         return;
     }
     log_info(MODULE, "logout", "user=%s", log_quote(session->user).text);
-    sessions_remove(session);
-    answer_json(conn, 204, bytes_of(NULL, 0),
-                "Set-Cookie: busward_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict\r\n");
+    stream_session_over(app, session->serial);
+    sessions_end(session);
+}
+
+void session_tick(struct app *app)
+{
+    const bool has_ended = sessions_sweep(&app->sessions, wall_now_ms());
+    const bool is_due = has_ended || app->ticks % SAVE_TICKS == 0;
+    if (!is_due || app->is_saving || app->ticks < app->save_tick) {
+        return;
+    }
+    app->change_count = sessions_changes(&app->sessions, app->changes);
+    struct account_job *job = app->change_count > 0 ? job_take(app, NULL, ACCOUNT_SAVE) : NULL;
+    app->is_saving = job != NULL && submit(app, job);
+}
+
+void session_deinit(struct app *app)
+{
+    app->change_count = sessions_changes(&app->sessions, app->changes);
+    if (app->change_count > 0) {
+        finish_save(app, accounts_save_sessions(&app->accounts, app->changes, app->change_count));
+    }
 }
 
 void session_audit(struct app *app, struct http_conn *conn, uint32_t limit)

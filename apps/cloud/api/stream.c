@@ -278,6 +278,15 @@ void stream_open(struct app *app, struct http_conn *conn, uint32_t site, struct 
     }
 }
 
+void stream_session_over(struct app *app, uint64_t session)
+{
+    for (int i = 0; i < APP_STREAMS_MAX; i++) {
+        if (app->streams[i].conn != NULL && app->streams[i].session == session) {
+            http_close(app->streams[i].conn); // `gone` clears it
+        }
+    }
+}
+
 void stream_gone(struct app *app, const struct http_conn *conn)
 {
     for (int i = 0; i < APP_STREAMS_MAX; i++) {

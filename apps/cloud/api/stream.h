@@ -12,6 +12,8 @@ void stream_event_id(const struct app *app, char *out, size_t capacity);
 // Answers GET /api/stream for a user who may see the site. last_id empty: from now on.
 void stream_open(struct app *app, struct http_conn *conn, uint32_t site, struct bytes last_id,
                  const struct session *session);
+// A session ended before its time: its streams do, too.
+void stream_session_over(struct app *app, uint64_t session);
 void stream_gone(struct app *app, const struct http_conn *conn);
 void stream_live(struct app *app);
 void stream_tick(struct app *app);

@@ -24,8 +24,10 @@ static const char tables[] =
     "CREATE TABLE IF NOT EXISTS grants(name TEXT NOT NULL REFERENCES account(name),"
     " role TEXT NOT NULL, node TEXT NOT NULL, until_ms INTEGER, PRIMARY KEY(name, node, role))"
     " WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS session(hash BLOB PRIMARY KEY, name TEXT NOT NULL, csrf TEXT NOT"
-    " NULL, expires_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    // Sessions of the first versions carried no last use: nobody knows whether they had ended.
+    "DROP TABLE IF EXISTS session;"
+    "CREATE TABLE IF NOT EXISTS sessions(hash BLOB PRIMARY KEY, name TEXT NOT NULL,"
+    " csrf TEXT NOT NULL, expires_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS audit(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,"
     " user TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL);";
 
@@ -39,6 +41,18 @@ static enum err failed(struct accounts *a, const char *what)
 static enum err execute(struct accounts *a, const char *sql)
 {
     return sqlite3_exec(a->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? OK : failed(a, "execute");
+}
+
+// Ends what "BEGIN IMMEDIATE" began; undone unless err is OK and the commit is.
+static enum err end_transaction(struct accounts *a, enum err err)
+{
+    if (err == OK) {
+        err = execute(a, "COMMIT");
+    }
+    if (err != OK) {
+        sqlite3_exec(a->handle, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return err;
 }
 
 static sqlite3_stmt *prepare(struct accounts *a, const char *sql)
@@ -106,16 +120,26 @@ static enum err load_access(struct accounts *a, const char *name, struct access 
     return err;
 }
 
+// What ended while nobody looked, and what is more than the table holds.
+static enum err delete_ended(struct accounts *a, int64_t now_ms)
+{
+    sqlite3_stmt *s =
+        prepare(a, "DELETE FROM sessions WHERE expires_ms <= ?1 OR used_ms <= ?2 OR hash NOT IN"
+                   " (SELECT hash FROM sessions ORDER BY used_ms DESC LIMIT ?3)");
+    sqlite3_bind_int64(s, 1, now_ms);
+    sqlite3_bind_int64(s, 2, now_ms - SESSION_IDLE_MS);
+    sqlite3_bind_int64(s, 3, SESSIONS_MAX);
+    return finish(a, s, "expire");
+}
+
 static enum err load_sessions(struct accounts *a, struct sessions *sessions, int64_t now_ms)
 {
-    sqlite3_stmt *s = prepare(a, "DELETE FROM session WHERE expires_ms <= ?1");
-    sqlite3_bind_int64(s, 1, now_ms);
-    enum err err = finish(a, s, "expire");
-    s = prepare(a, "SELECT hash, name, csrf, expires_ms FROM session ORDER BY expires_ms DESC"
-                   " LIMIT 512");
+    enum err err = delete_ended(a, now_ms);
+    sqlite3_stmt *s = prepare(a, "SELECT hash, name, csrf, expires_ms, used_ms FROM sessions");
     int code = SQLITE_DONE;
     while (err == OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        struct session session = {.used_ms = now_ms, .expires_ms = sqlite3_column_int64(s, 3)};
+        struct session session = {.expires_ms = sqlite3_column_int64(s, 3),
+                                  .used_ms = sqlite3_column_int64(s, 4)};
         if (sqlite3_column_bytes(s, 0) != SESSION_HASH_SIZE) {
             continue;
         }
@@ -216,24 +240,60 @@ void accounts_close(struct accounts *a)
     a->handle = NULL;
 }
 
-static enum err begin_session(struct accounts *a, const char *name, int64_t now_ms,
+static enum err delete_session(struct accounts *a, const uint8_t hash[SESSION_HASH_SIZE])
+{
+    sqlite3_stmt *s = prepare(a, "DELETE FROM sessions WHERE hash=?1");
+    sqlite3_bind_blob(s, 1, hash, SESSION_HASH_SIZE, SQLITE_STATIC);
+    return finish(a, s, "end a session");
+}
+
+// One more session will fit.
+static enum err make_room(struct accounts *a, struct login *out)
+{
+    sqlite3_stmt *s = prepare(a, "SELECT hash FROM sessions WHERE (SELECT count(*) FROM sessions)"
+                                 " >= ?1 ORDER BY used_ms LIMIT 1");
+    sqlite3_bind_int64(s, 1, SESSIONS_MAX);
+    const int code = sqlite3_step(s);
+    out->has_evicted = code == SQLITE_ROW && sqlite3_column_bytes(s, 0) == SESSION_HASH_SIZE;
+    if (out->has_evicted) {
+        memcpy(out->evicted, sqlite3_column_blob(s, 0), SESSION_HASH_SIZE);
+    }
+    enum err err = code == SQLITE_ROW || code == SQLITE_DONE ? OK : failed(a, "make room");
+    sqlite3_finalize(s);
+    return err == OK && out->has_evicted ? delete_session(a, out->evicted) : err;
+}
+
+static enum err add_session(struct accounts *a, const struct credentials *given, int64_t now_ms,
+                            struct login *out)
+{
+    enum err err = make_room(a, out);
+    if (err != OK) {
+        return err;
+    }
+    sqlite3_stmt *s = prepare(a, "INSERT INTO sessions VALUES(?1, ?2, ?3, ?4, ?5)");
+    sqlite3_bind_blob(s, 1, out->session.hash, SESSION_HASH_SIZE, SQLITE_STATIC);
+    bind_text(s, 2, out->session.user);
+    bind_text(s, 3, out->session.csrf);
+    sqlite3_bind_int64(s, 4, out->session.expires_ms);
+    sqlite3_bind_int64(s, 5, now_ms);
+    err = finish(a, s, "session");
+    return err == OK ? accounts_audit(a, now_ms, given->name, given->address, "login", "") : err;
+}
+
+// The row is in the file if and only if this returns OK: the table in memory mirrors it.
+static enum err begin_session(struct accounts *a, const struct credentials *given, int64_t now_ms,
                               struct login *out)
 {
     *out = (struct login){.session = {.expires_ms = now_ms + SESSION_LIFE_MS, .used_ms = now_ms}};
     random_hex(out->token, SESSION_TOKEN_SIZE);
     random_hex(out->session.csrf, SESSION_CSRF_SIZE);
-    snprintf(out->session.user, sizeof(out->session.user), "%s", name);
+    snprintf(out->session.user, sizeof(out->session.user), "%s", given->name);
     session_hash(bytes_of(out->token, SESSION_TOKEN_SIZE), out->session.hash);
-    enum err err = load_access(a, name, &out->session.access);
-    if (err != OK) {
-        return err;
+    enum err err = load_access(a, given->name, &out->session.access);
+    if (err == OK) {
+        err = execute(a, "BEGIN IMMEDIATE");
     }
-    sqlite3_stmt *s = prepare(a, "INSERT INTO session VALUES(?1, ?2, ?3, ?4)");
-    sqlite3_bind_blob(s, 1, out->session.hash, SESSION_HASH_SIZE, SQLITE_STATIC);
-    bind_text(s, 2, name);
-    bind_text(s, 3, out->session.csrf);
-    sqlite3_bind_int64(s, 4, out->session.expires_ms);
-    return finish(a, s, "session");
+    return err == OK ? end_transaction(a, add_session(a, given, now_ms, out)) : err;
 }
 
 static enum err add_owner(struct accounts *a, const struct credentials *given, int64_t now_ms)
@@ -261,13 +321,7 @@ static enum err add_owner(struct accounts *a, const struct credentials *given, i
         err = accounts_audit(a, now_ms, given->name, given->address, "account.make",
                              "first account, owner of everything, by the set-up link");
     }
-    if (err == OK) {
-        err = execute(a, "COMMIT");
-    }
-    if (err != OK) {
-        sqlite3_exec(a->handle, "ROLLBACK", NULL, NULL, NULL);
-    }
-    return err;
+    return end_transaction(a, err);
 }
 
 enum err accounts_setup(struct accounts *a, const struct credentials *given, int64_t now_ms,
@@ -285,7 +339,7 @@ enum err accounts_setup(struct accounts *a, const struct credentials *given, int
     }
     a->has_account = true;
     remove_setup_link(a);
-    return begin_session(a, given->name, now_ms, out);
+    return begin_session(a, given, now_ms, out);
 }
 
 enum err accounts_login(struct accounts *a, const struct credentials *given, int64_t now_ms,
@@ -309,15 +363,28 @@ enum err accounts_login(struct accounts *a, const struct credentials *given, int
         enum err err = accounts_audit(a, now_ms, given->name, given->address, "login.refused", "");
         return err == OK ? ERR_DENIED : err;
     }
-    enum err err = begin_session(a, given->name, now_ms, out);
-    return err == OK ? accounts_audit(a, now_ms, given->name, given->address, "login", "") : err;
+    return begin_session(a, given, now_ms, out);
 }
 
-enum err accounts_logout(struct accounts *a, const uint8_t hash[SESSION_HASH_SIZE])
+static enum err save_use(struct accounts *a, const struct session_change *change)
 {
-    sqlite3_stmt *s = prepare(a, "DELETE FROM session WHERE hash=?1");
-    sqlite3_bind_blob(s, 1, hash, SESSION_HASH_SIZE, SQLITE_STATIC);
-    return finish(a, s, "logout");
+    sqlite3_stmt *s = prepare(a, "UPDATE sessions SET used_ms=?2 WHERE hash=?1");
+    sqlite3_bind_blob(s, 1, change->hash, SESSION_HASH_SIZE, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 2, change->used_ms);
+    return finish(a, s, "note the last use");
+}
+
+enum err accounts_save_sessions(struct accounts *a, const struct session_change *changes,
+                                size_t count)
+{
+    enum err err = execute(a, "BEGIN IMMEDIATE");
+    if (err != OK) {
+        return err;
+    }
+    for (size_t i = 0; err == OK && i < count; i++) {
+        err = changes[i].is_over ? delete_session(a, changes[i].hash) : save_use(a, &changes[i]);
+    }
+    return end_transaction(a, err);
 }
 
 enum err accounts_audit(struct accounts *a, int64_t now_ms, const char *user, const char *address,

@@ -28,7 +28,7 @@ struct accounts {
 };
 
 // Opens DATA/accounts.db; without any account makes a new DATA/setup-link (0600) and logs its path.
-// Sessions that still live go into *sessions.
+// Sessions that still live by their last use go into *sessions; the others are deleted.
 NODISCARD enum err accounts_open(struct accounts *accounts, const char *folder,
                                  struct sessions *sessions, int64_t now_ms);
 void accounts_close(struct accounts *accounts);
@@ -46,6 +46,9 @@ struct credentials {
 struct login {
     struct session session;             // to be added to the table
     char token[SESSION_TOKEN_SIZE + 1]; // for the cookie
+    // The session that made room in the file, the one used longest ago; to be dropped.
+    bool has_evicted;
+    uint8_t evicted[SESSION_HASH_SIZE];
 };
 
 // Makes the first account, owner of everything, and logs it in. ERR_EXISTS: there is one already;
@@ -55,8 +58,10 @@ NODISCARD enum err accounts_setup(struct accounts *accounts, const struct creden
 // ERR_DENIED: name or password is wrong; takes as long for an unknown name.
 NODISCARD enum err accounts_login(struct accounts *accounts, const struct credentials *given,
                                   int64_t now_ms, struct login *out);
-NODISCARD enum err accounts_logout(struct accounts *accounts,
-                                   const uint8_t hash[SESSION_HASH_SIZE]);
+// Deletes the rows of sessions that are over and notes when the others were used, all or nothing.
+// What had ended stays ended after any restart once this returned OK.
+NODISCARD enum err accounts_save_sessions(struct accounts *accounts,
+                                          const struct session_change *changes, size_t count);
 
 NODISCARD enum err accounts_audit(struct accounts *accounts, int64_t now_ms, const char *user,
                                   const char *address, const char *action, const char *detail);

@@ -36,6 +36,7 @@ struct http_conn {
     bool is_head;
     bool is_loopback;
     time_t begun_s; // when the request under way began to come; 0: none
+    time_t since_s; // when it was accepted, answered, or had read its answer
     char address[HTTP_ADDRESS_SIZE];
     struct http_conn *next_free;
 };
@@ -88,6 +89,18 @@ static const char *reason_of(int status)
         }
     }
     return "Unknown";
+}
+
+static time_t clock_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static size_t unread(const struct http_conn *conn)
+{
+    return evbuffer_get_length(bufferevent_get_output(conn->bev));
 }
 
 static void conn_free(struct http_conn *conn)
@@ -184,25 +197,34 @@ static void on_read(struct bufferevent *bev, void *ctx)
         evbuffer_drain(in, evbuffer_get_length(in));
         return;
     }
+    // Who asks and asks and reads no answer would fill our memory: on_written goes on.
+    if (unread(conn) > HTTP_UNREAD_MAX) {
+        bufferevent_disable(bev, EV_READ);
+        return;
+    }
     // Who sends a byte now and then would hold his place for ever.
-    struct timeval now;
-    event_base_gettimeofday_cached(conn->server->cfg.base, &now);
-    conn->begun_s = conn->begun_s != 0 ? conn->begun_s : now.tv_sec;
-    if (conn->state == CONN_READING && now.tv_sec - conn->begun_s > HTTP_IDLE_S) {
+    const time_t now = clock_s();
+    conn->begun_s = conn->begun_s != 0 ? conn->begun_s : now;
+    if (conn->state == CONN_READING && now - conn->begun_s > HTTP_IDLE_S) {
         conn_free(conn);
         return;
     }
     while (conn->state == CONN_READING && evbuffer_get_length(bufferevent_get_input(bev)) > 0 &&
-           take_request(conn)) {
+           unread(conn) <= HTTP_UNREAD_MAX && take_request(conn)) {
     }
 }
 
 static void on_written(struct bufferevent *bev, void *ctx)
 {
-    (void)bev;
     struct http_conn *conn = ctx;
     if (conn->state == CONN_CLOSING) {
         conn_free(conn);
+    } else if (conn->state == CONN_READING) {
+        conn->since_s = clock_s();
+        bufferevent_enable(bev, EV_READ);
+        if (evbuffer_get_length(bufferevent_get_input(bev)) > 0) {
+            bufferevent_trigger(bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+        }
     }
 }
 
@@ -215,6 +237,12 @@ static void on_event(struct bufferevent *bev, short events, void *ctx)
     if ((events & BEV_EVENT_TIMEOUT) != 0 && (events & BEV_EVENT_READING) != 0 &&
         (conn->state == CONN_STREAM || conn->state == CONN_WAITING)) {
         bufferevent_enable(conn->bev, conn->state == CONN_STREAM ? EV_READ : 0);
+        return;
+    }
+    // Who is still reading a long answer need not ask for the next yet; http_server_tick waits.
+    if ((events & BEV_EVENT_TIMEOUT) != 0 && (events & BEV_EVENT_READING) != 0 &&
+        unread(conn) > 0) {
+        bufferevent_enable(conn->bev, EV_READ);
         return;
     }
     // Who sends its request and then closes its side still wants the answer. (TLS ends both ways.)
@@ -266,6 +294,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     *conn = (struct http_conn){.server = server,
                                .bev = bev,
                                .state = CONN_READING,
+                               .since_s = clock_s(),
                                .is_spare = server->stats.open > server->cfg.conn_max};
     server->stats.refused += conn->is_spare ? 1 : 0;
     set_address(conn, address);
@@ -303,6 +332,7 @@ void http_reply(struct http_conn *conn, const struct http_reply *reply)
         }
     }
     conn->begun_s = 0;
+    conn->since_s = clock_s();
     conn->state = conn->keep_alive ? CONN_READING : CONN_CLOSING;
     bufferevent_enable(conn->bev, EV_READ);
     if (conn->state == CONN_READING) {
@@ -436,6 +466,21 @@ void http_server_stop(struct http_server *server)
     }
     free(server->conns);
     free(server);
+}
+
+void http_server_tick(struct http_server *server, time_t now_s)
+{
+    for (size_t i = 0; i < server->cfg.conn_max + HTTP_SPARE_CONNS; i++) {
+        struct http_conn *conn = &server->conns[i];
+        const bool is_ours = conn->state == CONN_WAITING || conn->state == CONN_STREAM;
+        if (conn->state == CONN_FREE || is_ours) {
+            continue;
+        }
+        const int limit_s = unread(conn) > 0 ? HTTP_ANSWER_S : 2 * HTTP_IDLE_S;
+        if (now_s - conn->since_s > limit_s) {
+            conn_free(conn);
+        }
+    }
 }
 
 uint16_t http_server_port(const struct http_server *server)

@@ -10,6 +10,7 @@
 
 #include <netinet/in.h>
 #include <stddef.h>
+#include <time.h>
 
 struct bufferevent;
 struct evconnlistener;
@@ -21,7 +22,9 @@ struct tls;
 enum {
     HTTP_SPARE_CONNS = 16,
     HTTP_IDLE_S = 30,                     // for a whole request, and between two
-    HTTP_WRITE_S = 30,                    // a client that reads nothing for so long is dropped
+    HTTP_WRITE_S = 30,                    // a client that reads nothing for so long is dropped,
+    HTTP_ANSWER_S = 300,                  // and one that has not read all of an answer by then
+    HTTP_UNREAD_MAX = 64 * 1024,          // bytes of answers; before more the client has to read
     HTTP_STREAM_PENDING_MAX = 256 * 1024, // bytes; a stream that lags further behind is dropped
     HTTP_ADDRESS_SIZE = INET6_ADDRSTRLEN,
 };
@@ -60,6 +63,9 @@ struct http_stats {
 NODISCARD enum err http_server_start(const struct http_server_config *cfg,
                                      struct http_server **out);
 void http_server_stop(struct http_server *server);
+// Now and then, with CLOCK_MONOTONIC's seconds: drops who holds a place longer than the limits
+// above, however busily.
+void http_server_tick(struct http_server *server, time_t now_s);
 uint16_t http_server_port(const struct http_server *server);
 const struct http_stats *http_server_stats(const struct http_server *server);
 

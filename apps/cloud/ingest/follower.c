@@ -57,35 +57,6 @@ void follower_deinit(struct follower *f)
     }
 }
 
-static enum err open_reader(struct follower *f)
-{
-    const struct hub_log_reader_config cfg = {
-        .storage = f->cfg.storage,
-        .cells = f->cfg.cells,
-        .buffer = f->buffer,
-        .buffer_size = FOLLOWER_BUFFER_SIZE,
-        .consumer = "cloud",
-    };
-    uint64_t position = f->cfg.store->position;
-    enum err err = hub_log_reader_open(&f->reader, &cfg, position);
-    if (err == OK && f->reader.synced < position) {
-        // Another log than the one known so far. What is in it twice is dropped by its numbers.
-        log_error(MODULE, "log_is_new", "position=%" PRIu64 " head=%" PRIu64, position,
-                  f->reader.synced);
-        enum err removed = f->cfg.cells->ops->remove(f->cfg.cells->ctx, HUB_LOG_CONSUMERS "/cloud");
-        err = removed == OK || removed == ERR_NOT_FOUND ? hub_log_reader_open(&f->reader, &cfg, 0)
-                                                        : removed;
-        position = 0;
-    }
-    if (err == OK) {
-        f->is_open = true;
-        f->last = position;
-        f->corrupt_told = f->reader.corrupt_count;
-        log_info(MODULE, "open", "position=%" PRIu64 " head=%" PRIu64, position, f->reader.synced);
-    }
-    return err;
-}
-
 static void count_corrupt(struct follower *f)
 {
     const uint64_t met = f->reader.corrupt_count - f->corrupt_told;
@@ -102,7 +73,8 @@ static enum err fill(struct follower *f)
     struct hub_log_message message;
     int count = 0;
     enum err err = OK;
-    if (f->ingest.must_resume) {
+    err = ingest_look(&f->ingest);
+    if (err == OK && f->ingest.must_resume) {
         err = store_begin(store);
         err = err == OK ? ingest_resume(&f->ingest) : err;
         count++;
@@ -122,10 +94,15 @@ static enum err fill(struct follower *f)
             err = ingest_message(&f->ingest, message.sequence, &message.record);
         }
         if (err == OK) {
+            store_note_record(store, follower_record_hash(&message.record));
             f->last = message.sequence;
             atomic_fetch_add(&f->messages, 1);
             count++;
         }
+    }
+    if (err == ERR_STATE) { // another log is there now
+        f->is_open = false;
+        err = ERR_EMPTY;
     }
     return err == ERR_EMPTY && count > 0 ? OK : err;
 }
@@ -137,10 +114,10 @@ static void tell(struct follower *f)
     if (live == NULL) {
         return;
     }
-    uint32_t site = UINT32_MAX;
-    if (f->ingest.catalogue_changed) {
-        live_push(live,
-                  &(struct live_event){.kind = LIVE_CATALOGUE, .site = f->ingest.catalogue_site});
+    for (uint32_t site = 0; site < store->sites_used; site++) {
+        if ((f->ingest.changed[site] & INGEST_CATALOGUE) != 0) {
+            live_push(live, &(struct live_event){.kind = LIVE_CATALOGUE, .site = site});
+        }
     }
     for (uint32_t i = 0; i < store->dirty.count; i++) {
         const struct series *series = &store->series[store->dirty.items[i]];
@@ -149,10 +126,11 @@ static void tell(struct follower *f)
                                              .site = series->site,
                                              .point = series->point,
                                              .latest = series->latest});
-        site = series->site;
     }
-    if (site != UINT32_MAX) {
-        live_push(live, &(struct live_event){.kind = LIVE_SITE, .site = site});
+    for (uint32_t site = 0; site < store->sites_used; site++) {
+        if ((f->ingest.changed[site] & INGEST_RECEIVED) != 0) {
+            live_push(live, &(struct live_event){.kind = LIVE_SITE, .site = site});
+        }
     }
     live_wake(live);
 }
@@ -170,7 +148,7 @@ static enum err undo(struct follower *f, enum err why)
               err_name(why));
     atomic_store(&f->state, FOLLOWER_FAILING);
     f->is_open = false;
-    f->ingest.must_resume = false;
+    ingest_undone(&f->ingest);
     enum err err = store_rollback(f->cfg.store);
     if (err == OK) {
         err = catalogues_load(f->cfg.catalogues);
@@ -179,26 +157,44 @@ static enum err undo(struct follower *f, enum err why)
     return err == OK ? why : err;
 }
 
+static enum err cannot_open(struct follower *f, enum err err)
+{
+    if (f->cfg.store->in_batch) {
+        return undo(f, err);
+    }
+    const bool is_folder_missing = err == ERR_NOT_FOUND;
+    const bool does_wait = err == ERR_AGAIN || is_folder_missing;
+    const char *folder = f->cfg.folder != NULL ? f->cfg.folder->path : "";
+    if (err != f->said && does_wait) {
+        log_warn(MODULE, "waits", "folder=%s why=\"%s\"", log_quote(folder).text,
+                 is_folder_missing ? "there is no such folder: is --hub-log right?"
+                                   : "no hub has written there yet: is --hub-log right?");
+    } else if (err != f->said) {
+        log_error(MODULE, "open", "folder=%s err=%s", log_quote(folder).text, err_name(err));
+    }
+    f->said = err;
+    atomic_store(&f->state, is_folder_missing ? FOLLOWER_NO_FOLDER
+                            : does_wait       ? FOLLOWER_NO_HUB
+                                              : FOLLOWER_FAILING);
+    return err;
+}
+
 enum err follower_turn(struct follower *f, uint64_t now_us)
 {
     if (f->must_undo) {
         return undo(f, ERR_IO);
     }
-    enum err err = f->is_open ? OK : open_reader(f);
+    enum err err = f->is_open ? OK : follower_open_log(f);
     if (err != OK) {
-        if (err != ERR_AGAIN) {
-            log_error(MODULE, "open", "err=%s", err_name(err));
-        }
-        atomic_store(&f->state, err == ERR_AGAIN ? FOLLOWER_WAITING : FOLLOWER_FAILING);
-        return err;
+        return cannot_open(f, err);
     }
-    f->ingest.batch_samples = 0;
-    f->ingest.catalogue_changed = false;
+    ingest_begin(&f->ingest);
     err = fill(f);
     if (err == OK) {
         err = store_commit(f->cfg.store, f->last);
     }
     if (err == ERR_EMPTY) {
+        f->is_open = f->is_open && (f->cfg.folder == NULL || log_folder_is_current(f->cfg.folder));
         atomic_store(&f->state, FOLLOWER_OK);
         atomic_store(&f->behind, 0);
         return err;
@@ -222,13 +218,14 @@ enum err follower_turn(struct follower *f, uint64_t now_us)
 static void watch(struct follower *f)
 {
     char path[4096];
-    const int size = snprintf(path, sizeof(path), "%s/%s", f->cfg.folder, HUB_LOG_HEAD);
+    const char *folder = f->cfg.folder->path;
+    const int size = snprintf(path, sizeof(path), "%s/%s", folder, HUB_LOG_HEAD);
     if (size < (int)sizeof(path)) {
         f->head_watch =
             inotify_add_watch(f->inotify_fd, path, IN_MODIFY | IN_CLOSE_WRITE | IN_MOVE_SELF);
     }
     if (f->head_watch < 0) {
-        (void)inotify_add_watch(f->inotify_fd, f->cfg.folder,
+        (void)inotify_add_watch(f->inotify_fd, folder,
                                 IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_MASK_ADD);
     }
 }
@@ -266,7 +263,7 @@ static int pause_ms(const struct follower *f, enum err err)
     if (err == OK) {
         return 0;
     }
-    if (err != ERR_EMPTY) {
+    if (err != ERR_EMPTY || !f->is_open) {
         return FOLLOWER_RETRY_MS;
     }
     return f->reader.passed < f->cfg.store->position ? FOLLOWER_PASS_MS : FOLLOWER_LOOK_MS;
@@ -280,7 +277,12 @@ static void *run(void *ctx)
         if (f->head_watch < 0) {
             watch(f);
         }
+        const bool was_open = f->is_open;
         const enum err err = follower_turn(f, clock_us());
+        if (was_open && !f->is_open && f->head_watch >= 0) { // what comes next may be another file
+            (void)inotify_rm_watch(f->inotify_fd, f->head_watch);
+            f->head_watch = -1;
+        }
         must_stop = wait(f, pause_ms(f, err));
         if (err == ERR_EMPTY) {
             pass_now_and_then(f);

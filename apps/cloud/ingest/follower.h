@@ -7,6 +7,7 @@
 
 #include "apps/cloud/ingest/ingest.h"
 #include "apps/cloud/ingest/live.h"
+#include "apps/cloud/ingest/log_folder.h"
 #include "apps/hub/log_reader.h"
 
 #include <stdatomic.h>
@@ -20,7 +21,8 @@ enum {
 };
 
 enum follower_state {
-    FOLLOWER_WAITING, // for a log to be there
+    FOLLOWER_NO_HUB,    // waits for a hub to write into the log's folder
+    FOLLOWER_NO_FOLDER, // waits for that folder to be there
     FOLLOWER_OK,
     FOLLOWER_FAILING, // the store or the log refuses; tried again
 };
@@ -28,10 +30,10 @@ enum follower_state {
 struct follower_config {
     struct store *store;
     struct catalogues *catalogues;
-    struct live *live; // NULL: nobody watches
+    struct live *live;         // NULL: nobody watches
+    struct log_folder *folder; // watched; NULL: the two below, and it never waits (tests, benches)
     const struct storage *storage;
     const struct cells *cells;
-    const char *folder; // watched by inotify; NULL: never waits (tests, benches)
 };
 
 struct follower {
@@ -41,6 +43,7 @@ struct follower {
     uint8_t *buffer;
     bool is_open;
     bool must_undo; // the last rollback failed
+    enum err said;  // why the log cannot be opened, as last logged
     uint64_t last;  // sequence read last
     uint64_t passed_at_us;
     uint64_t corrupt_told;
@@ -54,13 +57,22 @@ struct follower {
     atomic_uint_fast64_t corrupt;  // damaged places in the log
     atomic_uint_fast64_t messages; // read
     atomic_uint_fast64_t behind;   // records between the store and the head
+    atomic_uint_fast64_t replaced; // times that the log was another one than the store knew
+    atomic_uint_fast64_t lost;     // records, at most, that an older store never got: see log
 };
 
 NODISCARD enum err follower_init(struct follower *f, const struct follower_config *cfg);
 void follower_deinit(struct follower *f);
 
-// One batch. OK: something was committed; ERR_EMPTY: nothing to read; ERR_AGAIN: no log yet; else
-// the batch was undone.
+// Finds the log, whichever it is now, and where the store stands in it. A log that the store does
+// not know is read from its beginning; messages that the store has are dropped by their numbers.
+// ERR_NOT_FOUND: no folder; ERR_AGAIN: no hub; else the log or the store refuses.
+NODISCARD enum err follower_open_log(struct follower *f);
+// To know a record of the log again.
+uint64_t follower_record_hash(const struct hub_record *record);
+
+// One batch. OK: something was committed; ERR_EMPTY: nothing to read; ERR_NOT_FOUND, ERR_AGAIN: no
+// log yet; else the batch was undone.
 NODISCARD enum err follower_turn(struct follower *f, uint64_t now_us);
 // Tells the hub how far the store is. Durable when it returns.
 NODISCARD enum err follower_pass(struct follower *f);

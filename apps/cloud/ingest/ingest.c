@@ -27,7 +27,7 @@ struct message {
 
 enum err ingest_init(struct ingest *ingest, struct store *store, struct catalogues *catalogues)
 {
-    *ingest = (struct ingest){.store = store, .catalogues = catalogues};
+    *ingest = (struct ingest){.store = store, .catalogues = catalogues, .must_look = true};
     ingest->decode = (struct tm_decode_memory){
         .time_ms = malloc(INGEST_ROWS_MAX * sizeof(int64_t)),
         .rows = malloc(INGEST_ROWS_MAX * sizeof(struct tm_row)),
@@ -38,9 +38,10 @@ enum err ingest_init(struct ingest *ingest, struct store *store, struct catalogu
     ingest->staged = malloc(INGEST_ROWS_MAX * sizeof(struct entry));
     ingest->columns = malloc(INGEST_COLUMNS_MAX * sizeof(struct staged_column));
     ingest->again = malloc(HUB_PAYLOAD_SIZE_MAX);
+    ingest->changed = calloc(store->cfg.site_max, sizeof(ingest->changed[0]));
     return ingest->decode.time_ms != NULL && ingest->decode.rows != NULL &&
                    ingest->decode.text != NULL && ingest->staged != NULL &&
-                   ingest->columns != NULL && ingest->again != NULL
+                   ingest->columns != NULL && ingest->again != NULL && ingest->changed != NULL
                ? OK
                : ERR_FULL;
 }
@@ -53,7 +54,21 @@ void ingest_deinit(struct ingest *ingest)
     free(ingest->staged);
     free(ingest->columns);
     free(ingest->again);
+    free(ingest->changed);
     *ingest = (struct ingest){.store = NULL};
+}
+
+void ingest_begin(struct ingest *ingest)
+{
+    ingest->batch_samples = 0;
+    memset(ingest->changed, 0, ingest->store->cfg.site_max * sizeof(ingest->changed[0]));
+}
+
+void ingest_undone(struct ingest *ingest)
+{
+    ingest->must_resume = false;
+    ingest->must_look = true;
+    ingest->looked_at = (struct store_waiting){.wants = 0};
 }
 
 static enum err set_aside(struct ingest *ingest, const struct message *m, uint64_t wants,
@@ -216,11 +231,47 @@ static enum err take_samples(struct ingest *ingest, const struct message *m)
     return err == OK ? add_staged(ingest, m, head.boot_id) : err;
 }
 
+static bool site_of(const struct store *store, const char *device, uint32_t *site)
+{
+    for (uint32_t i = 0; i < store->sites_used; i++) {
+        if (strcmp(store->sites[i].device, device) == 0) {
+            *site = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err ingest_look(struct ingest *ingest)
+{
+    while (ingest->must_look && !ingest->must_resume) {
+        const struct site_catalogue *catalogue = NULL;
+        uint32_t site = 0;
+        enum err err = store_next_waiting(ingest->store, &ingest->looked_at);
+        if (err == ERR_NOT_FOUND) {
+            ingest->must_look = false;
+            return OK;
+        }
+        if (err == OK && site_of(ingest->store, ingest->looked_at.device, &site)) {
+            err = catalogues_find(ingest->catalogues, site, ingest->looked_at.wants, &catalogue);
+            ingest->must_resume = err == OK;
+            ingest->resume_hash = ingest->looked_at.wants;
+            ingest->resume_site = site;
+            err = err == ERR_NOT_FOUND ? OK : err;
+        }
+        if (err != OK) {
+            return err;
+        }
+    }
+    return OK;
+}
+
 enum err ingest_resume(struct ingest *ingest)
 {
     const char *device = ingest->store->sites[ingest->resume_site].device;
     const struct hub_record record = {.device_id = bytes_of(device, strlen(device))};
     ingest->must_resume = false;
+    ingest->changed[ingest->resume_site] |= INGEST_RECEIVED;
     for (;;) {
         struct writer payload = writer_of(ingest->again, HUB_PAYLOAD_SIZE_MAX);
         struct message waiting = {.site = ingest->resume_site, .record = &record};
@@ -253,8 +304,7 @@ static enum err take_catalogue(struct ingest *ingest, const struct message *m)
     if (err == OK && is_complete) {
         log_info(MODULE, "catalogue", "site=%.*s hash=%016" PRIx64, (int)m->record->device_id.size,
                  (const char *)m->record->device_id.data, hash);
-        ingest->catalogue_changed = true;
-        ingest->catalogue_site = m->site;
+        ingest->changed[m->site] |= INGEST_CATALOGUE;
         ingest->resume_hash = hash;
         ingest->resume_site = m->site;
         err = ingest_resume(ingest);
@@ -338,6 +388,7 @@ enum err ingest_message(struct ingest *ingest, uint64_t sequence, const struct h
         return err;
     }
     store_site_received(ingest->store, m.site, m.received_ms);
+    ingest->changed[m.site] |= INGEST_RECEIVED;
     switch (bag.kind) {
     case TM_MESSAGE_SAMPLES: return take_samples(ingest, &m);
     case TM_MESSAGE_CATALOGUE: return take_catalogue(ingest, &m);

@@ -10,6 +10,8 @@
 
 enum { INGEST_ROWS_MAX = HUB_PAYLOAD_SIZE_MAX / 2, INGEST_COLUMNS_MAX = TM_POINT_COUNT_MAX * 4 };
 
+_Static_assert(INGEST_ROWS_MAX <= (int)STORE_MESSAGE_SAMPLES_MAX, "the store's room for a message");
+
 // A column of a message on its way into the store.
 struct staged_column {
     uint32_t point;
@@ -27,23 +29,36 @@ struct ingest {
     struct staged_column *columns;
     uint32_t column_count;
     uint8_t *again; // a message that had been set aside
+    // Of this batch:
     uint64_t batch_samples;
-    bool catalogue_changed; // of some site, in this batch
-    uint32_t catalogue_site;
+    uint8_t *changed; // per site: bits of enum ingest_change
     // Messages that waited for a catalogue are more than one batch takes: ingest_resume goes on.
     bool must_resume;
     uint64_t resume_hash;
     uint32_t resume_site;
+    // Some may be left from before (a restart, an undone batch): ingest_look finds them.
+    bool must_look;
+    struct store_waiting looked_at;
 };
+
+enum ingest_change { INGEST_RECEIVED = 1, INGEST_CATALOGUE = 2 };
 
 NODISCARD enum err ingest_init(struct ingest *ingest, struct store *store,
                                struct catalogues *catalogues);
 void ingest_deinit(struct ingest *ingest);
 
+// Before each batch.
+void ingest_begin(struct ingest *ingest);
+// After a batch was rolled back.
+void ingest_undone(struct ingest *ingest);
+
 // Within a batch of the store. An error is the store's: the batch must be rolled back.
 NODISCARD enum err ingest_message(struct ingest *ingest, uint64_t sequence,
                                   const struct hub_record *record);
 
+// Looks for messages whose catalogue came meanwhile, while must_look, and sets must_resume for the
+// next ones found. Needs no batch.
+NODISCARD enum err ingest_look(struct ingest *ingest);
 // Goes on with messages that had waited, while must_resume; also within a batch.
 NODISCARD enum err ingest_resume(struct ingest *ingest);
 

@@ -8,9 +8,12 @@
 
 #define MODULE "store"
 
+#define ASIDE_ROW_SIZE "length(properties) + length(payload) + 128"
+_Static_assert(DB_ASIDE_ROW_SIZE == 128, "as in ASIDE_ROW_SIZE");
+
 static const char tables[] =
     "CREATE TABLE IF NOT EXISTS state(id INTEGER PRIMARY KEY CHECK(id=1), format INTEGER NOT NULL,"
-    " commit_no INTEGER NOT NULL, position INTEGER NOT NULL);"
+    " commit_no INTEGER NOT NULL, position INTEGER NOT NULL, record INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE IF NOT EXISTS site(id INTEGER PRIMARY KEY, device TEXT NOT NULL UNIQUE,"
     " received_ms INTEGER, catalogue INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE IF NOT EXISTS series(id INTEGER PRIMARY KEY, site INTEGER NOT NULL,"
@@ -43,14 +46,28 @@ static const char tables[] =
     " device TEXT NOT NULL, received_ms INTEGER NOT NULL, wants INTEGER NOT NULL,"
     " reason TEXT NOT NULL, properties BLOB NOT NULL, payload BLOB NOT NULL);"
     "CREATE INDEX IF NOT EXISTS aside_wants ON aside(device, wants) WHERE wants <> 0;"
+    "CREATE INDEX IF NOT EXISTS aside_order ON aside(device, (wants <> 0));"
+    // Bytes per device and, under the name '', of all; counted anew at each opening, so that no
+    // commit writes it.
+    "CREATE TEMP TABLE aside_use(device TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO aside_use SELECT device, sum(" ASIDE_ROW_SIZE ") FROM aside GROUP BY device;"
+    "INSERT INTO aside_use SELECT '', total(bytes) FROM aside_use;"
     "CREATE TABLE IF NOT EXISTS text(id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE);"
-    "INSERT OR IGNORE INTO state VALUES(1, 1, 0, 0);";
+    "INSERT OR IGNORE INTO state(id, format, commit_no, position) VALUES(1, 1, 0, 0);";
+
+// Columns that files of earlier versions do not have.
+static const struct {
+    const char *probe;
+    const char *add;
+} additions[] = {
+    {"SELECT record FROM state", "ALTER TABLE state ADD COLUMN record INTEGER NOT NULL DEFAULT 0"},
+};
 
 static const char *const statement_text[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_SET_STATE] = "UPDATE state SET commit_no=?1, position=?2",
+    [SQL_SET_STATE] = "UPDATE state SET commit_no=?1, position=?2, record=?3",
     [SQL_ADD_SITE] = "INSERT INTO site(id, device) VALUES(?1, ?2)",
     [SQL_SET_SITE] = "UPDATE site SET received_ms=?2 WHERE id=?1",
     [SQL_SET_CATALOGUE] = "UPDATE site SET catalogue=?2 WHERE id=?1",
@@ -69,12 +86,21 @@ static const char *const statement_text[SQL_COUNT] = {
     [SQL_ADD_GAP] = "INSERT INTO gap(site, boot, from_ms, to_ms, count) VALUES(?1, ?2, ?3, ?4, ?5)",
     [SQL_ADD_EVENT] = "INSERT INTO event(site, kind, boot, at_ms, received_ms, point, text)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [SQL_TRIM_EVENTS] = "DELETE FROM event WHERE id <= ?1",
+    [SQL_TRIM_EVENTS] = "DELETE FROM event WHERE id=(SELECT min(id) FROM event WHERE site=?1)",
+    [SQL_COUNT_EVENTS] = "SELECT count(*) FROM event WHERE site=?1",
     [SQL_ADD_ASIDE] = "INSERT INTO aside(sequence, device, received_ms, wants, reason, properties,"
                       " payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [SQL_TRIM_ASIDE] = "DELETE FROM aside WHERE id <= ?1",
-    [SQL_FIND_ASIDE] = "SELECT id, received_ms, payload FROM aside WHERE device=?1 AND wants=?2"
-                       " AND wants <> 0 ORDER BY id LIMIT 1",
+    [SQL_USE_ASIDE] = "INSERT INTO aside_use VALUES(?1, ?2), ('', ?2)"
+                      " ON CONFLICT(device) DO UPDATE SET bytes=bytes + excluded.bytes",
+    [SQL_USED_ASIDE] = "SELECT bytes FROM aside_use WHERE device=?1",
+    [SQL_LARGEST_ASIDE] = "SELECT device FROM aside_use WHERE device <> '' ORDER BY bytes DESC"
+                          " LIMIT 1",
+    [SQL_OLDEST_ASIDE] = "SELECT id, " ASIDE_ROW_SIZE ", wants, sequence FROM aside"
+                         " WHERE device=?1 ORDER BY (wants <> 0), id LIMIT 1",
+    [SQL_WAITING_ASIDE] = "SELECT device, wants FROM aside WHERE wants <> 0 AND (device, wants) >"
+                          " (?1, ?2) ORDER BY device, wants LIMIT 1",
+    [SQL_FIND_ASIDE] = "SELECT id, received_ms, payload, " ASIDE_ROW_SIZE " FROM aside"
+                       " WHERE device=?1 AND wants=?2 AND wants <> 0 ORDER BY id LIMIT 1",
     [SQL_REMOVE_ASIDE] = "DELETE FROM aside WHERE id=?1",
     [SQL_ADD_PART] = "INSERT OR IGNORE INTO catalogue VALUES(?1, ?2, ?3, ?4)",
     [SQL_FIND_PART] = "SELECT body FROM catalogue WHERE site=?1 AND hash=?2 AND first=?3",
@@ -121,6 +147,19 @@ static enum err check_format(struct db *db)
     return ERR_UNSUPPORTED;
 }
 
+static enum err add_columns(struct db *db)
+{
+    enum err err = OK;
+    for (size_t i = 0; err == OK && i < COUNT_OF(additions); i++) {
+        sqlite3_stmt *s = NULL;
+        if (sqlite3_prepare_v2(db->handle, additions[i].probe, -1, &s, NULL) != SQLITE_OK) {
+            err = run_text(db, additions[i].add);
+        }
+        sqlite3_finalize(s);
+    }
+    return err;
+}
+
 enum err db_open(struct db *db, const char *path, const char *vfs)
 {
     *db = (struct db){0};
@@ -141,6 +180,9 @@ enum err db_open(struct db *db, const char *path, const char *vfs)
     }
     if (err == OK) {
         err = run_text(db, tables);
+    }
+    if (err == OK) {
+        err = add_columns(db);
     }
     if (err == OK) {
         err = run_text(db, "COMMIT");

@@ -31,8 +31,13 @@ enum statement {
     SQL_ADD_GAP,
     SQL_ADD_EVENT,
     SQL_TRIM_EVENTS,
+    SQL_COUNT_EVENTS,
     SQL_ADD_ASIDE,
-    SQL_TRIM_ASIDE,
+    SQL_USE_ASIDE,
+    SQL_USED_ASIDE,
+    SQL_LARGEST_ASIDE,
+    SQL_OLDEST_ASIDE,
+    SQL_WAITING_ASIDE,
     SQL_FIND_ASIDE,
     SQL_REMOVE_ASIDE,
     SQL_ADD_PART,
@@ -45,6 +50,8 @@ enum statement {
     SQL_REMOVE_SEEN,
     SQL_COUNT,
 };
+
+enum { DB_ASIDE_ROW_SIZE = 128 }; // what a row of `aside` costs beside its bytes
 
 struct db {
     sqlite3 *handle;

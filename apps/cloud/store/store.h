@@ -27,6 +27,7 @@ struct store {
     struct store_config cfg;
     struct store_stats stats; // of the writing thread; readers copy it under the lock at commits
     uint64_t position;        // last sequence of the hub's log that is in the store
+    uint64_t record_hash;     // of that record, to know its log again; 0: unknown
 
     // Readers hold the lock for a copy; the writer holds it to publish a commit.
     pthread_mutex_t lock;
@@ -47,7 +48,7 @@ struct store {
     uint32_t series_used;
     uint64_t log_samples; // in the log, this batch included
     uint64_t log_next;    // id of the next log row
-    uint64_t batch_position;
+    uint64_t batch_record_hash;
     bool in_batch;
     bool in_checkpoint;
     int64_t last_at_ms; // delta state of the log row being filled
@@ -89,7 +90,17 @@ NODISCARD enum err store_add_gap(struct store *store, uint32_t site, const struc
 NODISCARD enum err store_add_event(struct store *store, uint32_t site,
                                    const struct store_event *event);
 
+// A device that has too much set aside loses its own oldest, unusable ones before those that wait;
+// when all have too much together, the one that holds most does. So nobody loses by another's
+// doing. What is dropped is counted and logged.
 NODISCARD enum err store_set_aside(struct store *store, const struct store_aside *message);
+// The next (device, catalogue) that messages wait for, after the one given, which begins empty; in
+// no batch, too. ERR_NOT_FOUND: no more.
+struct store_waiting {
+    char device[STORE_DEVICE_SIZE_MAX + 1];
+    uint64_t wants;
+};
+NODISCARD enum err store_next_waiting(struct store *store, struct store_waiting *next);
 // The oldest message of a device that waits for this catalogue, copied into payload[capacity], and
 // taken away. ERR_NOT_FOUND: none.
 NODISCARD enum err store_take_aside(struct store *store, struct bytes device, uint64_t wants,
@@ -103,6 +114,8 @@ NODISCARD enum err store_catalogue_part(struct store *store, uint32_t site, uint
                                         uint32_t first, struct writer *body);
 NODISCARD enum err store_set_catalogue(struct store *store, uint32_t site, uint64_t hash);
 
+// Of the last record that is in the batch; without it the hash stays as it was.
+void store_note_record(struct store *store, uint64_t hash);
 // Durable when it returns OK; `position` is the last record of the hub's log that is in it.
 NODISCARD enum err store_commit(struct store *store, uint64_t position);
 // Undoes the batch and reads memory anew from the file; also after a failed commit.

@@ -175,7 +175,9 @@ static bool wants_checkpoint(const struct store *store)
 {
     uint64_t limit = (uint64_t)store->series_used * STORE_LOG_SAMPLES_PER_SERIES;
     limit = limit > store->cfg.log_samples_min ? limit : store->cfg.log_samples_min;
-    const uint64_t most = STORE_LOG_SAMPLES_MAX - 2 * STORE_BATCH_SAMPLES_MAX;
+    // One batch more still fits the log's maximum, for which memory was made.
+    const uint64_t most =
+        STORE_LOG_SAMPLES_MAX - STORE_BATCH_SAMPLES_MAX - STORE_MESSAGE_SAMPLES_MAX;
     limit = limit < most ? limit : most;
     return store->log_samples >= limit;
 }
@@ -219,6 +221,7 @@ static enum err set_state(struct store *store, uint64_t position)
     sqlite3_stmt *s = db_get(&store->db, SQL_SET_STATE);
     sqlite3_bind_int64(s, 1, (int64_t)(store->commit_no + 1));
     sqlite3_bind_int64(s, 2, (int64_t)position);
+    sqlite3_bind_int64(s, 3, (int64_t)store->batch_record_hash);
     return db_run(&store->db, s);
 }
 
@@ -239,10 +242,17 @@ static void publish(struct store *store, uint64_t position)
     }
     store->commit_no++;
     store->position = position;
+    store->record_hash = store->batch_record_hash;
     store->site_count = store->sites_used;
     store->series_count = store->series_used;
     store->published = store->stats;
     pthread_mutex_unlock(&store->lock);
+}
+
+void store_note_record(struct store *store, uint64_t hash)
+{
+    ASSERT(store->in_batch);
+    store->batch_record_hash = hash;
 }
 
 enum err store_commit(struct store *store, uint64_t position)

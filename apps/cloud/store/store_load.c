@@ -42,6 +42,7 @@ static enum err load_state(struct store *store, sqlite3_stmt *s)
 {
     store->commit_no = (uint64_t)sqlite3_column_int64(s, 0);
     store->position = (uint64_t)sqlite3_column_int64(s, 1);
+    store->record_hash = (uint64_t)sqlite3_column_int64(s, 2);
     return OK;
 }
 
@@ -59,6 +60,7 @@ static enum err load_site(struct store *store, sqlite3_stmt *s)
     struct store_site *site = &store->sites[store->sites_used++];
     memset(site, 0, sizeof(*site));
     memcpy(site->device, device.data, device.size);
+    site->events = UINT32_MAX;
     site->received_ms = column_or_never(s, 2);
     site->catalogue = (uint64_t)sqlite3_column_int64(s, 3);
     return OK;
@@ -186,7 +188,7 @@ enum err store_load(struct store *store)
         const char *sql;
         row_fn *row;
     } parts[] = {
-        {"SELECT commit_no, position FROM state", load_state},
+        {"SELECT commit_no, position, record FROM state", load_state},
         {"SELECT id, device, received_ms, catalogue FROM site ORDER BY id", load_site},
         {"SELECT id, site, point, chunk_end_ms, span_max_ms FROM series ORDER BY id", load_series},
         {"SELECT series, at_ms, value, form, reason, good_at_ms, received_ms FROM latest",
@@ -239,6 +241,9 @@ enum err store_open(struct store *store, const struct store_config *cfg)
     store->cfg.site_max = cfg->site_max > 0 ? cfg->site_max : 256;
     store->cfg.log_samples_min =
         cfg->log_samples_min > 0 ? cfg->log_samples_min : STORE_LOG_SAMPLES_MIN;
+    store->cfg.aside_device_bytes =
+        cfg->aside_device_bytes > 0 ? cfg->aside_device_bytes : STORE_ASIDE_DEVICE_BYTES;
+    store->cfg.aside_bytes = cfg->aside_bytes > 0 ? cfg->aside_bytes : STORE_ASIDE_BYTES;
     store->cfg.series_max = cfg->series_max > 0 ? cfg->series_max : 20000;
     if (pthread_mutex_init(&store->lock, NULL) != 0) {
         return ERR_FULL;

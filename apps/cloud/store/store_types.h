@@ -10,21 +10,26 @@ enum {
     STORE_FORMAT = 1,
     STORE_DEVICE_SIZE_MAX = 128,
     STORE_LOG_ROW_SIZE = 32 * 1024,
-    STORE_BATCH_SAMPLES_MAX = 64 * 1024, // the caller commits before a batch holds more
-    STORE_LOG_SAMPLES_MIN = 32 * 1024,   // samples in the log that call for a checkpoint,
-    STORE_LOG_SAMPLES_PER_SERIES = 64,   // more with more series,
-    STORE_LOG_SAMPLES_MAX = 1024 * 1024, // but never more than this
-    STORE_AHEAD_MAX_MS = 5 * 60 * 1000,  // a stamp further ahead of the hub's clock is quarantined
-    STORE_ASIDE_ROWS_MAX = 10000,        // the oldest go, counted
-    STORE_EVENT_ROWS_MAX = 100000,
+    STORE_BATCH_SAMPLES_MAX = 64 * 1024,    // the caller commits with the message that reaches it;
+    STORE_MESSAGE_SAMPLES_MAX = 128 * 1024, // no message has more than this
+    STORE_LOG_SAMPLES_MIN = 32 * 1024,      // samples in the log that call for a checkpoint,
+    STORE_LOG_SAMPLES_PER_SERIES = 64,      // more with more series,
+    STORE_LOG_SAMPLES_MAX = 1024 * 1024,    // but never more than this
+    STORE_AHEAD_MAX_MS = 5 * 60 * 1000, // a stamp further ahead of the hub's clock is quarantined
+    STORE_ASIDE_DEVICE_BYTES = 16 * 1024 * 1024, // set aside per device, see store_set_aside
+    STORE_ASIDE_BYTES = 256 * 1024 * 1024,       // and by all
+    STORE_EVENT_ROWS_MAX = 10000,                // per site; the oldest go
 };
 
 struct store_config {
-    const char *path;         // of the SQLite file, made 0600
-    const char *vfs;          // SQLite's default if NULL
-    uint32_t site_max;        // default 256
-    uint32_t series_max;      // default 20,000
-    uint32_t log_samples_min; // default STORE_LOG_SAMPLES_MIN; less in tests
+    const char *path;    // of the SQLite file, made 0600
+    const char *vfs;     // SQLite's default if NULL
+    uint32_t site_max;   // default 256
+    uint32_t series_max; // default 20,000
+    // Less in tests; 0: the STORE_* of that name.
+    uint32_t log_samples_min;
+    uint32_t aside_device_bytes;
+    uint32_t aside_bytes;
 };
 
 struct store_stats {
@@ -35,7 +40,8 @@ struct store_stats {
     uint64_t duplicates;  // messages
     uint64_t gaps;
     uint64_t events;
-    uint64_t aside; // messages kept as they came
+    uint64_t aside;         // messages kept as they came
+    uint64_t aside_dropped; // of these, gone for lack of room
     uint64_t commits;
     uint64_t checkpoints;
     uint64_t chunks;
@@ -46,6 +52,7 @@ struct store_site {
     char device[STORE_DEVICE_SIZE_MAX + 1];
     int64_t received_ms; // of the newest message; INT64_MIN: none
     uint64_t catalogue;  // hash of the current one; 0: none
+    uint32_t events;     // the writer's: rows of it; UINT32_MAX: not counted yet
     bool is_dirty;       // the writer's: received_ms is not in the file yet
 };
 

@@ -19,6 +19,7 @@ enum err store_begin(struct store *store)
     store->dirty.count = 0;
     store->log_row = writer_of(store->log_bytes, STORE_LOG_ROW_SIZE);
     store->last_at_ms = 0;
+    store->batch_record_hash = store->record_hash;
     enum err err = db_run(&store->db, db_get(&store->db, SQL_BEGIN));
     store->in_batch = err == OK;
     return err;
@@ -46,6 +47,7 @@ enum err store_site(struct store *store, struct bytes device, uint32_t *site)
         memset(added, 0, sizeof(*added));
         memcpy(added->device, device.data, device.size);
         added->received_ms = INT64_MIN;
+        added->events = UINT32_MAX;
         *site = store->sites_used++;
     }
     return err;
@@ -206,6 +208,29 @@ enum err store_add_gap(struct store *store, uint32_t site, const struct store_ga
     return db_run(&store->db, s);
 }
 
+static enum err trim_events(struct store *store, uint32_t site)
+{
+    uint32_t *events = &store->sites[site].events;
+    enum err err = OK;
+    if (*events == UINT32_MAX) {
+        bool has_row = false;
+        sqlite3_stmt *s = db_get(&store->db, SQL_COUNT_EVENTS);
+        sqlite3_bind_int64(s, 1, (int64_t)site + 1);
+        err = db_row(&store->db, s, &has_row);
+        *events = err == OK ? (uint32_t)sqlite3_column_int64(s, 0) : UINT32_MAX;
+        sqlite3_reset(s);
+    } else {
+        (*events)++;
+    }
+    while (err == OK && *events > STORE_EVENT_ROWS_MAX) {
+        sqlite3_stmt *s = db_get(&store->db, SQL_TRIM_EVENTS);
+        sqlite3_bind_int64(s, 1, (int64_t)site + 1);
+        err = db_run(&store->db, s);
+        *events -= err == OK ? 1 : 0;
+    }
+    return err;
+}
+
 enum err store_add_event(struct store *store, uint32_t site, const struct store_event *event)
 {
     sqlite3_stmt *s = db_get(&store->db, SQL_ADD_EVENT);
@@ -220,10 +245,7 @@ enum err store_add_event(struct store *store, uint32_t site, const struct store_
     enum err err = db_run(&store->db, s);
     if (err == OK) {
         store->stats.events++;
-        s = db_get(&store->db, SQL_TRIM_EVENTS);
-        sqlite3_bind_int64(s, 1,
-                           sqlite3_last_insert_rowid(store->db.handle) - STORE_EVENT_ROWS_MAX);
-        err = db_run(&store->db, s);
+        err = trim_events(store, site);
     }
     return err;
 }

@@ -14,6 +14,7 @@ import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -142,6 +143,31 @@ def check_accounts(cloud: Cloud) -> None:
     cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
 
 
+def check_sessions(cloud: Cloud) -> None:
+    """What had ended, or would have, is not revived by a restart; what lives is."""
+    cookie, csrf = cloud.cookie, cloud.csrf
+    check(cloud.ask("POST", "/api/logout", headers={"X-CSRF-Token": csrf})[0] == 204, "logout")
+    cloud.stop(signal.SIGKILL)  # right after the answer
+    cloud.start()
+    check(cloud.ask("GET", "/api/sites")[0] == 401, "logged out, also after kill -9")
+    cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
+    check(cloud.cookie != cookie, "a new session")
+    cloud.stop()
+    database = cloud.folder / "data/accounts.db"
+    with contextlib.closing(sqlite3.connect(database)) as accounts, accounts:
+        accounts.execute("UPDATE sessions SET used_ms = used_ms - 23 * 3600000")
+    cloud.start()
+    check(cloud.ask("GET", "/api/sites")[0] == 200, "idle for 23 hours lives on")
+    cloud.stop()
+    with contextlib.closing(sqlite3.connect(database)) as accounts, accounts:
+        (used,) = accounts.execute("SELECT used_ms FROM sessions").fetchone()
+        check(used > (time.time() - 3600) * 1000, "a clean end notes the last use")
+        accounts.execute("UPDATE sessions SET used_ms = used_ms - 25 * 3600000")
+    cloud.start()
+    check(cloud.ask("GET", "/api/sites")[0] == 401, "idle for 25 hours is over")
+    cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
+
+
 def check_throttle(cloud: Cloud) -> None:
     statuses = [cloud.ask("POST", "/api/login", {"name": "owner", "password": "guess"})[0] for _ in range(8)]
     check(statuses[0] == 401 and statuses[-1] == 429, f"guessing is slowed down: {statuses}")
@@ -255,6 +281,27 @@ def check_pool(folder: pathlib.Path) -> None:
         cloud.process.kill()
 
 
+def check_mistyped(folder: pathlib.Path) -> None:
+    """A folder that is not there is told of, not made; once it is there everything goes on by itself."""
+    cloud = Cloud(folder)
+    cloud.start()
+    feed = None
+    try:
+        said = wait_for(lambda: (body := cloud.ask("GET", "/healthz")[2])["code"] == "no_folder" and body, "what it waits for")
+        check(said["status"] == "waiting" and "--hub-log" in said["reason"], f"health {said}")
+        check(not (folder / "log").exists(), "the folder is the hub's")
+        check(f'ev=waits folder={folder / "log"}' in (folder / "cloud.log").read_text(), "its log names the folder")
+        feed = Feed(folder / "log", "shop")
+        feed.say("points 3")
+        wait_for(lambda: cloud.ask("GET", "/healthz")[2] == {"status": "ok", "code": "", "reason": ""}, "a heal")
+        wait_for(lambda: b"busward_cloud_store_sites 1" in cloud.ask("GET", "/metrics")[2], "the site")
+        check(cloud.stop() == 0, "a clean end")
+    finally:
+        cloud.process.kill()
+        if feed:
+            feed.close()
+
+
 def check_tls(folder: pathlib.Path) -> None:
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
@@ -360,6 +407,7 @@ def main() -> int:
                 step(cloud, feed)
             check_openapi(cloud)
             check_kill(cloud, feed)
+            check_sessions(cloud)
             check_flood(cloud, feed)
             check_throttle(cloud)
             check(cloud.stop() == 0, "a clean end")
@@ -369,7 +417,7 @@ def main() -> int:
         finally:
             cloud.process.kill()
             feed.close()
-        for check_alone in (check_pool, check_tls):
+        for check_alone in (check_pool, check_mistyped, check_tls):
             with tempfile.TemporaryDirectory() as other:
                 (pathlib.Path(other) / "web").mkdir()
                 check_alone(pathlib.Path(other))

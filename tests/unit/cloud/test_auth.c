@@ -109,15 +109,18 @@ static void test_a_session_ends_when_idle_and_when_old(void **state)
     }
     assert_null(sessions_find(&sessions, good, s.expires_ms));
     assert_null(sessions_find(&sessions, good, now_ms)); // gone for good
+    sessions_drop(&sessions, s.hash);
 
     struct session *idle = sessions_add(&sessions, &s);
     const uint64_t serial = idle->serial;
-    assert_non_null(sessions_by_serial(&sessions, serial, 1000));
-    assert_null(sessions_find(&sessions, good, 1000 + SESSION_IDLE_MS));
+    assert_non_null(sessions_by_serial(&sessions, serial, 1000 + SESSION_IDLE_MS - 1)); // a stream
+    assert_non_null(sessions_find(&sessions, good, 1000 + SESSION_IDLE_MS));
+    assert_null(sessions_by_serial(&sessions, serial, 1000 + 2 * SESSION_IDLE_MS));
     assert_null(sessions_by_serial(&sessions, serial, 1000));
+    assert_null(sessions_find(&sessions, good, 1000)); // though its row is not deleted yet
 }
 
-static void test_a_full_table_gives_up_the_session_used_longest_ago(void **state)
+static void test_a_table_overfull_gives_up_the_session_used_longest_ago(void **state)
 {
     (void)state;
     static struct sessions sessions;
@@ -179,7 +182,7 @@ int main(void)
         cmocka_unit_test(test_failures_are_forgotten_after_half_an_hour),
         cmocka_unit_test(test_a_flood_of_names_does_not_free_the_one_being_guessed),
         cmocka_unit_test(test_a_session_ends_when_idle_and_when_old),
-        cmocka_unit_test(test_a_full_table_gives_up_the_session_used_longest_ago),
+        cmocka_unit_test(test_a_table_overfull_gives_up_the_session_used_longest_ago),
         cmocka_unit_test(test_the_csrf_token_must_match_whole),
         cmocka_unit_test(test_a_role_reaches_its_node_until_its_time),
     };

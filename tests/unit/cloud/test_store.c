@@ -280,6 +280,151 @@ static void test_a_full_disk_is_told_and_heals(void **state)
     assert_int_equal(ask(f, index, T0, T0 + 1).n, 1);
 }
 
+// Sets aside `size` bytes; the store's room for it is that of open_narrow.
+static void set_aside(struct fixture *f, const char *device, uint64_t wants, size_t size)
+{
+    static const uint8_t bytes[4096];
+    const struct store_aside message = {.sequence = 1,
+                                        .device = bytes_of(device, strlen(device)),
+                                        .wants = wants,
+                                        .reason = "test",
+                                        .payload = bytes_of(bytes, size)};
+    assert_int_equal(store_set_aside(&f->store, &message), OK);
+}
+
+enum { ROW = 1000 - DB_ASIDE_ROW_SIZE }; // a message that counts 1000 bytes
+
+static void open_narrow(struct fixture *f)
+{
+    close_store(f);
+    f->cfg.aside_device_bytes = 10000;
+    f->cfg.aside_bytes = 25000;
+    open_store(f);
+    assert_int_equal(store_begin(&f->store), OK);
+}
+
+static int waiting(struct fixture *f, const char *device)
+{
+    int count = 0;
+    uint8_t payload[4096];
+    int64_t received_ms = 0;
+    for (enum err err = OK; err == OK; count += err == OK ? 1 : 0) {
+        struct writer w = writer_of(payload, sizeof(payload));
+        err = store_take_aside(&f->store, bytes_of(device, strlen(device)), 7, &w, &received_ms);
+    }
+    return count;
+}
+
+static void test_one_device_cannot_push_out_what_another_has_waiting(void **state)
+{
+    struct fixture *f = *state;
+    open_narrow(f);
+    for (int i = 0; i < 5; i++) { // less than its share of 25,000 among four
+        set_aside(f, "honest", 7, ROW);
+    }
+    for (int i = 0; i < 300; i++) {
+        set_aside(f, "broken", 0, ROW);
+        set_aside(f, "liar", 100 + (uint64_t)i, ROW);
+        set_aside(f, "late", 0, i < 5 ? ROW : 0);
+        if (i % 100 == 50) { // the account survives what a crash and an undone batch do to it
+            assert_int_equal(store_commit(&f->store, 1), OK);
+            open_narrow(f);
+            set_aside(f, "honest", 0, 4000);
+            assert_int_equal(store_rollback(&f->store), OK);
+            assert_int_equal(store_begin(&f->store), OK);
+        }
+    }
+    assert_true(f->store.stats.aside_dropped > 0);
+    assert_int_equal(waiting(f, "honest"), 5);
+    assert_int_equal(store_commit(&f->store, 1), OK);
+}
+
+static void test_of_one_device_the_unusable_go_before_those_that_wait(void **state)
+{
+    struct fixture *f = *state;
+    open_narrow(f);
+    for (int i = 0; i < 8; i++) {
+        set_aside(f, "shop", 7, ROW);
+    }
+    for (int i = 0; i < 50; i++) {
+        set_aside(f, "shop", 0, ROW);
+    }
+    assert_int_equal(f->store.stats.aside_dropped, 48);
+    for (int i = 0; i < 5; i++) {
+        set_aside(f, "shop", 7, ROW);
+    }
+    assert_int_equal(f->store.stats.aside_dropped, 53);
+    assert_int_equal(waiting(f, "shop"), 10);
+    set_aside(f, "shop", 7, ROW); // taken messages have given their room back
+    assert_int_equal(f->store.stats.aside_dropped, 53);
+    assert_int_equal(store_commit(&f->store, 1), OK);
+}
+
+static int events_of(struct fixture *f, uint32_t site)
+{
+    sqlite3_stmt *s = db_get(&f->store.db, SQL_COUNT_EVENTS);
+    bool has_row = false;
+    sqlite3_bind_int64(s, 1, (int64_t)site + 1);
+    assert_int_equal(db_row(&f->store.db, s, &has_row), OK);
+    const int count = sqlite3_column_int(s, 0);
+    sqlite3_reset(s);
+    return count;
+}
+
+static void test_the_events_of_one_site_do_not_push_out_those_of_another(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_event event = {.kind = "restart", .text = bytes_of("x", 1)};
+    uint32_t quiet = 0;
+    uint32_t loud = 0;
+    assert_int_equal(store_begin(&f->store), OK);
+    assert_int_equal(store_site(&f->store, bytes_of("quiet", 5), &quiet), OK);
+    assert_int_equal(store_site(&f->store, bytes_of("loud", 4), &loud), OK);
+    assert_int_equal(store_add_event(&f->store, quiet, &event), OK);
+    for (int i = 0; i < STORE_EVENT_ROWS_MAX; i++) {
+        assert_int_equal(store_add_event(&f->store, loud, &event), OK);
+    }
+    assert_int_equal(events_of(f, loud), STORE_EVENT_ROWS_MAX);
+    assert_int_equal(store_commit(&f->store, 1), OK);
+    close_store(f);
+    open_store(f);
+    assert_int_equal(store_begin(&f->store), OK);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(store_add_event(&f->store, loud, &event), OK);
+    }
+    assert_int_equal(events_of(f, loud), STORE_EVENT_ROWS_MAX);
+    assert_int_equal(events_of(f, quiet), 1);
+    assert_int_equal(store_commit(&f->store, 2), OK);
+}
+
+// A device may choose how many samples its messages hold, up to the limits, and all of one point.
+static void test_the_largest_batch_fits_when_the_log_is_as_full_as_it_gets(void **state)
+{
+    struct fixture *f = *state;
+    enum { BATCH = STORE_BATCH_SAMPLES_MAX - 1 + STORE_MESSAGE_SAMPLES_MAX, SERIES = 16000 };
+    close_store(f);
+    f->cfg.series_max = SERIES;
+    open_store(f);
+    assert_int_equal(store_begin(&f->store), OK);
+    for (uint32_t point = 1; point <= SERIES; point++) {
+        (void)series(f, point);
+    }
+    // Up to one sample below what calls for a checkpoint, then all at once; several ways to get
+    // there, as the limit is the store's own affair.
+    uint32_t total = 0;
+    for (uint32_t i = 0; f->store.stats.checkpoints < 5; i++) {
+        const uint32_t count = i % 6 == 0 ? 131079 + (i / 6) * 1000 : BATCH;
+        for (uint32_t k = 0; k < count; k++, total++) {
+            const struct entry e = sample(T0 + total, 1);
+            assert_int_equal(store_add(&f->store, 0, &e, T0), OK);
+        }
+        assert_int_equal(store_commit(&f->store, 1), OK);
+        assert_int_equal(store_begin(&f->store), OK);
+    }
+    assert_int_equal(store_commit(&f->store, 2), OK);
+    assert_int_equal(ask(f, 0, T0, T0 + total).n, total);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +437,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limits_refuse_and_leave_the_store_usable, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_full_disk_is_told_and_heals, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_the_largest_batch_fits_when_the_log_is_as_full_as_it_gets, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_device_cannot_push_out_what_another_has_waiting,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_of_one_device_the_unusable_go_before_those_that_wait,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_the_events_of_one_site_do_not_push_out_those_of_another, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

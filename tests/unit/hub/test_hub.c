@@ -2,6 +2,7 @@
 // Goal: the whole hub without a broker: connect, publish, take over, change identities, fill up and
 // heal, on the virtual disk; and devices.json with every mistake named.
 #include "apps/hub/hub.h"
+#include "apps/hub/log_cells.h"
 #include "apps/hub/log_reader.h"
 #include "port/api/hmac.h"
 #include "sim/cells.h"
@@ -135,7 +136,9 @@ static void test_stores_what_a_device_publishes(void **state)
     };
     struct hub_log_reader reader;
     struct hub_log_message message;
-    assert_int_equal(hub_log_reader_open(&reader, &cfg, 0), OK);
+    assert_int_equal(hub_log_reader_open(&reader, &cfg), OK);
+    assert_false(reader.was_registered);
+    assert_int_equal(hub_log_reader_begin(&reader, 0), OK);
     assert_int_equal(hub_log_reader_next(&reader, &message), OK);
     assert_true(message.sequence == 1 && message.record.received_utc_ms == 5000);
     assert_true(bytes_equal(message.record.device_id, text("a")));
@@ -146,8 +149,22 @@ static void test_stores_what_a_device_publishes(void **state)
     assert_int_equal(hub_log_tick(&bench->log), OK);
     assert_true(bench->log.consumer_count == 1 && bench->log.passed_min == 1);
     // A consumer whose store fell back behind what it had passed reads again what is still there.
-    assert_int_equal(hub_log_reader_open(&reader, &cfg, 0), OK);
-    assert_true(reader.passed == 1 && hub_log_reader_next(&reader, &message) == OK);
+    assert_int_equal(hub_log_reader_open(&reader, &cfg), OK);
+    assert_true(reader.was_registered && reader.registered == 1);
+    assert_int_equal(hub_log_reader_begin(&reader, 0), OK);
+    assert_int_equal(hub_log_tick(&bench->log), OK);
+    assert_true(bench->log.passed_min == 0); // and until then it stays there
+    assert_int_equal(hub_log_reader_find(&reader, 1, &message), OK);
+    assert_true(message.record.received_utc_ms == 5000);
+    assert_int_equal(hub_log_reader_find(&reader, 2, &message), ERR_NOT_FOUND);
+    assert_int_equal(hub_log_reader_find(&reader, 0, &message), ERR_NOT_FOUND);
+    assert_int_equal(hub_log_reader_next(&reader, &message), OK);
+    assert_int_equal(hub_log_reader_next(&reader, &message), ERR_EMPTY);
+    // The folder is another one's all at once.
+    assert_int_equal(hub_head_publish(&bench->cells, 0), OK);
+    assert_int_equal(hub_log_reader_next(&reader, &message), ERR_STATE);
+    assert_int_equal(bench->cells.ops->remove(bench->cells.ctx, HUB_LOG_HEAD), OK);
+    assert_int_equal(hub_log_reader_next(&reader, &message), ERR_STATE);
 }
 
 static void test_expiry_takeover_and_foreign_clients(void **state)

@@ -11,6 +11,7 @@ import { paths, type Route, useRoute } from "../route";
 import type { Session } from "../types";
 import { LoginView } from "./login";
 import { ErrorBox, Loading, Title } from "./parts";
+import { ServerNotice } from "./server-notice";
 import { SetupView } from "./setup";
 import { type Preferences, PreferencesContext, Shell } from "./shell";
 import { SiteHost } from "./site-host";
@@ -90,8 +91,14 @@ export function App() {
   const logout = () => api.logout().then(load, load);
   let body = <Loading />;
   if (error) body = <ErrorBox error={error} retry={load} />;
-  else if (session?.user) body = <View route={route} signedOut={signedOut} />;
-  else if (session && route.view === "setup") {
+  else if (session?.user) {
+    body = (
+      <>
+        <ServerNotice />
+        <View route={route} signedOut={signedOut} />
+      </>
+    );
+  } else if (session && route.view === "setup") {
     body = <SetupView token={route.token} done={signedIn} />;
   } else if (session) {
     body = <LoginView setupNeeded={session.setup_needed} ended={ended} done={signedIn} />;

@@ -49,6 +49,19 @@ export const de: Words = {
   "link.frozen": "Keine Verbindung zum Server. Die Anzeige ist von {time} und vielleicht veraltet.",
   "link.reconnect": "Jetzt verbinden",
 
+  "health.no_folder":
+    "Der Server findet das Protokoll des Hubs nicht: Den angegebenen Ordner gibt es nicht. Es kommt nichts Neues an.",
+  "health.no_hub":
+    "In den Ordner, der dem Server angegeben wurde, hat noch kein Hub geschrieben. Es kommt nichts Neues an.",
+  "health.failing":
+    "Der Server kann seinen Speicher oder das Protokoll des Hubs nicht benutzen. Es kommt nichts Neues an; warum, steht in seinem Log.",
+  "health.behind": "Der Server speichert noch, was vorher kam. Werte können älter sein als sonst.",
+  "health.store_older":
+    "Der Speicher des Servers ist auf einen früheren Stand zurückgesetzt. Meldungen, die der Hub seither gelöscht hat, fehlen.",
+  "health.log_new":
+    "Das Protokoll des Hubs ist ein anderes als zuvor. Meldungen, die nur im früheren standen, fehlen.",
+  "health.other": "Der Server meldet: {reason}",
+
   "sites.title": "Standorte",
   "sites.none":
     "Noch kein Standort hat sich gemeldet. Ein Gateway erscheint hier mit seiner ersten Nachricht.",

@@ -48,6 +48,19 @@ export const en = {
   "link.frozen": "No connection to the server. What you see is from {time} and may be out of date.",
   "link.reconnect": "Connect now",
 
+  "health.no_folder":
+    "The server does not find the hub’s log: the folder that it was given does not exist. Nothing new arrives.",
+  "health.no_hub":
+    "No hub has written into the folder that the server was given. Nothing new arrives.",
+  "health.failing":
+    "The server cannot use its store or the hub’s log. Nothing new arrives; its log says why.",
+  "health.behind": "The server is still storing what came before. Values may be older than usual.",
+  "health.store_older":
+    "The server’s store was put back to an earlier day. Messages that the hub has deleted since are missing.",
+  "health.log_new":
+    "The hub’s log is another one than before. Messages that only the former one held are missing.",
+  "health.other": "The server says: {reason}",
+
   "sites.title": "Sites",
   "sites.none": "No site has reported yet. A gateway appears here with its first message.",
   "sites.points.one": "{n} point",

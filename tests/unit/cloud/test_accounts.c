@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: a session that has ended, by whatever way, stays ended after every restart, and one that
+// lives keeps its last use. Method: a real accounts file, opened again and again at times of our
+// choice; each opening is a restart.
+#include "apps/cloud/auth/accounts.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define T0    INT64_C(1700000000000)
+#define HOUR  (INT64_C(3600) * 1000)
+#define WORDS "correct horse battery"
+
+struct fixture {
+    char folder[64];
+    struct accounts accounts;
+    struct sessions sessions;
+    struct login login; // of the first account
+};
+
+static void restart(struct fixture *f, int64_t now_ms)
+{
+    accounts_close(&f->accounts);
+    sessions_init(&f->sessions);
+    assert_int_equal(accounts_open(&f->accounts, f->folder, &f->sessions, now_ms), OK);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    snprintf(f->folder, sizeof(f->folder), "/tmp/test_accounts.XXXXXX");
+    *state = f;
+    if (mkdtemp(f->folder) == NULL) {
+        return -1;
+    }
+    restart(f, T0);
+    struct credentials owner = {.name = "owner", .password = WORDS, .address = "127.0.0.1"};
+    memcpy(owner.setup_token, f->accounts.setup_token, sizeof(owner.setup_token));
+    assert_int_equal(accounts_setup(&f->accounts, &owner, T0, &f->login), OK);
+    sessions_add(&f->sessions, &f->login.session);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    static const char *const files[] = {"accounts.db", "accounts.db-wal", "accounts.db-shm",
+                                        "setup-link"};
+    struct fixture *f = *state;
+    char path[128];
+    accounts_close(&f->accounts);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", f->folder, files[i]);
+        unlink(path);
+    }
+    rmdir(f->folder);
+    free(f);
+    return 0;
+}
+
+static struct session *find(struct fixture *f, int64_t now_ms)
+{
+    return sessions_find(&f->sessions, bytes_of(f->login.token, SESSION_TOKEN_SIZE), now_ms);
+}
+
+static void save(struct fixture *f)
+{
+    static struct session_change changes[SESSIONS_MAX];
+    const size_t count = sessions_changes(&f->sessions, changes);
+    assert_int_equal(accounts_save_sessions(&f->accounts, changes, count), OK);
+    sessions_saved(&f->sessions, changes, count);
+}
+
+static int rows(struct fixture *f)
+{
+    sqlite3_stmt *s = NULL;
+    static const char sql[] = "SELECT count(*) FROM sessions";
+    assert_int_equal(sqlite3_prepare_v2(f->accounts.handle, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    const int count = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return count;
+}
+
+static void test_a_restart_is_no_use_of_a_session(void **state)
+{
+    struct fixture *f = *state;
+    assert_non_null(find(f, T0 + 20 * HOUR));
+    save(f);
+    restart(f, T0 + 30 * HOUR);
+    restart(f, T0 + 43 * HOUR);
+    assert_non_null(find(f, T0 + 44 * HOUR - 1));
+    restart(f, T0 + 43 * HOUR); // that use was not saved
+    assert_null(find(f, T0 + 44 * HOUR));
+}
+
+static void test_what_idled_out_while_the_cloud_was_down_is_gone_for_good(void **state)
+{
+    struct fixture *f = *state;
+    restart(f, T0 + SESSION_IDLE_MS);
+    assert_null(find(f, T0 + SESSION_IDLE_MS));
+    assert_int_equal(rows(f), 0);
+    restart(f, T0 + HOUR); // the clock was set back
+    assert_null(find(f, T0 + HOUR));
+}
+
+static void test_what_ended_while_running_loses_its_row(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(sessions_sweep(&f->sessions, T0 + SESSION_IDLE_MS - 1));
+    assert_true(sessions_sweep(&f->sessions, T0 + SESSION_IDLE_MS));
+    assert_null(find(f, T0));
+    save(f);
+    assert_int_equal(rows(f), 0);
+    assert_false(sessions_sweep(&f->sessions, T0 + SESSION_IDLE_MS));
+    restart(f, T0 + HOUR);
+    assert_null(find(f, T0 + HOUR));
+}
+
+static void test_an_end_that_could_not_be_saved_is_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    sessions_end(find(f, T0));
+    assert_int_equal(sqlite3_exec(f->accounts.handle, "PRAGMA query_only=1", NULL, NULL, NULL), 0);
+    struct session_change changes[SESSIONS_MAX];
+    assert_int_equal(sessions_changes(&f->sessions, changes), 1);
+    assert_int_not_equal(accounts_save_sessions(&f->accounts, changes, 1), OK);
+    assert_null(find(f, T0));
+    assert_true(sessions_sweep(&f->sessions, T0));
+    assert_int_equal(sqlite3_exec(f->accounts.handle, "PRAGMA query_only=0", NULL, NULL, NULL), 0);
+    save(f);
+    assert_int_equal(rows(f), 0);
+}
+
+static void test_the_session_that_makes_room_loses_its_row_with_the_login(void **state)
+{
+    struct fixture *f = *state;
+    char sql[256];
+    for (int i = 1; i < SESSIONS_MAX; i++) {
+        snprintf(sql, sizeof(sql),
+                 "INSERT INTO sessions VALUES(x'%064x', 'owner', 'c', %lld, %lld)", i,
+                 (long long)(T0 + SESSION_LIFE_MS), (long long)(T0 + i));
+        assert_int_equal(sqlite3_exec(f->accounts.handle, sql, NULL, NULL, NULL), SQLITE_OK);
+    }
+    restart(f, T0 + HOUR);
+    assert_non_null(find(f, T0 + HOUR));
+    save(f); // now the one of T0 + 1 was used longest ago
+    const struct credentials owner = {.name = "owner", .password = WORDS, .address = "::1"};
+    struct login login;
+    assert_int_equal(accounts_login(&f->accounts, &owner, T0 + HOUR, &login), OK);
+    assert_true(login.has_evicted);
+    assert_int_equal(login.evicted[SESSION_HASH_SIZE - 1], 1);
+    assert_int_equal(rows(f), SESSIONS_MAX);
+    sessions_drop(&f->sessions, login.evicted);
+    sessions_add(&f->sessions, &login.session);
+    for (int round = 0; round < 2; round++) {
+        size_t live = 0;
+        for (size_t i = 0; i < SESSIONS_MAX; i++) {
+            live += f->sessions.table[i].state == SESSION_LIVE ? 1 : 0;
+            assert_memory_not_equal(f->sessions.table[i].hash, login.evicted, SESSION_HASH_SIZE);
+        }
+        assert_int_equal(live, SESSIONS_MAX);
+        assert_non_null(find(f, T0 + HOUR));
+        restart(f, T0 + HOUR);
+    }
+}
+
+static void test_a_refused_login_leaves_no_session(void **state)
+{
+    struct fixture *f = *state;
+    const struct credentials wrong = {.name = "owner", .password = "guess", .address = "::1"};
+    const struct credentials nobody = {.name = "nobody", .password = WORDS, .address = "::1"};
+    struct login login;
+    assert_int_equal(accounts_login(&f->accounts, &wrong, T0, &login), ERR_DENIED);
+    assert_int_equal(accounts_login(&f->accounts, &nobody, T0, &login), ERR_DENIED);
+    assert_int_equal(rows(f), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_restart_is_no_use_of_a_session, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_what_idled_out_while_the_cloud_was_down_is_gone_for_good, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_ended_while_running_loses_its_row, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_an_end_that_could_not_be_saved_is_tried_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            test_the_session_that_makes_room_loses_its_row_with_the_login, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_refused_login_leaves_no_session, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the server says of itself, on every view: that it waits for its hub, or lags, or lost something.
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../api";
+import { useTongue } from "../context";
+import { healthKey } from "../judge";
+import type { Health } from "../types";
+import { Icon } from "./icons";
+
+const ASK_EVERY_MS = 30_000;
+
+export function ServerNotice() {
+  const { t } = useTongue();
+  const [health, setHealth] = useState<Health | null>(null);
+  useEffect(() => {
+    // A server that does not answer at all is told of by the live line.
+    const ask = () => api.health().then(setHealth, () => setHealth(null));
+    void ask();
+    const timer = setInterval(ask, ASK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, []);
+  if (!health?.code) return null;
+  const look = health.status === "ill" ? "bad" : "stale";
+  return (
+    <div class={`notice is-${look}`} role="status" data-health={health.code}>
+      <Icon shape={look} />
+      <p>{t(healthKey(health), { reason: health.reason })}</p>
+    </div>
+  );
+}
