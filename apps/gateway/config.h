@@ -128,7 +128,9 @@ struct config {
     uint64_t hash;      // of the file and its profiles
 };
 
-// How the loader gets a file: its whole content in the arena. ERR_NOT_FOUND, ERR_SIZE, ERR_IO.
+// How the loader gets a file: its whole content in the arena. ERR_NOT_FOUND; ERR_DENIED: the
+// rights; ERR_UNSUPPORTED: a folder or a device; ERR_SIZE: above CONFIG_FILE_SIZE_MAX; ERR_FULL:
+// the arena; ERR_IO.
 struct config_files {
     enum err (*read)(void *ctx, struct arena *arena, const char *path, struct bytes *out);
     void *ctx;
