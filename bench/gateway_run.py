@@ -10,6 +10,7 @@ import time
 MIB = 1024 * 1024
 WAIT_S = 20.0
 UNITS, REGISTERS = 10, 40
+BLOCK_STRIDE = 200  # further apart than one request reads over
 
 
 def row(name: str, value: float, unit: str, better: str, reference: float) -> dict:
@@ -89,18 +90,19 @@ class Line:
 
 
 class Gateway:
-    """busward-gateway with UNITS devices of plain registers, reported on change; no hub."""
+    """busward-gateway with devices of plain registers in blocks, reported on change; no hub."""
 
     def __init__(self, build: pathlib.Path, folder: pathlib.Path, bus: dict, interval_ms: int,
-                 registers: int = REGISTERS):
+                 registers: int = REGISTERS, units: int = UNITS, blocks: int = 1):
         profiles = folder / "profiles"
         profiles.mkdir(exist_ok=True)
         points = [{"name": f"r{i}", "table": "holding", "address": i, "type": "u16", "group": "all",
-                   "report": {"on_change": True}} for i in range(registers)]
+                   "report": {"on_change": True}}
+                  for block in range(blocks) for i in range(block * BLOCK_STRIDE, block * BLOCK_STRIDE + registers)]
         profile = {"version": 1, "name": "bench",
                    "groups": [{"name": "all", "interval_ms": interval_ms}], "points": points}
         (profiles / "bench.json").write_text(json.dumps(profile))
-        devices = [{"name": f"d{i}", "unit": i, "profile": "bench"} for i in range(1, UNITS + 1)]
+        devices = [{"name": f"d{i}", "unit": i, "profile": "bench"} for i in range(1, units + 1)]
         data = folder / "data"
         data.mkdir(exist_ok=True)
         config = {"gateway": {"id": "bench", "data_dir": str(data)},

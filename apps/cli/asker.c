@@ -84,7 +84,7 @@ static enum mb_line_outcome outcome_of(enum line_outcome outcome)
     case LINE_COLLISION:
     case LINE_NO_ECHO:
     case LINE_BUSY: return MB_LINE_NOISE;
-    case LINE_CANCELLED:
+    case LINE_CANCELLED: return MB_LINE_CANCELLED;
     case LINE_PORT_LOST: break;
     }
     return MB_LINE_LOST;
@@ -173,6 +173,7 @@ bool asker_do(struct asker *asker, uint8_t unit, const struct mb_request *reques
                 "another unit the same address, is the line terminated?\n",
                 asker->program, unit, line_outcome_name(asker->heard));
         return false;
+    case MB_ANSWER_WITHDRAWN: // never: nothing is cancelled here
     case MB_ANSWER_LOST:
         fprintf(stderr, "%s: %s: the port went away\n", asker->program, asker->options.port);
         return false;

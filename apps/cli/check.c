@@ -4,7 +4,7 @@
 
 #include "apps/gateway/config_check.h"
 #include "apps/gateway/fields.h"
-#include "apps/gateway/files.h"
+#include "apps/gateway/files_linux.h"
 #include "apps/gateway/plan.h"
 #include "apps/gateway/profile_words.h"
 #include "base/assert.h"
@@ -104,7 +104,7 @@ static size_t check_file(const struct check_options *options, const char *path)
         return 1;
     }
     struct config_source source = {
-        .path = path, .profiles_dir = options->profiles, .files = config_files_stdio()};
+        .path = path, .profiles_dir = options->profiles, .files = config_files_linux()};
     struct config config;
     struct profile profile;
     enum err err;

@@ -78,6 +78,7 @@ static bool scan_unit(struct asker *asker, uint8_t unit, unsigned *found)
 {
     const struct mb_request request = {.fc = MB_READ_HOLDING, .count = 1};
     switch (asker_ask(asker, unit, &request)) {
+    case MB_ANSWER_WITHDRAWN: // never: nothing is cancelled here
     case MB_ANSWER_LOST:
         fprintf(stderr, "%s: %s: the port went away\n", asker->program, asker->options.port);
         return false;

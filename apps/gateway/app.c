@@ -48,7 +48,7 @@ static enum mb_line_outcome outcome_of(enum line_outcome outcome)
     case LINE_COLLISION:
     case LINE_NO_ECHO:
     case LINE_BUSY: return MB_LINE_NOISE;
-    case LINE_CANCELLED:
+    case LINE_CANCELLED: return MB_LINE_CANCELLED;
     case LINE_PORT_LOST: break;
     }
     return MB_LINE_LOST;
@@ -63,6 +63,7 @@ static void line_done(struct app *app, uint64_t now_us, uint32_t bus, const stru
     struct poller_done out = {
         .line = {.token = done->token,
                  .outcome = outcome,
+                 .is_held = done->held,
                  .at_us = at_us,
                  .reply = bytes_of(done->reply, done->reply_size)},
         .tx_end_us = done->tx_end_us,
@@ -121,6 +122,7 @@ static struct line_send send_of(const struct mb_client_send *send)
     struct line_send out = {
         .token = send->token,
         .broadcast = send->is_broadcast,
+        .barrier = send->is_barrier,
         .reply_timeout_us = send->reply_timeout_us,
         .turnaround_us = send->turnaround_us,
         .reply_size = (uint16_t)send->reply_size,
@@ -184,6 +186,12 @@ static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *po
     switch (poll->kind) {
     case POLLER_OUT_SEND:
         *out = (struct app_out){.kind = APP_OUT_SEND, .bus = bus, .send = send_of(&poll->send)};
+        return true;
+    case POLLER_OUT_CANCEL:
+        *out = (struct app_out){.kind = APP_OUT_CANCEL, .bus = bus, .token = poll->token};
+        return true;
+    case POLLER_OUT_RESUME:
+        *out = (struct app_out){.kind = APP_OUT_RESUME, .bus = bus};
         return true;
     case POLLER_OUT_READ:
         if (poll->failure == POLL_OK) {

@@ -12,6 +12,8 @@
 
 enum app_out_kind {
     APP_OUT_SEND,    // bus, send: to the line
+    APP_OUT_CANCEL,  // bus, token: of a frame that must not go out any more
+    APP_OUT_RESUME,  // bus: ends the hold of a barrier
     APP_OUT_SAMPLE,  // sample, is_urgent: to the journal
     APP_OUT_RELAY,   // key, relay: state to keep with the samples before it
     APP_OUT_ALERT,   // event: a limit was crossed
@@ -23,6 +25,7 @@ struct app_out {
     enum app_out_kind kind;
     uint32_t bus;
     struct line_send send;
+    uint32_t token;
     struct tm_sample sample; // a text is borrowed until the next call
     bool is_urgent;
     uint32_t key;

@@ -28,6 +28,22 @@ file_error(struct config_report *report, const char *path, const char *format, .
     va_end(arguments);
 }
 
+static void report_unread(struct config_report *report, const char *path, enum err err)
+{
+    if (err == ERR_NOT_FOUND) {
+        file_error(report, path, "is not there: no file has this name");
+    } else if (err == ERR_DENIED) {
+        file_error(report, path, "must not be read by this user: the owner may allow it (chmod)");
+    } else if (err == ERR_UNSUPPORTED) {
+        file_error(report, path, "is a folder or a device; expected a file with a JSON object");
+    } else if (err == ERR_SIZE) {
+        file_error(report, path, "is larger than a file may be, %d KiB",
+                   CONFIG_FILE_SIZE_MAX / 1024);
+    } else if (err != ERR_FULL) { // that the arena is full is told at the end, once
+        file_error(report, path, "cannot be read (%s)", err_name(err));
+    }
+}
+
 // Reads and parses; NULL after it reported what is wrong. is_found (may be NULL): a file that is
 // not there is no mistake yet.
 static struct doc_node *read_file(struct load *load, const char *path, bool *is_found)
@@ -44,8 +60,12 @@ static struct doc_node *read_file(struct load *load, const char *path, bool *is_
     }
     if (err != OK) {
         if (is_found == NULL || err != ERR_NOT_FOUND) {
-            file_error(load->report, path, "cannot be read (%s)", err_name(err));
+            report_unread(load->report, path, err);
         }
+        return NULL;
+    }
+    if (file->text.size == 0) {
+        file_error(load->report, path, "is empty; expected a JSON object");
         return NULL;
     }
     file->path = arena_text(load->arena, bytes_of(path, strlen(path)));
@@ -133,6 +153,17 @@ static void load_profiles(struct load *load)
     }
 }
 
+static enum err end_load(struct load *load)
+{
+    report_sort(load->report);
+    if (load->arena->is_full) {
+        file_error(load->report, load->source->path, "is too large: the memory for it is %zu KiB",
+                   load->arena->capacity / 1024);
+        return ERR_FULL;
+    }
+    return load->report->error_count == 0 ? OK : ERR_CORRUPT;
+}
+
 enum err config_load(const struct config_source *source, struct arena *arena,
                      struct config_report *report, struct config *out)
 {
@@ -149,13 +180,7 @@ enum err config_load(const struct config_source *source, struct arena *arena,
         }
         out->hash = load.hash;
     }
-    report_sort(report);
-    if (arena->is_full) {
-        file_error(report, source->path, "is too large: the memory for it is %zu KiB",
-                   arena->capacity / 1024);
-        return ERR_FULL;
-    }
-    return report->error_count == 0 ? OK : ERR_CORRUPT;
+    return end_load(&load);
 }
 
 enum err config_load_profile(const struct config_source *source, struct arena *arena,
@@ -167,9 +192,5 @@ enum err config_load_profile(const struct config_source *source, struct arena *a
     if (root != NULL) {
         read_profile(&load, root, out);
     }
-    report_sort(report);
-    if (arena->is_full) {
-        return ERR_FULL;
-    }
-    return report->error_count == 0 ? OK : ERR_CORRUPT;
+    return end_load(&load);
 }

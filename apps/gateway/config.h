@@ -128,7 +128,7 @@ struct config {
     uint64_t hash;      // of the file and its profiles
 };
 
-// How the loader gets a file: its whole content in the arena. ERR_NOT_FOUND, ERR_SIZE, ERR_IO.
+// Puts a whole file into the arena; ERR_UNSUPPORTED: a folder or device; ERR_SIZE: too large.
 struct config_files {
     enum err (*read)(void *ctx, struct arena *arena, const char *path, struct bytes *out);
     void *ctx;

@@ -146,6 +146,7 @@ enum err journal_set_relay(struct journal *journal, uint64_t now_us,
     entry->boot = journal->cfg.boot;
     entry->utc_ms = JOURNAL_UTC_UNKNOWN;
     entry->is_dirty = true;
+    entry->samples_to = journal->sample_first + journal->count;
     mark_dirty(journal, now_us);
     return OK;
 }
@@ -264,7 +265,8 @@ static enum err commit_due(struct journal *journal, uint64_t now_us)
 {
     struct journal_log *alerts = &journal->logs[LANE_ALERTS];
     bool is_sync_due = now_us >= sync_deadline_us(journal);
-    if (journal_build(journal, LANE_ALERTS, now_us) || (is_sync_due && alerts->acks_dirty)) {
+    bool has_acks = alerts->acks_dirty && journal_may_put_acks(journal, LANE_ALERTS);
+    if (journal_build(journal, LANE_ALERTS, now_us) || (is_sync_due && has_acks)) {
         return journal_commit(journal, LANE_ALERTS, now_us);
     }
     if (journal_build(journal, LANE_TELEMETRY, now_us) || is_sync_due) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commit: everything that is new in a lane becomes durable as one record, so that a power cut
-// leaves all of it or nothing. Each new segment begins with a checkpoint, so that older ones can
-// go.
+// leaves all of it or nothing. Two rules hold where one record is not enough: a relay's state never
+// goes ahead of its samples, and a floor never goes ahead of the markers of what it passed. The
+// first commit of each new segment is followed by a checkpoint, so that older ones can go.
 #include "apps/gateway/journal_internal.h"
 
 #include "base/assert.h"
@@ -62,8 +63,9 @@ static enum err checkpoint_relays(struct journal *journal, size_t from, size_t c
     return append_record(journal, LANE_TELEMETRY, &w, &record);
 }
 
-// All state that still counts, so that no older record is needed for it.
-static enum err write_checkpoint(struct journal *journal, enum journal_lane lane, uint64_t *record)
+// All state that still counts, so that no older record is needed for it. It comes after the record
+// that bears it out: ahead of it, a power cut in between would leave a claim without its ground.
+static enum err append_checkpoint(struct journal *journal, enum journal_lane lane, uint64_t *record)
 {
     struct journal_log *log = &journal->logs[lane];
     struct writer w = writer_of(journal->record, sizeof(journal->record));
@@ -84,12 +86,19 @@ static enum err write_checkpoint(struct journal *journal, enum journal_lane lane
     return err;
 }
 
-// Relays not in the log yet; returns how many were put, from the start of the table.
-static size_t put_dirty_relays(struct journal *journal, struct writer *w)
+// A relay that changed goes into the log together with the last of its samples, not before.
+static bool is_relay_due(const struct journal_relay *relay, uint64_t samples_to)
+{
+    return relay->is_dirty && relay->samples_to <= samples_to;
+}
+
+// Relays whose samples all have ordinals below samples_to; returns how many were put, from the
+// start of the table.
+static size_t put_dirty_relays(struct journal *journal, struct writer *w, uint64_t samples_to)
 {
     size_t count = 0;
     for (size_t i = 0; i < journal->relay_count; i++) {
-        count += journal->cfg.relays[i].is_dirty;
+        count += is_relay_due(&journal->cfg.relays[i], samples_to);
     }
     size_t fits = w->size < RELAYS_END ? (RELAYS_END - w->size) / RELAY_SIZE_MAX : 0;
     count = count < fits ? count : fits;
@@ -99,7 +108,7 @@ static size_t put_dirty_relays(struct journal *journal, struct writer *w)
     size_t begun = relay_section_begin(w, journal->cfg.boot, false, (uint16_t)count);
     size_t done = 0;
     for (size_t i = 0; done < count; i++) {
-        if (journal->cfg.relays[i].is_dirty) {
+        if (is_relay_due(&journal->cfg.relays[i], samples_to)) {
             journal_put_relay(w, &journal->cfg.relays[i], false);
             done++;
         }
@@ -108,10 +117,10 @@ static size_t put_dirty_relays(struct journal *journal, struct writer *w)
     return count;
 }
 
-static void clean_relays(struct journal *journal, size_t count)
+static void clean_relays(struct journal *journal, uint64_t samples_to, size_t count)
 {
     for (size_t i = 0; count > 0; i++) {
-        if (journal->cfg.relays[i].is_dirty) {
+        if (is_relay_due(&journal->cfg.relays[i], samples_to)) {
             journal->cfg.relays[i].is_dirty = false;
             journal->relay_dirty_count--;
             count--;
@@ -119,9 +128,18 @@ static void clean_relays(struct journal *journal, size_t count)
     }
 }
 
+bool journal_may_put_acks(const struct journal *journal, enum journal_lane lane)
+{
+    // A marker that is built lies in the telemetry lane and goes into that lane's next record.
+    return journal->gap_count == 0 &&
+           (lane == LANE_TELEMETRY || journal->logs[LANE_TELEMETRY].payload_size == 0);
+}
+
 struct contents {
     size_t samples_from, samples; // put as samples, not sealed
+    uint64_t samples_to;          // all below are in the log with this record
     size_t relays;
+    bool has_acks;
 };
 
 static struct contents put_contents(struct journal *journal, enum journal_lane lane,
@@ -135,7 +153,8 @@ static struct contents put_contents(struct journal *journal, enum journal_lane l
     if (log->payload_size > 0) {
         journal_put_seal(w, &log->seal, bytes_of(log->payload, log->payload_size));
     }
-    if (log->acks_dirty) {
+    put.has_acks = log->acks_dirty && journal_may_put_acks(journal, lane);
+    if (put.has_acks) {
         journal_put_acks(w, &log->acks);
     }
     if (lane == LANE_ALERTS) {
@@ -152,7 +171,8 @@ static struct contents put_contents(struct journal *journal, enum journal_lane l
             w, journal->cfg.boot, journal->sample_first + put.samples_from,
             &journal->cfg.window[put.samples_from], left < room ? left : room, SAMPLES_END);
     }
-    put.relays = put_dirty_relays(journal, w);
+    put.samples_to = journal->sample_first + put.samples_from + put.samples;
+    put.relays = put_dirty_relays(journal, w, put.samples_to);
     return put;
 }
 
@@ -189,8 +209,8 @@ static void after_commit(struct journal *journal, enum journal_lane lane,
     if (log->payload_size > 0) {
         after_seal(journal, lane, now_us);
     }
-    log->can_trim = log->can_trim || log->acks_dirty;
-    log->acks_dirty = false;
+    log->can_trim = log->can_trim || put->has_acks;
+    log->acks_dirty = log->acks_dirty && !put->has_acks;
     if (lane == LANE_ALERTS) {
         return;
     }
@@ -200,39 +220,25 @@ static void after_commit(struct journal *journal, enum journal_lane lane,
         journal_batch_add(journal, record, journal->sample_first + journal->journalled_count);
     }
     journal->synced_to = journal->journalled_count;
-    clean_relays(journal, put->relays);
+    clean_relays(journal, put->samples_to, put->relays);
     bool is_clean = journal->journalled_count == journal->count && journal->relay_dirty_count == 0;
     journal->dirty_since_us = is_clean ? TIME_NEVER : now_us;
 }
 
-enum err journal_commit(struct journal *journal, enum journal_lane lane, uint64_t now_us)
+static enum err commit_contents(struct journal *journal, enum journal_lane lane, uint64_t now_us)
 {
     struct journal_log *log = &journal->logs[lane];
-    uint64_t checkpoint = 0;
-    if (log->must_checkpoint) {
-        enum err err = write_checkpoint(journal, lane, &checkpoint);
-        if (err != OK) {
-            return err;
-        }
-    }
     struct writer w = writer_of(journal->record, sizeof(journal->record));
     struct contents put = put_contents(journal, lane, &w);
     uint64_t record = 0;
-    if (w.size > 0) {
-        enum err err = append_record(journal, lane, &w, &record);
-        if (err != OK) {
-            return err;
-        }
-    }
-    journal->stats.commits++;
-    enum err err = sl_sync(&log->log);
+    enum err err = w.size > 0 ? append_record(journal, lane, &w, &record) : OK;
     if (err != OK) {
         return err;
     }
-    if (log->must_checkpoint) {
-        log->must_checkpoint = false;
-        log->checkpoint_record = checkpoint;
-        log->can_trim = true;
+    journal->stats.commits++;
+    err = sl_sync(&log->log);
+    if (err != OK) {
+        return err;
     }
     if (log->log.stats.segments_created != log->segments_seen) {
         log->segments_seen = log->log.stats.segments_created;
@@ -240,4 +246,31 @@ enum err journal_commit(struct journal *journal, enum journal_lane lane, uint64_
     }
     after_commit(journal, lane, &put, record, now_us);
     return OK;
+}
+
+// What a checkpoint says must be true of the log before it: it waits for samples and markers.
+static bool may_checkpoint(const struct journal *journal, enum journal_lane lane)
+{
+    return journal_may_put_acks(journal, lane) &&
+           (lane == LANE_ALERTS || journal->relay_dirty_count == 0);
+}
+
+enum err journal_commit(struct journal *journal, enum journal_lane lane, uint64_t now_us)
+{
+    struct journal_log *log = &journal->logs[lane];
+    enum err err = commit_contents(journal, lane, now_us);
+    if (err != OK || !log->must_checkpoint || !may_checkpoint(journal, lane)) {
+        return err;
+    }
+    uint64_t checkpoint = 0;
+    err = append_checkpoint(journal, lane, &checkpoint);
+    if (err == OK) {
+        err = sl_sync(&log->log);
+    }
+    if (err == OK) {
+        log->must_checkpoint = false;
+        log->checkpoint_record = checkpoint;
+        log->can_trim = true;
+    }
+    return err;
 }

@@ -37,6 +37,8 @@ bool journal_build_samples(struct journal *journal);
 
 // journal_commit.c: everything that is new in the lane becomes durable, as one record.
 NODISCARD enum err journal_commit(struct journal *journal, enum journal_lane lane, uint64_t now_us);
+// What is done with may be written down only when every gap is told of, now or before.
+bool journal_may_put_acks(const struct journal *journal, enum journal_lane lane);
 
 // journal_quota.c
 NODISCARD enum err journal_make_room(struct journal *journal, uint64_t now_us);

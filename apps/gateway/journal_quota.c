@@ -86,9 +86,18 @@ static size_t handed_index(const struct journal_log *log, uint64_t log_ordinal)
     return at;
 }
 
-// Judges every message of the oldest segment; *floor becomes the ordinal after the last of them.
-static enum err give_up_segment(struct journal *journal, enum journal_lane lane, uint64_t bound,
-                                uint64_t *floor)
+// Gap markers tell of one time axis each.
+static bool is_other_axis(const struct journal *journal, const struct journal_seal *seal)
+{
+    return journal->gap_count > 0 && seal->bag.kind != TM_MESSAGE_CATALOGUE &&
+           journal->gaps[0].boot != seal->axis_boot;
+}
+
+// Judges the messages of the oldest segment up to one whose loss another marker would have to tell;
+// *floor becomes the ordinal after the last one judged, also when an error ends it. ERR_AGAIN:
+// there are more.
+static enum err give_up_run(struct journal *journal, enum journal_lane lane, uint64_t bound,
+                            uint64_t *floor)
 {
     struct journal_log *log = &journal->logs[lane];
     struct sl_reader_config cfg = {.storage = journal->cfg.storage[lane],
@@ -113,16 +122,19 @@ static enum err give_up_segment(struct journal *journal, enum journal_lane lane,
             if (section.tag != SECTION_SEAL || ordinal < *floor) {
                 continue;
             }
-            *floor = ordinal + 1;
             size_t handed = handed_index(log, ordinal);
             if (journal_acks_has(&log->acks, ordinal)) {
+                *floor = ordinal + 1;
                 continue;
             }
             if (handed < log->handed_count) {
                 err = carry(journal, lane, handed, &section);
+            } else if (is_other_axis(journal, &section.u.seal)) {
+                return ERR_AGAIN;
             } else {
                 lose(journal, lane, &section.u.seal);
             }
+            *floor = err == OK ? ordinal + 1 : *floor;
         }
         if (err != OK && err != ERR_CORRUPT) {
             return err;
@@ -146,9 +158,53 @@ static enum err seal_below(struct journal *journal, uint64_t bound, uint64_t now
     return OK;
 }
 
-static enum err drop_oldest(struct journal *journal, enum journal_lane lane, uint64_t now_us)
+// Messages that are built and gaps that wait become durable.
+static enum err commit_waiting(struct journal *journal, uint64_t now_us)
+{
+    struct journal_log *telemetry = &journal->logs[LANE_TELEMETRY];
+    enum err err = OK;
+    if (journal->logs[LANE_ALERTS].payload_size > 0) {
+        err = journal_commit(journal, LANE_ALERTS, now_us);
+    }
+    while (err == OK && (telemetry->payload_size > 0 || journal->gap_count > 0)) {
+        if (telemetry->payload_size == 0) {
+            (void)journal_build_gap(journal);
+        }
+        err = journal_commit(journal, LANE_TELEMETRY, now_us);
+    }
+    return err;
+}
+
+// The record that raises the floor over some messages holds the marker of their loss, so that a
+// power cut leaves both or neither.
+static enum err give_up_segment(struct journal *journal, enum journal_lane lane, uint64_t bound,
+                                uint64_t now_us)
 {
     struct journal_log *log = &journal->logs[lane];
+    enum err err = commit_waiting(journal, now_us);
+    bool has_more = err == OK;
+    while (has_more) {
+        uint64_t floor = 0;
+        err = give_up_run(journal, lane, bound, &floor);
+        has_more = err == ERR_AGAIN;
+        journal_acks_raise(&log->acks, floor);
+        log->acks_dirty = true;
+        log->must_checkpoint = log->must_checkpoint || log->checkpoint_record < bound;
+        (void)journal_build_gap(journal);
+        if (err != OK && err != ERR_AGAIN) {
+            return err; // what is judged stays judged, and the next commit tells
+        }
+        err = journal_commit(journal, LANE_TELEMETRY, now_us);
+        if (err == OK && lane == LANE_ALERTS) {
+            err = journal_commit(journal, LANE_ALERTS, now_us);
+        }
+        has_more = has_more && err == OK;
+    }
+    return err;
+}
+
+static enum err drop_oldest(struct journal *journal, enum journal_lane lane, uint64_t now_us)
+{
     struct storage_segment segments[2];
     size_t count = 0;
     const struct storage *storage = journal->cfg.storage[lane];
@@ -158,24 +214,10 @@ static enum err drop_oldest(struct journal *journal, enum journal_lane lane, uin
     }
     uint64_t bound = segments[1].id;
     err = lane == LANE_TELEMETRY ? seal_below(journal, bound, now_us) : OK;
-    if (err == OK && log->payload_size > 0) {
-        err = journal_commit(journal, lane, now_us);
+    if (err == OK) {
+        err = give_up_segment(journal, lane, bound, now_us);
     }
-    uint64_t floor = 0;
-    err = err == OK ? give_up_segment(journal, lane, bound, &floor) : err;
-    if (err != OK) {
-        return err;
-    }
-    // From here on the messages count as done with; the first commit says so and holds the marker.
-    journal_acks_raise(&log->acks, floor);
-    log->acks_dirty = true;
-    log->must_checkpoint = log->must_checkpoint || log->checkpoint_record < bound;
-    (void)journal_build_gap(journal);
-    err = journal_commit(journal, LANE_TELEMETRY, now_us);
-    if (err == OK && lane == LANE_ALERTS) {
-        err = journal_commit(journal, LANE_ALERTS, now_us);
-    }
-    return err == OK ? sl_remove_oldest(&log->log) : err;
+    return err == OK ? sl_remove_oldest(&journal->logs[lane].log) : err;
 }
 
 static uint64_t bytes_used(const struct journal *journal)
@@ -186,6 +228,14 @@ static uint64_t bytes_used(const struct journal *journal)
 enum err journal_make_room(struct journal *journal, uint64_t now_us)
 {
     for (unsigned i = 0; i < ROUNDS_MAX && bytes_used(journal) > journal->cfg.bytes_max; i++) {
+        if (journal->relay_dirty_count > 0) {
+            // The checkpoint that lets a segment go waits for these relays and their samples.
+            enum err err = journal_commit(journal, LANE_TELEMETRY, now_us);
+            if (err != OK) {
+                return err;
+            }
+            continue;
+        }
         enum err err = drop_oldest(journal, LANE_TELEMETRY, now_us);
         if (err == ERR_EMPTY) {
             err = drop_oldest(journal, LANE_ALERTS, now_us);

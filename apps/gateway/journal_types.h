@@ -39,9 +39,10 @@ struct journal_relay {
     uint32_t sequence; // its sequence register
     uint64_t at_us;    // time of measurement of its last sample, monotonic time of `boot`
     // Set by the journal:
-    uint64_t boot;  // equal to cfg->boot if at_us can be compared with now
-    int64_t utc_ms; // the same time; JOURNAL_UTC_UNKNOWN if that boot did not know it
-    bool is_dirty;  // not in the log yet
+    uint64_t boot;       // equal to cfg->boot if at_us can be compared with now
+    int64_t utc_ms;      // the same time; JOURNAL_UTC_UNKNOWN if that boot did not know it
+    bool is_dirty;       // not in the log yet
+    uint64_t samples_to; // while dirty: the samples that it stands for have lower ordinals
 };
 
 struct journal_config {

@@ -163,12 +163,14 @@ void poller_done(struct poller *poller, uint64_t now_us, const struct poller_don
     }
     struct poller_block *block = &poller->blocks[answer.tag];
     struct poller_unit *unit = poller_unit_of(poller, block);
-    unit->is_asked = false;
+    block->is_asked = false;
+    unit->asked--;
     poller->asked_count--;
     switch (answer.kind) {
     case MB_ANSWER_REPLY: replied(poller, block, done, &answer); break;
     case MB_ANSWER_TIMEOUT:
     case MB_ANSWER_BAD: unanswered(poller, block, done, answer.kind); break;
+    case MB_ANSWER_WITHDRAWN: schedule_pay(poller, done->line.at_us, done->busy_us); break;
     case MB_ANSWER_SENT:
     case MB_ANSWER_LOST: break;
     }
@@ -196,10 +198,13 @@ static bool ask_next(struct poller *poller, uint64_t now_us)
         .unit = (uint8_t)poller->points->units[block->block.unit].device->unit,
         .request = &request,
         .reply_timeout_us = unit->timeout_us,
+        // With one block nothing follows, and a barrier would only hold up the others.
+        .is_trusted = unit_is_trusted(unit) && unit->block_count > 1,
     };
     enum err err = mb_client_ask(&poller->client, &ask);
     ASSERT(err == OK); // the planner keeps all bounds, and there are more slots than POLLER_DEPTH
-    unit->is_asked = true;
+    block->is_asked = true;
+    unit->asked++;
     unit->requests++;
     poller->asked_count++;
     poller->stats.asked++;
@@ -236,6 +241,14 @@ bool poller_next(struct poller *poller, uint64_t now_us, struct poller_out *out)
         *out = poller->pending[0];
         poller->pending_count--;
         poller->pending[0] = poller->pending[1];
+        return true;
+    }
+    if (mb_client_cancel(&poller->client, &out->token)) {
+        out->kind = POLLER_OUT_CANCEL;
+        return true;
+    }
+    if (mb_client_resume(&poller->client)) {
+        out->kind = POLLER_OUT_RESUME;
         return true;
     }
     while (poller->is_up && poller->asked_count < POLLER_DEPTH && ask_next(poller, now_us)) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The poller of one bus: when to read which block, in virtual time. Keeps one frame queued at the
-// line while another is on it; periods do not drift; dead units are probed with growing pauses and
-// together cost at most their configured share of the bus's time.
+// The poller of one bus: when to read which block, in virtual time. Keeps frames queued at the line
+// while another is on it, also several of one unit while it answers; periods do not drift; dead
+// units are probed with growing pauses and together cost at most their configured share of the
+// bus's time.
 //
 //   ONLINE --suspend_after requests without an answer--> SUSPENDED --pause over--> PROBING
 //      ^                                                     ^--- no answer: longer ---|
@@ -43,8 +44,8 @@ struct poller_unit {
     uint32_t hole_max; // that the plan was made with
     uint32_t block_first;
     uint32_t block_count;
-    bool is_known; // answered once
-    bool is_asked; // one of its blocks is with the client
+    uint32_t asked; // blocks with the client
+    bool is_known;  // answered once
     bool must_plan;
 };
 
@@ -54,17 +55,21 @@ struct poller_block {
     uint64_t grid_us;  // its periods begin at grid_us + k * interval
     uint32_t tries;    // of the present period
     uint32_t refusals; // illegal address, alone: asked ever more rarely
+    bool is_asked;     // with the client
 };
 
 enum poller_out_kind {
-    POLLER_OUT_SEND, // a frame for the line
-    POLLER_OUT_READ, // block, data, at_us; or why not
-    POLLER_OUT_UNIT, // unit changed its state
+    POLLER_OUT_SEND,   // a frame for the line
+    POLLER_OUT_CANCEL, // token: of a frame that must not go out any more
+    POLLER_OUT_RESUME, // the line, which a barrier holds, may go on
+    POLLER_OUT_READ,   // block, data, at_us; or why not
+    POLLER_OUT_UNIT,   // unit changed its state
 };
 
 struct poller_out {
     enum poller_out_kind kind;
     struct mb_client_send send;
+    uint32_t token;
     struct block block; // READ
     enum poll_failure failure;
     uint8_t exception;

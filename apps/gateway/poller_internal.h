@@ -14,6 +14,8 @@ void unit_init(struct poller_unit *unit, const struct config_bus *bus,
 void unit_answered(struct poller *poller, struct poller_unit *unit, uint64_t now_us);
 void unit_measured(struct poller *poller, struct poller_unit *unit, uint32_t delay_us);
 void unit_failed(struct poller *poller, struct poller_unit *unit, uint64_t now_us);
+// It answers: its frames may queue behind one another at the line.
+bool unit_is_trusted(const struct poller_unit *unit);
 void unit_set_state(struct poller *poller, struct poller_unit *unit, enum unit_state state,
                     uint64_t now_us);
 

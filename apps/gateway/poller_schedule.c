@@ -83,10 +83,10 @@ static uint64_t credit_ready_us(const struct poller *poller, const struct poller
     return time_after(poller->credit_at_us, wait_us);
 }
 
-// When the unit may be asked at all; TIME_NEVER while it has a request under way.
+// When the unit may be asked at all; TIME_NEVER while a request under way must end first.
 static uint64_t unit_ready_us(const struct poller *poller, const struct poller_unit *unit)
 {
-    if (unit->is_asked) {
+    if (unit->asked > 0 && (unit->must_plan || !unit_is_trusted(unit))) {
         return TIME_NEVER;
     }
     uint64_t at_us = unit->rest_until_us;
@@ -99,13 +99,13 @@ static uint64_t unit_ready_us(const struct poller *poller, const struct poller_u
     return at_us;
 }
 
-// The block of the unit that is due first; NULL if it has none.
+// The block of the unit that is due first and not asked yet; NULL if it has none.
 static struct poller_block *first_due(const struct poller *poller, const struct poller_unit *unit)
 {
     struct poller_block *first = NULL;
     for (uint32_t i = 0; i < unit->block_count; i++) {
         struct poller_block *block = &poller->blocks[unit->block_first + i];
-        if (first == NULL || block->due_us < first->due_us) {
+        if (!block->is_asked && (first == NULL || block->due_us < first->due_us)) {
             first = block;
         }
     }
@@ -129,7 +129,7 @@ struct poller_block *schedule_choose(struct poller *poller, uint64_t now_us)
     schedule_earn(poller, now_us);
     for (size_t u = 0; u < poller->unit_count; u++) {
         struct poller_unit *unit = &poller->units[u];
-        if (unit->must_plan && !unit->is_asked) {
+        if (unit->must_plan && unit->asked == 0) {
             schedule_plan(poller, unit, now_us);
         }
         struct poller_block *block = first_due(poller, unit);

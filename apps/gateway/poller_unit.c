@@ -27,6 +27,11 @@ void unit_init(struct poller_unit *unit, const struct config_bus *bus,
     };
 }
 
+bool unit_is_trusted(const struct poller_unit *unit)
+{
+    return unit->state == UNIT_ONLINE && unit->is_known && unit->failures == 0;
+}
+
 void unit_set_state(struct poller *poller, struct poller_unit *unit, enum unit_state state,
                     uint64_t now_us)
 {

@@ -66,6 +66,8 @@ static void act(struct run *run, uint64_t now_us, const struct app_out *out)
         ASSERT(err == OK); // the poller hands over fewer than the line's queue holds
         break;
     }
+    case APP_OUT_CANCEL: bus_cancel(run->buses[out->bus], out->token); break;
+    case APP_OUT_RESUME: bus_resume(run->buses[out->bus]); break;
     case APP_OUT_SAMPLE:
         log_debug("poll", "sample", "point=%u quality=%s at_us=%llu value=%.9g", out->sample.point,
                   tm_quality_name(out->sample.quality), (unsigned long long)out->sample.at_us,

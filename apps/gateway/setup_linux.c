@@ -2,7 +2,7 @@
 #include "apps/gateway/setup_linux.h"
 
 #include "apps/gateway/config_check.h"
-#include "apps/gateway/files.h"
+#include "apps/gateway/files_linux.h"
 #include "apps/gateway/open_bus_linux.h"
 #include "port/linux/log.h"
 
@@ -24,7 +24,7 @@ enum err setup_config(struct setup *setup, const char *path, const char *profile
         return ERR_FULL;
     }
     struct config_source source = {
-        .path = path, .profiles_dir = profiles_dir, .files = config_files_stdio()};
+        .path = path, .profiles_dir = profiles_dir, .files = config_files_linux()};
     enum err err = config_load(&source, &setup->arena, &report, &setup->config);
     if (err == OK) {
         config_check_load(&report, &setup->arena, &setup->config);
@@ -99,7 +99,7 @@ static enum err load_ids(struct setup *setup, const char *folder)
 {
     char path[PATH_SIZE];
     struct bytes file = bytes_of(NULL, 0);
-    struct config_files files = config_files_stdio();
+    struct config_files files = config_files_linux();
     snprintf(path, sizeof(path), "%s/ids", folder);
     enum err err = files.read(files.ctx, &setup->arena, path, &file);
     if (err != OK && err != ERR_NOT_FOUND) {

@@ -79,6 +79,9 @@ enum err mb_client_ask(struct mb_client *client, const struct mb_ask *ask)
     slot->unit = ask->unit;
     slot->tries = 0;
     slot->is_silent = ask->unit == MB_UNIT_BROADCAST || is_silenced(ask->request);
+    slot->is_trusted = ask->is_trusted && !slot->is_silent;
+    slot->is_doubtful = false;
+    slot->must_cancel = false;
     slot->timeout_us = or_default(ask->reply_timeout_us, client->config.reply_timeout_us);
     slot->frame_size = frame.size;
     slot->reply_size = 0;
@@ -116,14 +119,24 @@ static void rest(struct mb_client *client, uint8_t unit, uint64_t until_us)
     }
 }
 
-// When this slot may go to the line; TIME_NEVER while one of the same unit is there.
+// `other`, of the same unit, must end before the slot may go to the line.
+static bool is_in_the_way(const struct mb_client_slot *slot, const struct mb_client_slot *other)
+{
+    switch (other->state) {
+    case MB_SLOT_FREE:
+    case MB_SLOT_ANSWERED: return false;
+    case MB_SLOT_WAITING: return other->order < slot->order;
+    case MB_SLOT_SENT: return !slot->is_trusted || !other->is_trusted || other->is_doubtful;
+    }
+    return true;
+}
+
+// When this slot may go to the line; TIME_NEVER while another of its unit is in the way.
 static uint64_t ready_us(const struct mb_client *client, const struct mb_client_slot *slot)
 {
     for (size_t i = 0; i < MB_CLIENT_SLOTS; i++) {
         const struct mb_client_slot *other = &client->slots[i];
-        bool is_ahead = other->state == MB_SLOT_SENT ||
-                        (other->state == MB_SLOT_WAITING && other->order < slot->order);
-        if (other->unit == slot->unit && is_ahead) {
+        if (other->unit == slot->unit && is_in_the_way(slot, other)) {
             return TIME_NEVER;
         }
     }
@@ -175,6 +188,7 @@ bool mb_client_send(struct mb_client *client, uint64_t now_us, struct mb_client_
         .token = slot->token,
         .frame = bytes_of(slot->frame, slot->frame_size),
         .is_broadcast = slot->is_silent,
+        .is_barrier = slot->is_trusted,
         .reply_timeout_us = slot->timeout_us,
         .turnaround_us = client->config.turnaround_us,
         .reply_size = slot->reply_hint,
@@ -188,11 +202,23 @@ static void answered(struct mb_client_slot *slot, enum mb_answer_kind kind)
     slot->answer = kind;
 }
 
+// What was handed over behind a frame that failed must not be answered by that one's late reply.
+static void doubt_followers(struct mb_client *client, const struct mb_client_slot *slot)
+{
+    for (size_t i = 0; i < MB_CLIENT_SLOTS; i++) {
+        struct mb_client_slot *other = &client->slots[i];
+        if (other != slot && other->unit == slot->unit && other->state == MB_SLOT_SENT) {
+            other->is_doubtful = other->must_cancel = true;
+        }
+    }
+}
+
 static void failed(struct mb_client *client, struct mb_client_slot *slot, uint64_t rest_until_us,
                    enum mb_answer_kind kind)
 {
     if (slot->unit != MB_UNIT_BROADCAST) {
         rest(client, slot->unit, rest_until_us);
+        doubt_followers(client, slot);
     }
     if (slot->tries <= client->config.retry_max) {
         client->stats.retries++;
@@ -244,6 +270,19 @@ static void replied(struct mb_client *client, struct mb_client_slot *slot,
     failed(client, slot, time_after(done->at_us, longest_us), MB_ANSWER_BAD);
 }
 
+// One behind a frame that failed. If it was sent, what came may be the other's reply, and its own
+// may still come.
+static void withdrawn(struct mb_client *client, struct mb_client_slot *slot,
+                      const struct mb_line_done *done)
+{
+    client->stats.withdrawn++;
+    if (done->outcome != MB_LINE_CANCELLED) {
+        uint64_t longest_us = (uint64_t)slot->timeout_us + client->config.late_us;
+        rest(client, slot->unit, time_after(done->at_us, longest_us));
+    }
+    answered(slot, MB_ANSWER_WITHDRAWN);
+}
+
 void mb_client_done(struct mb_client *client, const struct mb_line_done *done)
 {
     struct mb_client_slot *slot = NULL;
@@ -252,10 +291,15 @@ void mb_client_done(struct mb_client *client, const struct mb_line_done *done)
             slot = &client->slots[i];
         }
     }
+    client->must_resume = client->must_resume || done->is_held;
     if (done->outcome == MB_LINE_REPLY || done->outcome == MB_LINE_NOISE) {
         mb_client_heard(client, done->at_us);
     }
     if (slot == NULL) {
+        return;
+    }
+    if (slot->is_doubtful && done->outcome != MB_LINE_LOST) {
+        withdrawn(client, slot, done);
         return;
     }
     switch (done->outcome) {
@@ -269,8 +313,29 @@ void mb_client_done(struct mb_client *client, const struct mb_line_done *done)
         client->stats.bad++;
         failed(client, slot, time_after(done->at_us, slot->timeout_us), MB_ANSWER_BAD);
         break;
+    case MB_LINE_CANCELLED: withdrawn(client, slot, done); break;
     case MB_LINE_LOST: answered(slot, MB_ANSWER_LOST); break;
     }
+}
+
+bool mb_client_cancel(struct mb_client *client, uint32_t *token)
+{
+    for (size_t i = 0; i < MB_CLIENT_SLOTS; i++) {
+        struct mb_client_slot *slot = &client->slots[i];
+        if (slot->state == MB_SLOT_SENT && slot->must_cancel) {
+            slot->must_cancel = false;
+            *token = slot->token;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mb_client_resume(struct mb_client *client)
+{
+    bool must_resume = client->must_resume;
+    client->must_resume = false;
+    return must_resume;
 }
 
 void mb_client_heard(struct mb_client *client, uint64_t at_us)

@@ -7,6 +7,11 @@
 //   waiting --unit free--> sent --reply or exception--> answered
 //      ^                    | time-out, noise: the unit rests
 //      +----- retries left -+------ no retries left ----> failed
+//
+// A unit that answers may have several frames at the line, each a barrier: when one fails, the line
+// holds, those behind it to that unit are cancelled and the line goes on. One that was on its way
+// all the same (the line takes any bytes for a reply) is in doubt: whatever comes for it is
+// dropped.
 #ifndef MB_CLIENT_H
 #define MB_CLIENT_H
 
@@ -31,6 +36,7 @@ struct mb_ask {
     uint8_t unit;                     // 0 broadcasts
     const struct mb_request *request; // borrowed for the call
     uint32_t reply_timeout_us;        // 0 = the client's
+    bool is_trusted; // the unit answers of late: others of its frames may queue behind this one
 };
 
 // A frame for the line.
@@ -38,6 +44,7 @@ struct mb_client_send {
     uint32_t token;
     struct bytes frame; // borrowed until the next call of any function
     bool is_broadcast;  // no reply comes
+    bool is_barrier;    // if no reply comes the line holds until mb_client_resume()
     uint32_t reply_timeout_us;
     uint32_t turnaround_us;
     size_t reply_size; // hints of rtu.h; 0 unknown
@@ -47,23 +54,26 @@ enum mb_line_outcome { // what became of a frame at the line
     MB_LINE_REPLY,     // bytes came
     MB_LINE_SENT,      // a broadcast went out
     MB_LINE_TIMEOUT,
-    MB_LINE_NOISE, // bytes that broke t1.5, parity or length; a collision
-    MB_LINE_LOST,  // never sent: the port is gone, or cancelled
+    MB_LINE_NOISE,     // bytes that broke t1.5, parity or length; a collision
+    MB_LINE_CANCELLED, // before it was sent
+    MB_LINE_LOST,      // never sent: the port is gone
 };
 
 struct mb_line_done {
     uint32_t token;
     enum mb_line_outcome outcome;
+    bool is_held;       // a barrier: the line waits for mb_client_resume()
     uint64_t at_us;     // when it ended: the last byte, or the time-out
     struct bytes reply; // the raw frame
 };
 
 enum mb_answer_kind {
-    MB_ANSWER_REPLY,   // also an exception: see reply.exception
-    MB_ANSWER_SENT,    // broadcast
-    MB_ANSWER_TIMEOUT, // the last try got nothing
-    MB_ANSWER_BAD,     // the last try got bytes that are no answer
-    MB_ANSWER_LOST,    // the port is gone
+    MB_ANSWER_REPLY,     // also an exception: see reply.exception
+    MB_ANSWER_SENT,      // broadcast
+    MB_ANSWER_TIMEOUT,   // the last try got nothing
+    MB_ANSWER_BAD,       // the last try got bytes that are no answer
+    MB_ANSWER_LOST,      // the port is gone
+    MB_ANSWER_WITHDRAWN, // one ahead of it failed: it says nothing of the unit; ask again
 };
 
 struct mb_answer {
@@ -78,6 +88,7 @@ struct mb_client_stats {
     uint32_t requests, replies, exceptions, timeouts, bad, retries;
     uint32_t rests;      // times a unit had to rest
     uint32_t late_units; // replies from a unit other than the one asked, dropped
+    uint32_t withdrawn;  // cancelled or in doubt after a failure ahead of them
 };
 
 struct mb_client_slot { // private
@@ -85,7 +96,10 @@ struct mb_client_slot { // private
     uint32_t tag, token, timeout_us;
     uint8_t unit, tries;
     enum mb_answer_kind answer;
-    bool is_silent; // no reply comes: broadcast or listen-only
+    bool is_silent;   // no reply comes: broadcast or listen-only
+    bool is_trusted;  // others may follow while it is at the line
+    bool is_doubtful; // one ahead of it failed
+    bool must_cancel;
     size_t frame_size, reply_size, reply_hint;
     uint64_t order;
     uint8_t frame[MB_RTU_SIZE_MAX];
@@ -107,6 +121,7 @@ struct mb_client {
     uint64_t last_heard_us; // last byte on the line
     uint64_t order;
     uint32_t token;
+    bool must_resume;
 };
 
 void mb_client_init(struct mb_client *client, const struct mb_client_config *config);
@@ -116,6 +131,11 @@ NODISCARD enum err mb_client_ask(struct mb_client *client, const struct mb_ask *
 void mb_client_done(struct mb_client *client, const struct mb_line_done *done);
 // Bytes nobody asked for were heard: units that rest wait for quiet again.
 void mb_client_heard(struct mb_client *client, uint64_t at_us);
+// The next frame to cancel at the line, false when there is none. To be drained after each done,
+// and before mb_client_resume().
+bool mb_client_cancel(struct mb_client *client, uint32_t *token);
+// True once when the line, which a barrier holds, may go on.
+bool mb_client_resume(struct mb_client *client);
 // When a request that waits for its unit may go; call mb_client_send() then.
 uint64_t mb_client_deadline_us(const struct mb_client *client);
 // The next frame to hand to the line, false when none may go now.

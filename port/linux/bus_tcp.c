@@ -22,7 +22,8 @@
 
 enum tcp_state { TCP_CLOSED, TCP_LOOKUP, TCP_CONNECT, TCP_OPEN };
 
-// What the look-up thread works on; nothing else touches it meanwhile.
+// What the look-up thread works on; nothing else touches it meanwhile. It has memory of its own,
+// because a look-up that hangs may outlive the bus.
 struct lookup {
     char host[HOST_SIZE_MAX + 1];
     char service[6];
@@ -42,7 +43,7 @@ struct tcp_port {
     bool asked; // a request is out and not answered
     int socket_fd;
     struct worker *worker;
-    struct lookup lookup;
+    struct lookup *lookup;
     struct mb_stream stream;
 };
 
@@ -82,8 +83,8 @@ static void lookup_done(void *ctx)
 
 static enum err tcp_problem(struct tcp_port *port, enum err err, const char *what)
 {
-    snprintf(port->base.problem, sizeof port->base.problem, "%.200s:%s: %.100s", port->lookup.host,
-             port->lookup.service, what);
+    snprintf(port->base.problem, sizeof port->base.problem, "%.200s:%s: %.100s", port->lookup->host,
+             port->lookup->service, what);
     return err;
 }
 
@@ -101,9 +102,9 @@ static void tcp_close(struct bus_port *base)
 static enum err start_lookup(struct tcp_port *port, uint64_t now_us)
 {
     port->base.deadline_us = now_us + port->timeout_us;
-    if (!port->lookup.busy) { // else the resolver still hangs in the last one
-        port->lookup.busy = true;
-        struct job job = {.run = lookup_run, .done = lookup_done, .ctx = &port->lookup};
+    if (!port->lookup->busy) { // else the resolver still hangs in the last one
+        port->lookup->busy = true;
+        struct job job = {.run = lookup_run, .done = lookup_done, .ctx = port->lookup};
         enum err err = worker_submit(port->worker, job);
         ASSERT(err == OK); // one job at a time
     }
@@ -115,10 +116,10 @@ static enum err start_lookup(struct tcp_port *port, uint64_t now_us)
 
 static enum err start_connect(struct tcp_port *port, uint64_t now_us)
 {
-    if (port->lookup.result != 0) {
-        return tcp_problem(port, ERR_IO, gai_strerror(port->lookup.result));
+    if (port->lookup->result != 0) {
+        return tcp_problem(port, ERR_IO, gai_strerror(port->lookup->result));
     }
-    int fd = socket(port->lookup.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(port->lookup->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return tcp_problem(port, ERR_IO, strerror(errno));
     }
@@ -126,7 +127,7 @@ static enum err start_connect(struct tcp_port *port, uint64_t now_us)
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    if (connect(fd, (const struct sockaddr *)&port->lookup.address, port->lookup.address_size) !=
+    if (connect(fd, (const struct sockaddr *)&port->lookup->address, port->lookup->address_size) !=
             0 &&
         errno != EINPROGRESS) {
         return tcp_problem(port, ERR_IO, strerror(errno));
@@ -151,7 +152,7 @@ static enum err end_connect(struct tcp_port *port, uint64_t now_us)
     if (getsockopt(port->socket_fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
         return tcp_problem(port, ERR_IO, strerror(error));
     }
-    port->lookup.turn--; // this address works: it is the one to come back to
+    port->lookup->turn--; // this address works: it is the one to come back to
     mb_stream_init(&port->stream, port->kind, MB_REPLIES);
     port->asked = false;
     port->state = TCP_OPEN;
@@ -165,7 +166,7 @@ static enum err tcp_open(struct bus_port *base, uint64_t now_us)
     case TCP_CLOSED: return start_lookup(port, now_us);
     case TCP_LOOKUP:
         worker_collect(port->worker);
-        if (!port->lookup.busy) {
+        if (!port->lookup->busy) {
             return start_connect(port, now_us);
         }
         return now_us < base->deadline_us
@@ -244,7 +245,7 @@ static enum err tcp_write(struct bus_port *base, struct bytes rtu, uint64_t *fir
 static void tcp_free(struct bus_port *base)
 {
     struct tcp_port *port = tcp_of(base);
-    worker_stop(port->worker);
+    worker_leave(port->worker, free, port->lookup); // a name look-up cannot be cut short
     free(port);
 }
 
@@ -257,9 +258,13 @@ enum err bus_open_tcp(const struct bus_tcp_cfg *cfg, struct bus **out)
         return ERR_ARG;
     }
     struct tcp_port *port = calloc(1, sizeof *port);
-    if (port == NULL) {
+    struct lookup *lookup = calloc(1, sizeof *lookup);
+    if (port == NULL || lookup == NULL) {
+        free(port);
+        free(lookup);
         return ERR_IO;
     }
+    port->lookup = lookup;
     port->socket_fd = -1;
     port->base.fd = -1;
     port->base.early_reply = true;
@@ -268,11 +273,12 @@ enum err bus_open_tcp(const struct bus_tcp_cfg *cfg, struct bus **out)
     uint32_t timeout_ms =
         cfg->connect_timeout_ms == 0 ? CONNECT_TIMEOUT_MS : cfg->connect_timeout_ms;
     port->timeout_us = timeout_ms * US_PER_MS;
-    snprintf(port->lookup.host, sizeof port->lookup.host, "%s", cfg->host);
-    snprintf(port->lookup.service, sizeof port->lookup.service, "%u", cfg->port);
+    snprintf(lookup->host, sizeof lookup->host, "%s", cfg->host);
+    snprintf(lookup->service, sizeof lookup->service, "%u", cfg->port);
     char name[16];
     snprintf(name, sizeof name, "dns-%.11s", cfg->name);
     if (worker_start(name, 1, &port->worker) != OK) {
+        free(lookup);
         free(port);
         return ERR_IO;
     }

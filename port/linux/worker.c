@@ -20,12 +20,22 @@ struct worker {
     pthread_cond_t wanted; // a job waits or the end came
     int fd;
     bool stopping;
+    void (*drop)(void *ctx); // set when left: the thread frees all of this
+    void *drop_ctx;
     size_t queue_max;
     size_t first;
     size_t count;
     size_t ran;
     struct job queue[];
 };
+
+static void worker_free(struct worker *w)
+{
+    pthread_cond_destroy(&w->wanted);
+    pthread_mutex_destroy(&w->lock);
+    close(w->fd);
+    free(w);
+}
 
 static void *worker_main(void *ctx)
 {
@@ -35,7 +45,7 @@ static void *worker_main(void *ctx)
         while (w->ran == w->count && !w->stopping) {
             pthread_cond_wait(&w->wanted, &w->lock);
         }
-        if (w->ran == w->count) {
+        if (w->ran == w->count || w->drop != NULL) {
             break;
         }
         struct job job = w->queue[(w->first + w->ran) % w->queue_max];
@@ -45,7 +55,12 @@ static void *worker_main(void *ctx)
         w->ran++;
         ASSERT(eventfd_write(w->fd, 1) == 0);
     }
+    void (*drop)(void *) = w->drop;
     pthread_mutex_unlock(&w->lock);
+    if (drop != NULL) {
+        drop(w->drop_ctx);
+        worker_free(w);
+    }
     return NULL;
 }
 
@@ -130,8 +145,17 @@ void worker_stop(struct worker *w)
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
     worker_collect(w);
-    pthread_cond_destroy(&w->wanted);
-    pthread_mutex_destroy(&w->lock);
-    close(w->fd);
-    free(w);
+    worker_free(w);
+}
+
+void worker_leave(struct worker *w, void (*drop)(void *ctx), void *ctx)
+{
+    ASSERT(drop != NULL);
+    pthread_mutex_lock(&w->lock);
+    (void)pthread_detach(w->thread);
+    w->stopping = true;
+    w->drop = drop;
+    w->drop_ctx = ctx;
+    pthread_cond_signal(&w->wanted);
+    pthread_mutex_unlock(&w->lock); // from here on the thread may have freed it
 }

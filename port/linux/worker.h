@@ -26,5 +26,8 @@ int worker_fd(const struct worker *worker);
 void worker_collect(struct worker *worker);
 // Waits until every submitted job has run, collects, ends the thread. NULL is fine.
 void worker_stop(struct worker *worker);
+// Ends the thread without waiting for a job that hangs: jobs not begun never run, no done() is
+// called any more, and drop(ctx), which frees what the jobs work on, comes last, on the thread.
+void worker_leave(struct worker *worker, void (*drop)(void *ctx), void *ctx);
 
 #endif

@@ -79,6 +79,12 @@ void world_start(struct world *w, bool is_new_boot)
         return; // the power failed again while opening
     }
     ASSERT(err == OK && found.corrupt_places == 0);
+    for (uint32_t key = 0; key < WORLD_RELAYS; key++) {
+        struct journal_relay relay;
+        if (journal_find_relay(&w->journal, key, &relay)) {
+            w->samples[relay.sequence].was_claimed = true;
+        }
+    }
     if (w->utc_offset_ms != JOURNAL_UTC_UNKNOWN) {
         int64_t now_ms = (int64_t)(w->now_us / US_PER_MS);
         journal_set_clock(&w->journal, w->now_us,
@@ -123,14 +129,25 @@ void world_event(struct world *w)
     (void)is_taken; // many at once are refused, which a notice tells
 }
 
+static void note_synced(struct world *w)
+{
+    struct journal_synced synced = journal_take_synced(&w->journal);
+    for (size_t s = 0; s < synced.count; s++) {
+        w->samples[synced.samples[s].value.u.i].was_synced = true;
+    }
+}
+
+void world_flush(struct world *w)
+{
+    journal_flush(&w->journal, w->now_us);
+    note_synced(w);
+}
+
 void world_tick(struct world *w)
 {
     for (unsigned i = 0; i < TICKS_MAX && journal_deadline_us(&w->journal) <= w->now_us; i++) {
         journal_tick(&w->journal, w->now_us);
-        struct journal_synced synced = journal_take_synced(&w->journal);
-        for (size_t s = 0; s < synced.count; s++) {
-            w->samples[synced.samples[s].value.u.i].was_synced = true;
-        }
+        note_synced(w);
         if (world_is_off(w)) {
             return;
         }
@@ -269,11 +286,7 @@ void world_drain(struct world *w)
     w->is_online = true;
     for (unsigned i = 0; i < TICKS_MAX * 10; i++) {
         w->now_us += US_PER_S;
-        journal_flush(&w->journal, w->now_us);
-        struct journal_synced synced = journal_take_synced(&w->journal);
-        for (size_t s = 0; s < synced.count; s++) {
-            w->samples[synced.samples[s].value.u.i].was_synced = true;
-        }
+        world_flush(w);
         world_pump(w);
     }
     ASSERT(w->in_flight_count == 0);
@@ -287,4 +300,14 @@ void world_count(const struct world *w, uint64_t *received, uint64_t *synced, ui
         *synced += w->samples[i].was_synced;
         *missing += w->samples[i].was_synced && w->samples[i].received == 0;
     }
+}
+
+uint64_t world_count_claimed_missing(const struct world *w)
+{
+    uint64_t missing = 0;
+    for (uint32_t i = 0; i < w->sample_count; i++) {
+        const struct world_sample *sample = &w->samples[i];
+        missing += sample->was_claimed && sample->was_added && sample->received == 0;
+    }
+    return missing;
 }

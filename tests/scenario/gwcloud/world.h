@@ -22,6 +22,7 @@ struct world_seen {
 
 struct world_sample {
     bool was_added, was_synced;
+    bool was_claimed; // a relay's state said after a start that this one is taken
     uint8_t received;
     uint32_t boot_index;
     uint64_t at_us;
@@ -70,10 +71,13 @@ void world_power_up(struct world *w);
 void world_sample(struct world *w); // one sample of some point, now
 void world_event(struct world *w);
 void world_tick(struct world *w); // the journal's tick, and what it synced
+void world_flush(struct world *w);
 void world_pump(struct world *w); // hands messages to the cloud and some acknowledgements back
 void world_run(struct world *w, uint64_t for_us, uint64_t step_us);
 // The line is up and everything leaves.
 void world_drain(struct world *w);
+// Samples that a relay's state called taken, but which the cloud never got.
+uint64_t world_count_claimed_missing(const struct world *w);
 // Samples received, announced as lost, synced.
 void world_count(const struct world *w, uint64_t *received, uint64_t *synced, uint64_t *missing);
 

@@ -3,7 +3,7 @@
 """Goal: a bus whose adapter is pulled out says so, answers every SEND, and comes back by itself.
 
 Method: the adapter is a PTY behind a link; closing the master is pulling it out. The same story runs
-over Modbus TCP and RTU over TCP with a server that goes away.
+over Modbus TCP and RTU over TCP with a server that goes away. A resolver that hangs holds up no end.
 """
 import binascii
 import os
@@ -16,8 +16,10 @@ import sys
 import tempfile
 import tty
 
-PROBE = os.path.join(os.environ["BUSWARD_BUILD"], "tests/system/line/bus-probe")
+BUILD = os.environ["BUSWARD_BUILD"]
+PROBE = os.path.join(BUILD, "tests/system/line/bus-probe")
 DEADLINE_S = 20
+HANG_S = 40  # of a look-up, longer than anybody waits
 
 
 def crc16(data: bytes) -> bytes:
@@ -38,9 +40,9 @@ REPLY = adu(bytes.fromhex("0103022a2b"))
 
 
 class Probe:
-    def __init__(self, *options: str) -> None:
-        self.process = subprocess.Popen([PROBE, *options], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, bufsize=0)
+    def __init__(self, *options: str, **environment: str) -> None:
+        self.process = subprocess.Popen([PROBE, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                                        env={**os.environ, **environment})
         self.text = b""
 
     def line(self) -> str:
@@ -62,9 +64,9 @@ class Probe:
     def send(self, token: int) -> None:
         self.process.stdin.write(b"%d %s\n" % (token, binascii.hexlify(REQUEST)))
 
-    def end(self) -> None:
+    def end(self, within_s: float = DEADLINE_S) -> None:
         self.process.stdin.close()
-        if self.process.wait(DEADLINE_S) != 0:
+        if self.process.wait(within_s) != 0:
             raise SystemExit("the probe failed")
 
 
@@ -139,11 +141,20 @@ def story_tcp(rtu: bool) -> None:
     probe.end()
 
 
+def story_hung_resolver() -> None:
+    asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    probe = Probe("--host", "device.invalid", "--port", "502", LD_PRELOAD=os.path.join(BUILD, "tests/system/gwcloud/slow.so"),
+                  SLOW_LOOKUP_S=str(HANG_S), ASAN_OPTIONS=asan)
+    probe.expect("down device.invalid:502: the name look-up does not answer")
+    probe.end(DEADLINE_S)
+
+
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         story_tty(folder)
     story_tcp(rtu=False)
     story_tcp(rtu=True)
+    story_hung_resolver()
     return 0
 
 

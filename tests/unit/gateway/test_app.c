@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { WIRE_US = 20000, REGISTERS = 400, QUEUE = 16, SAMPLES_MAX = 4096 };
+enum { WIRE_US = 20000, REST_US = 500000, REGISTERS = 400, QUEUE = 16, SAMPLES_MAX = 32768 };
 
 struct world {
     struct fixture f;
@@ -24,7 +24,12 @@ struct world {
     uint64_t now_us;
     struct line_send queue[QUEUE];
     size_t queued;
+    size_t queued_max;
     uint64_t busy_until_us; // of queue[0]
+    bool is_held;           // by a barrier
+    uint32_t cancels[QUEUE];
+    size_t cancel_count;
+    uint64_t rest_until_us[8]; // by unit: none is asked before
     uint16_t registers[REGISTERS];
     bool is_dead[8];     // by unit
     uint32_t illegal;    // register that units refuse; 0: none
@@ -58,7 +63,13 @@ static void drain(struct world *w)
         case APP_OUT_SEND:
             assert_true(w->queued < QUEUE);
             w->queue[w->queued++] = out.send;
+            w->queued_max = w->queued > w->queued_max ? w->queued : w->queued_max;
             break;
+        case APP_OUT_CANCEL:
+            assert_true(w->cancel_count < QUEUE);
+            w->cancels[w->cancel_count++] = out.token;
+            break;
+        case APP_OUT_RESUME: w->is_held = false; break;
         case APP_OUT_SAMPLE:
             assert_true(w->sample_count < SAMPLES_MAX);
             w->samples[w->sample_count++] = out.sample;
@@ -77,11 +88,12 @@ static void drain(struct world *w)
 // Starts the next frame on the line if it is free.
 static void start_frame(struct world *w)
 {
-    if (w->queued == 0 || w->busy_until_us != TIME_NEVER) {
+    if (w->queued == 0 || w->busy_until_us != TIME_NEVER || w->is_held) {
         return;
     }
     const struct line_send *send = &w->queue[0];
     uint8_t unit = send->frame[0];
+    assert_true(w->now_us >= w->rest_until_us[unit]);
     w->asked[unit]++;
     w->last_asked_us = w->now_us;
     uint64_t took_us = w->is_dead[unit] ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US;
@@ -116,6 +128,30 @@ static void answer(struct world *w, struct line_done *done, const struct line_se
     done->outcome = LINE_REPLY;
 }
 
+static void remove_frame(struct world *w, size_t at)
+{
+    w->queued--;
+    memmove(&w->queue[at], &w->queue[at + 1], (w->queued - at) * sizeof(w->queue[0]));
+}
+
+// What is not on the line yet comes back as cancelled.
+static void cancel_frames(struct world *w)
+{
+    while (w->cancel_count > 0) {
+        uint32_t token = w->cancels[--w->cancel_count];
+        for (size_t i = w->busy_until_us == TIME_NEVER ? 0 : 1; i < w->queued; i++) {
+            if (w->queue[i].token == token) {
+                remove_frame(w, i);
+                struct bus_event event = {.kind = BUS_DONE};
+                event.done = (struct line_done){.token = token, .outcome = LINE_CANCELLED};
+                app_bus_event(&w->app, w->now_us, 0, &event);
+                drain(w);
+                break;
+            }
+        }
+    }
+}
+
 static void end_frame(struct world *w)
 {
     struct line_send send = w->queue[0];
@@ -128,12 +164,15 @@ static void end_frame(struct world *w)
         answer(w, &event.done, &send);
         event.done.rx_last_us = w->now_us;
         event.done.rx_first_us = w->now_us - WIRE_US / 4;
+    } else {
+        event.done.held = w->is_held = send.barrier;
+        w->rest_until_us[send.frame[0]] = w->now_us + REST_US;
     }
-    memmove(w->queue, w->queue + 1, (w->queued - 1) * sizeof(w->queue[0]));
-    w->queued--;
+    remove_frame(w, 0);
     w->busy_until_us = TIME_NEVER;
     app_bus_event(&w->app, w->now_us, 0, &event);
     drain(w);
+    cancel_frames(w);
 }
 
 static void bus_state(struct world *w, enum bus_event_kind kind)
@@ -202,6 +241,38 @@ static void test_a_dead_unit_costs_at_most_its_share(void **state)
     run_until(&w, w.now_us + 40 * US_PER_S);
     assert_int_equal(w.online, 1);
     assert_int_equal(w.samples[w.sample_count - 1].quality, TM_GOOD);
+    fixture_close(&w.f);
+}
+
+// One unit alone keeps the line busy: its next block waits at the line, not in the loop.
+static void test_blocks_of_one_unit_queue_behind_one_another(void **state)
+{
+    (void)state;
+    static struct world w;
+    open_world(&w, BUS_CONFIG(DEVICE("a", "1") "," DEVICE("b", "2")),
+               "{\"name\":\"p\",\"groups\":[{\"name\":\"g\",\"interval_ms\":50}],\"points\":["
+               "{\"name\":\"x\",\"address\":7},{\"name\":\"y\",\"address\":200},"
+               "{\"name\":\"z\",\"address\":390}]}");
+    w.is_dead[2] = true;
+    bus_state(&w, BUS_UP);
+    run_until(&w, w.now_us + 60 * US_PER_S);
+    assert_int_equal(w.queued_max, 4); // three of this unit and a probe of the other
+    uint32_t before = w.asked[1];
+    uint64_t start_us = w.now_us;
+    run_until(&w, w.now_us + 60 * US_PER_S);
+    // The wire is never idle but for what the dead unit costs.
+    assert_in_range(w.asked[1] - before, 90 * (w.now_us - start_us) / WIRE_US / 100,
+                    (w.now_us - start_us) / WIRE_US);
+    w.is_dead[1] = true; // with others queued behind the frame that gets no answer
+    before = w.asked[1];
+    size_t timeouts = w.app.buses[0].poller.units[0].timeouts;
+    run_until(&w, w.now_us + 60 * US_PER_S);
+    assert_int_equal(w.app.buses[0].poller.units[0].timeouts - timeouts, w.asked[1] - before);
+    w.is_dead[1] = false; // good after bad
+    run_until(&w, w.now_us + 120 * US_PER_S);
+    before = w.asked[1];
+    run_until(&w, w.now_us + 10 * US_PER_S);
+    assert_true(w.asked[1] - before > 400);
     fixture_close(&w.f);
 }
 
@@ -338,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_periods_do_not_drift),
         cmocka_unit_test(test_a_dead_unit_costs_at_most_its_share),
+        cmocka_unit_test(test_blocks_of_one_unit_queue_behind_one_another),
         cmocka_unit_test(test_an_illegal_address_is_cut_out),
         cmocka_unit_test(test_one_relayed_value_polled_a_hundred_times_is_one_sample),
         cmocka_unit_test(test_silence_is_one_transition_and_limits_tell),

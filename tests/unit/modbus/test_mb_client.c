@@ -19,6 +19,43 @@ static struct mb_client client;
 static uint64_t now_us;
 static const struct mb_request read_two = {.fc = MB_READ_INPUT, .address = 100, .count = 2};
 
+// The next frame for the line, of a unit that is trusted.
+static uint32_t send_barrier(uint8_t unit)
+{
+    struct mb_client_send out;
+    assert_true(mb_client_send(&client, now_us, &out));
+    assert_int_equal(out.frame.data[0], unit);
+    assert_true(out.is_barrier);
+    return out.token;
+}
+
+static enum err ask_trusted(uint32_t tag, uint8_t unit)
+{
+    return mb_client_ask(
+        &client,
+        &(struct mb_ask){.tag = tag, .unit = unit, .request = &read_two, .is_trusted = true});
+}
+
+static void expect_cancel(uint32_t token)
+{
+    uint32_t found = 0;
+    assert_true(mb_client_cancel(&client, &found));
+    assert_int_equal(found, token);
+}
+
+static void expect_no_cancel(void)
+{
+    uint32_t found = 0;
+    assert_false(mb_client_cancel(&client, &found));
+}
+
+static void held(uint32_t token, enum mb_line_outcome outcome)
+{
+    mb_client_done(&client,
+                   &(struct mb_line_done){
+                       .token = token, .outcome = outcome, .is_held = true, .at_us = now_us});
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -173,6 +210,130 @@ static void test_a_second_question_waits_for_the_first_of_its_unit(void **state)
     (void)expect_answer(2, MB_ANSWER_REPLY);
 }
 
+static void test_a_trusted_unit_has_several_frames_at_the_line(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_trusted(1, 5), OK);
+    assert_int_equal(ask_trusted(2, 5), OK);
+    assert_int_equal(ask(3, 5), OK); // not trusted any more: waits for both
+    assert_int_equal(ask_trusted(4, 5), OK);
+    uint32_t first = send_barrier(5);
+    uint32_t second = send_barrier(5);
+    expect_nothing_to_send();
+    reply_from(first, 5, 1);
+    expect_nothing_to_send();
+    reply_from(second, 5, 2);
+    assert_int_equal(mb_reg(expect_answer(1, MB_ANSWER_REPLY).reply.data, 0), 1);
+    assert_int_equal(mb_reg(expect_answer(2, MB_ANSWER_REPLY).reply.data, 0), 2);
+    struct mb_client_send third;
+    assert_true(mb_client_send(&client, now_us, &third));
+    assert_false(third.is_barrier);
+    expect_nothing_to_send(); // the fourth waits for one that is no barrier
+    reply_from(third.token, 5, 3);
+    reply_from(send_barrier(5), 5, 4);
+    expect_no_cancel();
+    assert_false(mb_client_resume(&client));
+}
+
+static void test_after_a_time_out_followers_are_cancelled_and_others_go_on(void **state)
+{
+    (void)state;
+    client.config.retry_max = 0;
+    assert_int_equal(ask_trusted(1, 5), OK);
+    assert_int_equal(ask_trusted(2, 6), OK);
+    assert_int_equal(ask_trusted(3, 5), OK);
+    assert_int_equal(ask_trusted(4, 5), OK);
+    uint32_t first = send_barrier(5);
+    uint32_t other = send_barrier(6);
+    uint32_t second = send_barrier(5);
+    uint32_t third = send_barrier(5);
+    held(first, MB_LINE_TIMEOUT);
+    uint64_t rest_until_us = now_us + LATE_US;
+    expect_cancel(second);
+    expect_cancel(third);
+    expect_no_cancel();
+    assert_true(mb_client_resume(&client));
+    assert_false(mb_client_resume(&client));
+    (void)expect_answer(1, MB_ANSWER_TIMEOUT);
+    done(second, MB_LINE_CANCELLED, NULL, 0);
+    (void)expect_answer(3, MB_ANSWER_WITHDRAWN);
+    done(third, MB_LINE_CANCELLED, NULL, 0);
+    (void)expect_answer(4, MB_ANSWER_WITHDRAWN);
+    reply_from(other, 6, 1);
+    (void)expect_answer(2, MB_ANSWER_REPLY);
+    assert_int_equal(client.stats.timeouts, 1);
+    assert_int_equal(client.stats.withdrawn, 2);
+    assert_int_equal(ask_trusted(5, 5), OK); // whoever calls it trusted: it rests
+    assert_int_equal(mb_client_deadline_us(&client), rest_until_us);
+    now_us = rest_until_us - 1;
+    expect_nothing_to_send();
+    now_us++;
+    reply_from(send_barrier(5), 5, 9);
+    (void)expect_answer(5, MB_ANSWER_REPLY);
+}
+
+static void test_a_retry_keeps_the_order_of_a_trusted_unit(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_trusted(1, 5), OK);
+    assert_int_equal(ask_trusted(2, 5), OK);
+    held(send_barrier(5), MB_LINE_TIMEOUT);
+    assert_int_equal(ask_trusted(3, 5), OK);
+    now_us += LATE_US;
+    reply_from(send_barrier(5), 5, 1);
+    reply_from(send_barrier(5), 5, 2);
+    reply_from(send_barrier(5), 5, 3);
+    for (uint32_t tag = 1; tag <= 3; tag++) {
+        assert_int_equal(mb_reg(expect_answer(tag, MB_ANSWER_REPLY).reply.data, 0), tag);
+    }
+}
+
+// The line takes any bytes for a reply, so that nothing holds the frames behind bad ones.
+static void test_a_reply_behind_a_bad_one_is_never_taken(void **state)
+{
+    (void)state;
+    static const uint8_t bad_crc[] = {5, 4, 4, 0, 1, 0, 1, 0, 0};
+    static const struct {
+        enum mb_line_outcome outcome;
+        struct bytes reply;
+    } firsts[] = {{MB_LINE_REPLY, {bad_crc, sizeof(bad_crc)}}, {MB_LINE_NOISE, {NULL, 0}}};
+    client.config.retry_max = 0;
+    for (size_t i = 0; i < COUNT_OF(firsts); i++) {
+        assert_int_equal(ask_trusted(1, 5), OK);
+        assert_int_equal(ask_trusted(2, 5), OK);
+        uint32_t first = send_barrier(5);
+        uint32_t second = send_barrier(5);
+        done(first, firsts[i].outcome, firsts[i].reply.data, firsts[i].reply.size);
+        (void)expect_answer(1, MB_ANSWER_BAD);
+        expect_cancel(second);
+        now_us += 50000;
+        reply_from(second, 5, 0xdead); // it was on its way: this is the first one's reply, late
+        (void)expect_answer(2, MB_ANSWER_WITHDRAWN);
+        assert_int_equal(ask_trusted(3, 5), OK);
+        now_us += 100000 + LATE_US - 1; // its own may still come
+        expect_nothing_to_send();
+        now_us++;
+        reply_from(send_barrier(5), 5, 3);
+        assert_int_equal(mb_reg(expect_answer(3, MB_ANSWER_REPLY).reply.data, 0), 3);
+    }
+    assert_int_equal(client.stats.bad, COUNT_OF(firsts)); // what is in doubt says nothing
+}
+
+static void test_a_lost_port_loses_what_is_in_doubt_too(void **state)
+{
+    (void)state;
+    client.config.retry_max = 0;
+    assert_int_equal(ask_trusted(1, 5), OK);
+    assert_int_equal(ask_trusted(2, 5), OK);
+    uint32_t first = send_barrier(5);
+    uint32_t second = send_barrier(5);
+    done(first, MB_LINE_NOISE, NULL, 0);
+    (void)expect_answer(1, MB_ANSWER_BAD);
+    done(second, MB_LINE_LOST, NULL, 0);
+    (void)expect_answer(2, MB_ANSWER_LOST);
+    expect_no_cancel();
+}
+
 static void test_retries_end(void **state)
 {
     (void)state;
@@ -273,6 +434,12 @@ int main(void)
         cmocka_unit_test_setup(test_the_line_must_be_quiet_before_a_unit_is_asked_again, set_up),
         cmocka_unit_test_setup(test_a_late_reply_never_answers_the_next_question, set_up),
         cmocka_unit_test_setup(test_a_second_question_waits_for_the_first_of_its_unit, set_up),
+        cmocka_unit_test_setup(test_a_trusted_unit_has_several_frames_at_the_line, set_up),
+        cmocka_unit_test_setup(test_after_a_time_out_followers_are_cancelled_and_others_go_on,
+                               set_up),
+        cmocka_unit_test_setup(test_a_retry_keeps_the_order_of_a_trusted_unit, set_up),
+        cmocka_unit_test_setup(test_a_reply_behind_a_bad_one_is_never_taken, set_up),
+        cmocka_unit_test_setup(test_a_lost_port_loses_what_is_in_doubt_too, set_up),
         cmocka_unit_test_setup(test_retries_end, set_up),
         cmocka_unit_test_setup(test_damaged_and_foreign_bytes_are_no_answer, set_up),
         cmocka_unit_test_setup(test_what_may_be_asked, set_up),

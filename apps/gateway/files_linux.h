@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of the operating system for config_load.
-#ifndef GATEWAY_FILES_H
-#define GATEWAY_FILES_H
+#ifndef GATEWAY_FILES_LINUX_H
+#define GATEWAY_FILES_LINUX_H
 
 #include "apps/gateway/config.h"
 
-// Reads with the C library; at most CONFIG_FILE_SIZE_MAX bytes.
-struct config_files config_files_stdio(void);
+// Reads regular files of at most CONFIG_FILE_SIZE_MAX bytes.
+struct config_files config_files_linux(void);
 
 // A block for an arena and the report in it: once per program, never freed. ERR_FULL.
 enum { CONFIG_MEMORY_SIZE = 64 * 1024 * 1024 }; // reserved; only what is used is ever touched
