@@ -36,7 +36,7 @@ class Cloud:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.cookie = self.csrf = None
+        self.cookie = self.csrf = self.device = None
         self.process = None
 
     def start(self) -> None:
@@ -80,9 +80,11 @@ class Cloud:
     def log_in_by(self, path: str, body: dict) -> None:
         status, headers, answer = self.ask("POST", path, body)
         check(status in (200, 201), f"{path}: {status} {answer}")
-        cookie = headers["Set-Cookie"]
-        check("HttpOnly" in cookie and "SameSite=Strict" in cookie, cookie)
-        self.cookie = cookie.split(";")[0]
+        cookies = headers.get_all("Set-Cookie")
+        for cookie in cookies:
+            check("HttpOnly" in cookie and "SameSite=Strict" in cookie, cookie)
+        self.cookie, self.device = (cookie.split(";")[0] for cookie in cookies)
+        check(self.device.startswith("busward_device=") and "; Path=/api/login;" in cookies[1], f"cookies {cookies}")
         self.csrf = answer["csrf"]
 
 
@@ -174,6 +176,20 @@ def check_throttle(cloud: Cloud) -> None:
     status, headers, _ = cloud.ask("POST", "/api/login", {"name": "owner", "password": PASSWORD})
     check(status == 429 and int(headers["Retry-After"]) >= 1, "even the right one has to wait")
     check(cloud.ask("GET", "/api/sites")[0] == 200, "who is in stays in")
+    forged = cloud.device[:-1] + ("0" if cloud.device[-1] != "0" else "1")
+    login = {"name": "owner", "password": PASSWORD}
+    check(cloud.ask("POST", "/api/login", login, {"Cookie": forged})[0] == 429, "a forged device is a stranger")
+    first = cloud.device
+    cloud.cookie = first  # a browser that was here before, though a stranger keeps guessing
+    cloud.log_in_by("/api/login", login)
+    check(cloud.device != first, "each login makes a device cookie of its own")
+    cloud.cookie, session = first, cloud.cookie
+    guess = {"name": "owner", "password": "guess"}
+    statuses = [cloud.ask("POST", "/api/login", guess)[0] for _ in range(8)]
+    check(statuses[0] == 401 and statuses[-1] == 429, f"guesses from a known browser count, too: {statuses}")
+    cloud.cookie = cloud.device
+    check(cloud.ask("POST", "/api/login", login)[0] == 200, "and for that browser alone")
+    cloud.cookie = session
 
 
 def check_data(cloud: Cloud, feed: Feed) -> None:
@@ -186,6 +202,7 @@ def check_data(cloud: Cloud, feed: Feed) -> None:
     wait_for(lambda: cloud.ask("GET", "/api/sites/shop/overview")[0] == 200, "the site")
     wait_for(lambda: count_of(cloud, 4) == 10, "the samples")
     check(count_of(cloud, 1) == 1000, "samples that waited for their catalogue")
+    check(cloud.ask("GET", "/metrics", headers={"X-Forwarded-For": "192.0.2.1"})[0] == 403, "metrics by a proxy")
     metrics = cloud.ask("GET", "/metrics")[2].decode()
     check("busward_cloud_store_messages_aside_total" in metrics, "metrics")
     feed.say("journal 1 1")  # a resend of everything
