@@ -30,6 +30,8 @@ struct account_job {
     struct http_conn *conn;
     enum account_verb verb;
     struct credentials credentials;
+    bool is_known_device; // the attempt counts for it alone
+    uint8_t device[DEVICE_NONCE_SIZE];
     struct session_change change; // ACCOUNT_LOGOUT
     uint32_t count;
     int64_t now_ms;

@@ -35,7 +35,7 @@ void answer_busy(struct http_conn *conn, int status, unsigned retry_s, const cha
 
 void answer_json(struct http_conn *conn, int status, struct bytes body, const char *headers)
 {
-    char all[512];
+    char all[768];
     snprintf(all, sizeof(all), "Cache-Control: no-store\r\n%s", headers != NULL ? headers : "");
     http_reply(conn, &(struct http_reply){
                          .status = status,

@@ -239,7 +239,7 @@ static void dispatch(struct app *app, struct http_conn *conn, const struct http_
     case ROUTE_FILES: files_reply(&app->files, conn, request); break;
     case ROUTE_SESSION: session_get(app, conn, session); break;
     case ROUTE_SETUP: session_setup(app, conn, body); break;
-    case ROUTE_LOGIN: session_login(app, conn, body); break;
+    case ROUTE_LOGIN: session_login(app, conn, request->device, body); break;
     case ROUTE_LOGOUT: session_logout(app, conn, session); break;
     case ROUTE_SITES:
     case ROUTE_OVERVIEW:
@@ -249,7 +249,7 @@ static void dispatch(struct app *app, struct http_conn *conn, const struct http_
     case ROUTE_AUDIT: session_audit(app, conn, r->count); break;
     case ROUTE_STREAM: open_stream(app, conn, request, session); break;
     case ROUTE_HEALTH: health_reply(app, conn); break;
-    case ROUTE_METRICS: metrics_reply(app, conn); break;
+    case ROUTE_METRICS: metrics_reply(app, conn, request->is_forwarded); break;
     }
 }
 

@@ -19,6 +19,7 @@ enum {
     APP_READS_MAX = 16, // waiting or running, per reader
     APP_OUT_SIZE = 16 * 1024 * 1024,
     APP_STREAMS_MAX = 1024,
+    APP_SESSION_STREAMS_MAX = 32,
     TICK_MS = 1000,
     KEEP_ALIVE_TICKS = 15,
 };
@@ -82,6 +83,7 @@ struct app_config {
     const char *web; // NULL: no page
     bool is_tls;
     uint32_t overdue_ms;
+    unsigned stream_max; // fewer than connections: a page needs some for the rest, too
 };
 
 struct app {

@@ -60,9 +60,9 @@ void health_reply(struct app *app, struct http_conn *conn)
     answer_json(conn, strcmp(found.status, "ill") == 0 ? 503 : 200, json_writer_bytes(&w), NULL);
 }
 
-void metrics_reply(struct app *app, struct http_conn *conn)
+void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
 {
-    if (!http_is_loopback(conn)) {
+    if (!http_is_loopback(conn) || is_forwarded) {
         answer_error(conn, 403, "forbidden", "answered to this machine only");
         return;
     }

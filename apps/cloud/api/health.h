@@ -6,6 +6,7 @@
 #include "apps/cloud/api/app.h"
 
 void health_reply(struct app *app, struct http_conn *conn);
-void metrics_reply(struct app *app, struct http_conn *conn);
+// To this machine alone; what a proxy here hands on is not from this machine.
+void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded);
 
 #endif

@@ -161,19 +161,54 @@ static void job_run(void *ctx)
     sodium_memzero(job->credentials.password, sizeof(job->credentials.password));
 }
 
+// What an attempt counts for: a known browser, or else the account and the address, so that who
+// guesses at an account keeps strangers out, not its owner at a browser used before.
+struct keys {
+    uint8_t bytes[2][1 + USER_NAME_MAX];
+    struct bytes list[2];
+    unsigned count;
+};
+
+static void add_key(struct keys *keys, char kind, struct bytes of)
+{
+    ASSERT(of.size <= USER_NAME_MAX);
+    uint8_t *bytes = keys->bytes[keys->count];
+    bytes[0] = (uint8_t)kind;
+    memcpy(bytes + 1, of.data, of.size);
+    keys->list[keys->count++] = bytes_of(bytes, 1 + of.size);
+}
+
+static void keys_of(const struct account_job *job, struct keys *out)
+{
+    out->count = 0;
+    if (job->is_known_device) {
+        add_key(out, 'd', bytes_of(job->device, sizeof(job->device)));
+        return;
+    }
+    const struct throttle_address address = throttle_address_of(job->credentials.address);
+    add_key(out, 'n', bytes_of(job->credentials.name, strlen(job->credentials.name)));
+    add_key(out, 'a', bytes_of(address.bytes, address.size));
+}
+
 static void answer_login(struct app *app, struct account_job *job, int status)
 {
     char text[SESSION_ANSWER_SIZE];
-    char headers[256];
+    char headers[512];
+    char device[DEVICE_COOKIE_SIZE + 1];
     app->has_account = true;
     if (job->login.has_evicted) {
         sessions_drop(&app->sessions, job->login.evicted);
     }
     const struct session *session = sessions_add(&app->sessions, &job->login.session);
-    snprintf(
-        headers, sizeof(headers),
-        "Set-Cookie: busward_session=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict%s\r\n",
-        job->login.token, (long long)(SESSION_LIFE_MS / 1000), app->cfg.is_tls ? "; Secure" : "");
+    const char *secure = app->cfg.is_tls ? "; Secure" : "";
+    device_cookie_make(app->accounts.device_key, bytes_of(session->user, strlen(session->user)),
+                       device);
+    snprintf(headers, sizeof(headers),
+             "Set-Cookie: busward_session=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict%s\r\n"
+             "Set-Cookie: busward_device=%s; Path=/api/login; Max-Age=%d; HttpOnly;"
+             " SameSite=Strict%s\r\n",
+             job->login.token, (long long)(SESSION_LIFE_MS / 1000), secure, device,
+             DEVICE_COOKIE_DAYS * 24 * 3600, secure);
     log_info(MODULE, "login", "user=%s", log_quote(session->user).text);
     if (job->conn != NULL) {
         answer_json(job->conn, status, describe(app, session, text), headers);
@@ -182,19 +217,20 @@ static void answer_login(struct app *app, struct account_job *job, int status)
 
 static void finish_login(struct app *app, struct account_job *job)
 {
-    const struct bytes name = bytes_of(job->credentials.name, strlen(job->credentials.name));
-    const struct bytes address =
-        bytes_of(job->credentials.address, strlen(job->credentials.address));
+    struct keys keys;
+    keys_of(job, &keys);
     if (job->err == OK) {
-        throttle_succeeded(&app->throttle, name);
-        throttle_succeeded(&app->throttle, address);
+        for (unsigned i = 0; i < keys.count; i++) {
+            throttle_succeeded(&app->throttle, keys.list[i]);
+        }
         answer_login(app, job, job->verb == ACCOUNT_SETUP ? 201 : 200);
         return;
     }
     if (job->err == ERR_DENIED) {
         app->logins_failed++;
-        throttle_failed(&app->throttle, mono_now_us(), name);
-        throttle_failed(&app->throttle, mono_now_us(), address);
+        for (unsigned i = 0; i < keys.count; i++) {
+            throttle_failed(&app->throttle, mono_now_us(), keys.list[i]);
+        }
         log_warn(MODULE, "login_refused", "user=%s address=%s",
                  log_quote(job->credentials.name).text, job->credentials.address);
     }
@@ -273,14 +309,21 @@ static bool submit(struct app *app, struct account_job *job)
 }
 
 static void begin_login(struct app *app, struct http_conn *conn, const struct credentials *given,
-                        enum account_verb verb)
+                        struct bytes device, enum account_verb verb)
 {
     const uint64_t now_us = mono_now_us();
-    const struct bytes name = bytes_of(given->name, strlen(given->name));
-    const struct bytes address = bytes_of(given->address, strlen(given->address));
-    uint64_t wait_us = throttle_wait_us(&app->throttle, now_us, name);
-    const uint64_t other_us = throttle_wait_us(&app->throttle, now_us, address);
-    wait_us = other_us > wait_us ? other_us : wait_us;
+    struct account_job attempt = {.credentials = *given};
+    attempt.is_known_device =
+        device_cookie_check(app->accounts.device_key, bytes_of(given->name, strlen(given->name)),
+                            device, attempt.device);
+    struct keys keys;
+    keys_of(&attempt, &keys);
+    uint64_t wait_us = 0;
+    for (unsigned i = 0; i < keys.count; i++) {
+        const uint64_t one_us = throttle_wait_us(&app->throttle, now_us, keys.list[i]);
+        wait_us = one_us > wait_us ? one_us : wait_us;
+    }
+    sodium_memzero(&attempt.credentials, sizeof(attempt.credentials));
     if (wait_us > 0) {
         app->throttled++;
         answer_busy(conn, 429, (unsigned)(wait_us / US_PER_S) + 1, "too many attempts, wait a bit");
@@ -289,6 +332,8 @@ static void begin_login(struct app *app, struct http_conn *conn, const struct cr
     struct account_job *job = job_take(app, conn, verb);
     if (job != NULL) {
         job->credentials = *given;
+        job->is_known_device = attempt.is_known_device;
+        memcpy(job->device, attempt.device, sizeof(job->device));
     }
     if (job == NULL || !submit(app, job)) {
         app->throttled++;
@@ -311,18 +356,18 @@ void session_setup(struct app *app, struct http_conn *conn, struct bytes body)
     } else if (strlen(given.password) < PASSWORD_SIZE_MIN) {
         answer_error(conn, 400, "bad_request", "a password has at least 12 characters");
     } else {
-        begin_login(app, conn, &given, ACCOUNT_SETUP);
+        begin_login(app, conn, &given, bytes_of(NULL, 0), ACCOUNT_SETUP);
     }
     sodium_memzero(&given, sizeof(given));
 }
 
-void session_login(struct app *app, struct http_conn *conn, struct bytes body)
+void session_login(struct app *app, struct http_conn *conn, struct bytes device, struct bytes body)
 {
     struct credentials given = {.name = ""};
     char why[192];
     snprintf(given.address, sizeof(given.address), "%s", http_address(conn));
     if (read_credentials(body, false, &given, why, sizeof(why))) {
-        begin_login(app, conn, &given, ACCOUNT_LOGIN);
+        begin_login(app, conn, &given, device, ACCOUNT_LOGIN);
     } else {
         answer_error(conn, 400, "bad_request", why);
     }

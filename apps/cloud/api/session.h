@@ -7,7 +7,8 @@
 
 void session_get(struct app *app, struct http_conn *conn, const struct session *session);
 void session_setup(struct app *app, struct http_conn *conn, struct bytes body);
-void session_login(struct app *app, struct http_conn *conn, struct bytes body);
+// device: the cookie of a browser known from before; empty: none.
+void session_login(struct app *app, struct http_conn *conn, struct bytes device, struct bytes body);
 void session_logout(struct app *app, struct http_conn *conn, struct session *session);
 void session_audit(struct app *app, struct http_conn *conn, uint32_t limit);
 // Every tick: ends sessions that are over, and has the file told what it does not know yet.

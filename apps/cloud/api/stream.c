@@ -235,7 +235,18 @@ void stream_tick(struct app *app)
     }
 }
 
-// Sends what came after `last_id`, or tells to reload.
+static size_t missed_size(const struct app *app, uint32_t site, uint64_t last)
+{
+    size_t size = 0;
+    for (uint64_t k = last + 1; k < app->event_next; k++) {
+        const struct ring_event *event = &app->ring[k % EVENT_RING];
+        size += event->site == site ? event->size : 0;
+    }
+    return size;
+}
+
+// Sends what came after `last_id`, or tells to reload: also when it is so much that the stream
+// would be dropped for it, and again whenever the page comes back.
 static bool resume(struct app *app, struct http_conn *conn, uint32_t site, struct bytes last_id)
 {
     static const char reload[] = "event: reload\ndata: {}\n\n";
@@ -246,7 +257,8 @@ static bool resume(struct app *app, struct http_conn *conn, uint32_t site, struc
         last_id.size > (size_t)epoch_size && memcmp(last_id.data, epoch, (size_t)epoch_size) == 0 &&
         decimal_of(bytes_of(last_id.data + epoch_size, last_id.size - (size_t)epoch_size),
                    UINT64_MAX, &last);
-    if (!is_ours || last >= app->event_next || app->event_next - last > EVENT_RING) {
+    if (!is_ours || last >= app->event_next || app->event_next - last > EVENT_RING ||
+        missed_size(app, site, last) > HTTP_STREAM_PENDING_MAX / 2) {
         return http_stream_send(conn, bytes_of(reload, sizeof(reload) - 1));
     }
     for (uint64_t k = last + 1; k < app->event_next; k++) {
@@ -263,10 +275,19 @@ void stream_open(struct app *app, struct http_conn *conn, uint32_t site, struct 
                  const struct session *session)
 {
     struct stream *stream = NULL;
-    for (int i = 0; i < APP_STREAMS_MAX && stream == NULL; i++) {
-        stream = app->streams[i].conn == NULL ? &app->streams[i] : NULL;
+    unsigned open = 0;
+    unsigned of_session = 0;
+    for (int i = 0; i < APP_STREAMS_MAX; i++) {
+        struct stream *s = &app->streams[i];
+        stream = s->conn == NULL && stream == NULL ? s : stream;
+        open += s->conn != NULL ? 1 : 0;
+        of_session += s->conn != NULL && s->session == session->serial ? 1 : 0;
     }
-    if (stream == NULL) {
+    if (of_session >= APP_SESSION_STREAMS_MAX) {
+        answer_busy(conn, 429, 5, "too many streams of this session are open");
+        return;
+    }
+    if (stream == NULL || open >= app->cfg.stream_max) {
         answer_busy(conn, 503, 5, "too many streams are open");
         return;
     }

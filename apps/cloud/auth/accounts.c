@@ -17,6 +17,8 @@
 #define ARGON_OPS 2
 #define ARGON_MEM (19U * 1024 * 1024)
 
+#define LOGIN_REFUSED "login.refused"
+
 static const char tables[] =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
     "CREATE TABLE IF NOT EXISTS account(name TEXT PRIMARY KEY, password TEXT NOT NULL,"
@@ -28,8 +30,11 @@ static const char tables[] =
     "DROP TABLE IF EXISTS session;"
     "CREATE TABLE IF NOT EXISTS sessions(hash BLOB PRIMARY KEY, name TEXT NOT NULL,"
     " csrf TEXT NOT NULL, expires_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS secret(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS audit(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,"
-    " user TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL);";
+    " user TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS audit_refused ON audit(id) WHERE action='" LOGIN_REFUSED "';"
+    "CREATE INDEX IF NOT EXISTS audit_others ON audit(id) WHERE action<>'" LOGIN_REFUSED "';";
 
 static enum err failed(struct accounts *a, const char *what)
 {
@@ -154,6 +159,24 @@ static enum err load_sessions(struct accounts *a, struct sessions *sessions, int
     return err;
 }
 
+static enum err load_device_key(struct accounts *a)
+{
+    uint8_t fresh[DEVICE_KEY_SIZE];
+    randombytes_buf(fresh, sizeof(fresh));
+    sqlite3_stmt *s = prepare(a, "INSERT OR IGNORE INTO secret VALUES('device', ?1)");
+    sqlite3_bind_blob(s, 1, fresh, sizeof(fresh), SQLITE_STATIC);
+    enum err err = finish(a, s, "device key");
+    s = prepare(a, "SELECT value FROM secret WHERE name='device'");
+    const int code = sqlite3_step(s);
+    if (code == SQLITE_ROW && sqlite3_column_bytes(s, 0) == DEVICE_KEY_SIZE) {
+        memcpy(a->device_key, sqlite3_column_blob(s, 0), DEVICE_KEY_SIZE);
+    } else {
+        err = err == OK ? ERR_CORRUPT : err;
+    }
+    sqlite3_finalize(s);
+    return err;
+}
+
 static void random_hex(char *out, size_t size)
 {
     uint8_t raw[32];
@@ -222,6 +245,9 @@ enum err accounts_open(struct accounts *a, const char *folder, struct sessions *
     }
     if (err == OK) {
         err = load_sessions(a, sessions, now_ms);
+    }
+    if (err == OK) {
+        err = load_device_key(a);
     }
     if (err == OK && !a->has_account) {
         err = write_setup_link(a);
@@ -360,7 +386,7 @@ enum err accounts_login(struct accounts *a, const struct credentials *given, int
     const bool is_right =
         crypto_pwhash_str_verify(hash, given->password, strlen(given->password)) == 0;
     if (!is_right || code != SQLITE_ROW) {
-        enum err err = accounts_audit(a, now_ms, given->name, given->address, "login.refused", "");
+        enum err err = accounts_audit(a, now_ms, given->name, given->address, LOGIN_REFUSED, "");
         return err == OK ? ERR_DENIED : err;
     }
     return begin_session(a, given, now_ms, out);
@@ -401,8 +427,15 @@ enum err accounts_audit(struct accounts *a, int64_t now_ms, const char *user, co
     if (err != OK) {
         return err;
     }
-    s = prepare(a, "DELETE FROM audit WHERE id <= ?1");
-    sqlite3_bind_int64(s, 1, sqlite3_last_insert_rowid(a->handle) - AUDIT_ROWS_MAX);
+    // Who keeps guessing must not push out what the others did.
+    const bool is_refused = strcmp(action, LOGIN_REFUSED) == 0;
+    s = prepare(a, is_refused ? "DELETE FROM audit WHERE action='" LOGIN_REFUSED "' AND id <="
+                                " (SELECT id FROM audit WHERE action='" LOGIN_REFUSED "'"
+                                " ORDER BY id DESC LIMIT 1 OFFSET ?1)"
+                              : "DELETE FROM audit WHERE action<>'" LOGIN_REFUSED "' AND id <="
+                                " (SELECT id FROM audit WHERE action<>'" LOGIN_REFUSED "'"
+                                " ORDER BY id DESC LIMIT 1 OFFSET ?1)");
+    sqlite3_bind_int64(s, 1, is_refused ? AUDIT_REFUSED_MAX : AUDIT_ROWS_MAX);
     return finish(a, s, "audit");
 }
 

@@ -5,6 +5,7 @@
 #ifndef CLOUD_AUTH_ACCOUNTS_H
 #define CLOUD_AUTH_ACCOUNTS_H
 
+#include "apps/cloud/auth/device.h"
 #include "apps/cloud/auth/sessions.h"
 #include "base/err.h"
 
@@ -16,6 +17,7 @@ enum {
     PASSWORD_SIZE_MAX = 256,
     SETUP_TOKEN_SIZE = 64, // hex
     AUDIT_ROWS_MAX = 100000,
+    AUDIT_REFUSED_MAX = 10000, // refused logins, apart: strangers make them
     AUDIT_TEXT_MAX = 256,
 };
 
@@ -25,6 +27,7 @@ struct accounts {
     bool has_account;                       // as of opening and accounts_setup
     char setup_token[SETUP_TOKEN_SIZE + 1]; // "" once there is an account
     char nobody[128];                       // a hash to verify when the name is unknown
+    uint8_t device_key[DEVICE_KEY_SIZE];    // the same after every restart; read by all
 };
 
 // Opens DATA/accounts.db; without any account makes a new DATA/setup-link (0600) and logs its path.

@@ -3,7 +3,25 @@
 
 #include "base/crc.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
+
+struct throttle_address throttle_address_of(const char *text)
+{
+    struct throttle_address out = {.size = sizeof(struct in_addr)};
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, text, out.bytes) == 1) {
+        return out;
+    }
+    if (inet_pton(AF_INET6, text, &v6) != 1) {
+        return (struct throttle_address){.size = 0};
+    }
+    const bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6);
+    out.size = is_mapped ? sizeof(struct in_addr) : 8;
+    memcpy(out.bytes, v6.s6_addr + (is_mapped ? 12 : 0), out.size);
+    return out;
+}
 
 void throttle_init(struct throttle *throttle)
 {

@@ -27,6 +27,14 @@ struct throttle {
     struct throttle_key keys[THROTTLE_KEYS];
 };
 
+// What an address counts as: itself, or its /64 network if it is one of IPv6, where anybody has
+// 2^64 of them.
+struct throttle_address {
+    uint8_t bytes[16];
+    size_t size;
+};
+struct throttle_address throttle_address_of(const char *text);
+
 void throttle_init(struct throttle *throttle);
 // 0: go ahead; else how long to wait.
 uint64_t throttle_wait_us(const struct throttle *throttle, uint64_t now_us, struct bytes key);

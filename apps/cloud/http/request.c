@@ -153,13 +153,19 @@ static struct bytes trimmed(struct bytes in)
 
 static void parse_cookies(struct bytes in, struct http_request *out)
 {
-    static const char name[] = "busward_session=";
+    const struct {
+        const char *name;
+        struct bytes *value;
+    } known[] = {{"busward_session=", &out->session}, {"busward_device=", &out->device}};
     while (in.size > 0) {
         const uint8_t *semicolon = memchr(in.data, ';', in.size);
         const size_t size = semicolon != NULL ? (size_t)(semicolon - in.data) : in.size;
         const struct bytes pair = trimmed(cut(in, 0, size));
-        if (pair.size >= sizeof(name) - 1 && memcmp(pair.data, name, sizeof(name) - 1) == 0) {
-            out->session = cut(pair, sizeof(name) - 1, pair.size);
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+            const size_t name_size = strlen(known[i].name);
+            if (pair.size >= name_size && memcmp(pair.data, known[i].name, name_size) == 0) {
+                *known[i].value = cut(pair, name_size, pair.size);
+            }
         }
         in = semicolon != NULL ? cut(in, size + 1, in.size) : bytes_of(NULL, 0);
     }
@@ -215,6 +221,8 @@ static int take_header(struct bytes name, struct bytes value, bool *has_length,
         const uint8_t *semicolon = value.size > 0 ? memchr(value.data, ';', value.size) : NULL;
         const size_t size = semicolon != NULL ? (size_t)(semicolon - value.data) : value.size;
         out->is_json = is_name(trimmed(cut(value, 0, size)), "application/json");
+    } else if (is_name(name, "forwarded") || is_name(name, "x-forwarded-for")) {
+        out->is_forwarded = true;
     } else if (is_name(name, "connection") && has_word(value, "close")) {
         out->keep_alive = false;
     }

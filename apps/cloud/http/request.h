@@ -26,6 +26,7 @@ struct http_request {
     unsigned segment_count;
     struct bytes query;   // after '?', still encoded
     struct bytes session; // of the cookie busward_session; empty: none
+    struct bytes device;  // of the cookie busward_device; empty: none
     struct bytes csrf;    // X-CSRF-Token
     struct bytes last_event_id;
     struct bytes if_none_match;
@@ -33,6 +34,7 @@ struct http_request {
     bool is_json; // Content-Type: application/json
     bool takes_gzip;
     bool keep_alive;
+    bool is_forwarded; // a proxy says that it asks for somebody else
 };
 
 // `head` is everything up to and including the empty line. 0, or the status to answer with before

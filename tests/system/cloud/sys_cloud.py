@@ -36,7 +36,7 @@ class Cloud:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.cookie = self.csrf = None
+        self.cookie = self.csrf = self.device = None
         self.process = None
 
     def start(self) -> None:
@@ -80,9 +80,11 @@ class Cloud:
     def log_in_by(self, path: str, body: dict) -> None:
         status, headers, answer = self.ask("POST", path, body)
         check(status in (200, 201), f"{path}: {status} {answer}")
-        cookie = headers["Set-Cookie"]
-        check("HttpOnly" in cookie and "SameSite=Strict" in cookie, cookie)
-        self.cookie = cookie.split(";")[0]
+        cookies = headers.get_all("Set-Cookie")
+        for cookie in cookies:
+            check("HttpOnly" in cookie and "SameSite=Strict" in cookie, cookie)
+        self.cookie, self.device = (cookie.split(";")[0] for cookie in cookies)
+        check(self.device.startswith("busward_device=") and "; Path=/api/login;" in cookies[1], f"cookies {cookies}")
         self.csrf = answer["csrf"]
 
 
@@ -174,6 +176,20 @@ def check_throttle(cloud: Cloud) -> None:
     status, headers, _ = cloud.ask("POST", "/api/login", {"name": "owner", "password": PASSWORD})
     check(status == 429 and int(headers["Retry-After"]) >= 1, "even the right one has to wait")
     check(cloud.ask("GET", "/api/sites")[0] == 200, "who is in stays in")
+    forged = cloud.device[:-1] + ("0" if cloud.device[-1] != "0" else "1")
+    login = {"name": "owner", "password": PASSWORD}
+    check(cloud.ask("POST", "/api/login", login, {"Cookie": forged})[0] == 429, "a forged device is a stranger")
+    first = cloud.device
+    cloud.cookie = first  # a browser that was here before, though a stranger keeps guessing
+    cloud.log_in_by("/api/login", login)
+    check(cloud.device != first, "each login makes a device cookie of its own")
+    cloud.cookie, session = first, cloud.cookie
+    guess = {"name": "owner", "password": "guess"}
+    statuses = [cloud.ask("POST", "/api/login", guess)[0] for _ in range(8)]
+    check(statuses[0] == 401 and statuses[-1] == 429, f"guesses from a known browser count, too: {statuses}")
+    cloud.cookie = cloud.device
+    check(cloud.ask("POST", "/api/login", login)[0] == 200, "and for that browser alone")
+    cloud.cookie = session
 
 
 def check_data(cloud: Cloud, feed: Feed) -> None:
@@ -183,9 +199,10 @@ def check_data(cloud: Cloud, feed: Feed) -> None:
     feed.say(f"series 4 {T0} 60000 10")
     feed.say("foreign {}")
     feed.say("raw {not json")
-    wait_for(lambda: cloud.ask("GET", "/api/sites/shop/overview")[0] == 200, "the site")
+    wait_for(lambda: cloud.ask("GET", "/api/sites/shop/points/4")[0] == 200, "the catalogue")
     wait_for(lambda: count_of(cloud, 4) == 10, "the samples")
     check(count_of(cloud, 1) == 1000, "samples that waited for their catalogue")
+    check(cloud.ask("GET", "/metrics", headers={"X-Forwarded-For": "192.0.2.1"})[0] == 403, "metrics by a proxy")
     metrics = cloud.ask("GET", "/metrics")[2].decode()
     check("busward_cloud_store_messages_aside_total" in metrics, "metrics")
     feed.say("journal 1 1")  # a resend of everything
@@ -302,6 +319,45 @@ def check_mistyped(folder: pathlib.Path) -> None:
             feed.close()
 
 
+def check_streams(folder: pathlib.Path) -> None:
+    """Streams leave connections for the rest, one session cannot take them all, and a long absence ends in one reload."""
+    cloud = Cloud(folder, "--conn-max", "100")
+    cloud.start()
+    feed = Feed(folder / "log", "shop")
+    streams = []
+
+    def open_stream() -> int:
+        connection = cloud.connect()
+        connection.request("GET", "/api/stream?site=shop", headers={"Cookie": cloud.cookie})
+        streams.append(connection.getresponse())  # which owns the socket now
+        return streams[-1].status
+
+    try:
+        token = (folder / "data/setup-link").read_text().strip().rsplit("token=", 1)[1]
+        cloud.log_in_by("/api/setup", {"token": token, "name": "owner", "password": PASSWORD})
+        feed.say("points 1000")
+        wait_for(lambda: cloud.ask("GET", "/api/sites/shop/overview")[0] == 200, "the site")
+        last = cloud.get("/api/sites/shop/overview")["last_event_id"]
+        for point in range(1, 1001):
+            feed.say(f"sample {point} {int(time.time() * 1000)} 55")
+        wait_for(lambda: cloud.get("/api/sites/shop/points/1000")["value"] is not None, "the last sample")
+        missed = sse(cloud, last)
+        check(next(missed)[0] == "reload", "what was missed is too much for a stream")
+        missed.close()
+        for session in range(2):
+            statuses = [open_stream() for _ in range(33)]
+            check(statuses[:32] == [200] * 32 and statuses[32] == 429, f"streams of a session: {statuses}")
+            cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
+        statuses = [open_stream() for _ in range(12)]
+        check(statuses[0] == 200 and statuses[-1] == 503, f"streams of all: {statuses}")
+        check(cloud.ask("GET", "/healthz")[0] == 200, "the rest is served")
+    finally:
+        for stream in streams:
+            stream.close()
+        cloud.process.kill()
+        feed.close()
+
+
 def check_tls(folder: pathlib.Path) -> None:
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
@@ -316,6 +372,11 @@ def check_tls(folder: pathlib.Path) -> None:
         check(cloud.stop() == 0, "a clean end")
     finally:
         cloud.process.kill()
+    (folder / "key.pem").chmod(0o640)
+    options = ["--data", folder / "data", "--hub-log", folder, "--listen", "127.0.0.1:0"]
+    command = [BUILD / "apps/cloud/busward-cloud", *options, "--cert", folder / "cert.pem", "--key", folder / "key.pem"]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+    check(refused.returncode == 1 and "must be 0600" in refused.stderr, f"a key that others may read: {refused}")
     open_to_all = [BUILD / "apps/cloud/busward-cloud", "--data", folder, "--hub-log", folder, "--listen", "0.0.0.0:0"]
     refused = subprocess.run(open_to_all, capture_output=True, text=True, timeout=DEADLINE_S)
     check(refused.returncode == 2 and "--cert" in refused.stderr, f"without TLS only loopback: {refused}")
@@ -417,7 +478,7 @@ def main() -> int:
         finally:
             cloud.process.kill()
             feed.close()
-        for check_alone in (check_pool, check_mistyped, check_tls):
+        for check_alone in (check_pool, check_mistyped, check_streams, check_tls):
             with tempfile.TemporaryDirectory() as other:
                 (pathlib.Path(other) / "web").mkdir()
                 check_alone(pathlib.Path(other))

@@ -181,6 +181,41 @@ static void test_a_refused_login_leaves_no_session(void **state)
     assert_int_equal(rows(f), 1);
 }
 
+static void count_action(void *ctx, const struct audit_entry *entry)
+{
+    int *counts = ctx;
+    counts[strcmp(entry->action, "login.refused") == 0 ? 1 : 0]++;
+}
+
+static void test_refused_logins_push_nothing_else_out_of_the_audit_log(void **state)
+{
+    struct fixture *f = *state;
+    int counts[2] = {0, 0};
+    assert_int_equal(sqlite3_exec(f->accounts.handle, "PRAGMA synchronous=OFF", NULL, NULL, NULL),
+                     SQLITE_OK);
+    const char *many = "INSERT INTO audit(at_ms, user, address, action, detail)"
+                       " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                       " WHERE i < 120000) SELECT i, 'x', '::1', 'login.refused', '' FROM n";
+    assert_int_equal(sqlite3_exec(f->accounts.handle, many, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(accounts_audit(&f->accounts, T0, "x", "::1", "login.refused", ""), OK);
+    assert_int_equal(accounts_audit(&f->accounts, T0, "owner", "::1", "login", ""), OK);
+    assert_int_equal(accounts_audit_list(&f->accounts, AUDIT_ROWS_MAX, count_action, counts), OK);
+    assert_int_equal(counts[0], 3); // the account, its login, and one more
+    assert_int_equal(counts[1], AUDIT_REFUSED_MAX);
+}
+
+static void test_known_browsers_are_known_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    char cookie[DEVICE_COOKIE_SIZE + 1];
+    uint8_t nonce[DEVICE_NONCE_SIZE];
+    const struct bytes name = bytes_of("owner", 5);
+    device_cookie_make(f->accounts.device_key, name, cookie);
+    restart(f, T0);
+    assert_true(device_cookie_check(f->accounts.device_key, name,
+                                    bytes_of(cookie, DEVICE_COOKIE_SIZE), nonce));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +229,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_the_session_that_makes_room_loses_its_row_with_the_login, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_refused_login_leaves_no_session, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refused_logins_push_nothing_else_out_of_the_audit_log,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_known_browsers_are_known_after_a_restart, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

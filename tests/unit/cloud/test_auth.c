@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: guessing is slowed down and forgotten in time, sessions end when they should, a role
 // reaches its node and no other. Method: virtual time.
+#include "apps/cloud/auth/device.h"
 #include "apps/cloud/auth/sessions.h"
 #include "apps/cloud/auth/throttle.h"
 
@@ -80,6 +81,59 @@ static void test_a_flood_of_names_does_not_free_the_one_being_guessed(void **sta
         throttle_failed(&t, now_us, owner); // goes on guessing
     }
     assert_true(throttle_wait_us(&t, now_us, owner) > 0);
+}
+
+static void test_an_address_counts_as_its_network_if_it_is_of_ipv6(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *one;
+        const char *other;
+        bool is_same;
+    } rows[] = {
+        {"192.0.2.1", "192.0.2.1", true},
+        {"192.0.2.1", "192.0.2.2", false},
+        {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
+        {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+        {"::ffff:192.0.2.1", "192.0.2.1", true},
+        {"::ffff:192.0.2.1", "::ffff:192.0.2.2", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct throttle_address a = throttle_address_of(rows[i].one);
+        const struct throttle_address b = throttle_address_of(rows[i].other);
+        assert_true(a.size > 0 && b.size > 0);
+        assert_int_equal(bytes_equal(bytes_of(a.bytes, a.size), bytes_of(b.bytes, b.size)),
+                         rows[i].is_same);
+    }
+    assert_int_equal(throttle_address_of("").size, 0);
+}
+
+static void test_a_device_cookie_is_good_for_its_account_and_as_it_was_made_only(void **state)
+{
+    (void)state;
+    static const uint8_t key[DEVICE_KEY_SIZE] = {1};
+    static const uint8_t other_key[DEVICE_KEY_SIZE] = {2};
+    char cookie[2][DEVICE_COOKIE_SIZE + 1];
+    uint8_t nonce[2][DEVICE_NONCE_SIZE];
+    for (int i = 0; i < 2; i++) {
+        device_cookie_make(key, owner, cookie[i]);
+        assert_true(
+            device_cookie_check(key, owner, bytes_of(cookie[i], DEVICE_COOKIE_SIZE), nonce[i]));
+    }
+    assert_memory_not_equal(nonce[0], nonce[1], DEVICE_NONCE_SIZE);
+    const struct bytes good = bytes_of(cookie[0], DEVICE_COOKIE_SIZE);
+    assert_false(device_cookie_check(other_key, owner, good, nonce[0]));
+    assert_false(device_cookie_check(key, bytes_of("owne", 4), good, nonce[0]));
+    assert_false(device_cookie_check(key, bytes_of("owner2", 6), good, nonce[0]));
+    assert_false(device_cookie_check(key, owner, bytes_of(NULL, 0), nonce[0]));
+    assert_false(device_cookie_check(key, owner, bytes_of(good.data, good.size - 1), nonce[0]));
+    for (size_t i = 0; i < DEVICE_COOKIE_SIZE; i++) {
+        const char before = cookie[0][i];
+        cookie[0][i] = before == 'a' ? 'b' : 'a';
+        assert_false(device_cookie_check(key, owner, good, nonce[0]));
+        cookie[0][i] = before;
+    }
+    assert_true(device_cookie_check(key, owner, good, nonce[0]));
 }
 
 static struct session session_for(const char *token, int64_t now_ms)
@@ -181,6 +235,8 @@ int main(void)
         cmocka_unit_test(test_guesses_under_way_when_the_wait_begins_make_it_no_longer),
         cmocka_unit_test(test_failures_are_forgotten_after_half_an_hour),
         cmocka_unit_test(test_a_flood_of_names_does_not_free_the_one_being_guessed),
+        cmocka_unit_test(test_an_address_counts_as_its_network_if_it_is_of_ipv6),
+        cmocka_unit_test(test_a_device_cookie_is_good_for_its_account_and_as_it_was_made_only),
         cmocka_unit_test(test_a_session_ends_when_idle_and_when_old),
         cmocka_unit_test(test_a_table_overfull_gives_up_the_session_used_longest_ago),
         cmocka_unit_test(test_the_csrf_token_must_match_whole),

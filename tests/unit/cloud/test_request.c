@@ -132,9 +132,25 @@ static void test_routes_and_their_parameters(void **state)
     }
 }
 
+static void test_each_cookie_is_found_wherever_it_stands(void **state)
+{
+    (void)state;
+    struct http_request r;
+    assert_int_equal(parse("GET / HTTP/1.1\r\nCookie: a=b; busward_device=d; busward_session=s\r\n"
+                           "X-Forwarded-For: 192.0.2.1\r\n\r\n",
+                           &r),
+                     0);
+    assert_true(bytes_equal(r.session, bytes_of("s", 1)) &&
+                bytes_equal(r.device, bytes_of("d", 1)));
+    assert_true(r.is_forwarded);
+    assert_int_equal(parse("GET / HTTP/1.1\r\nCookie: xbusward_device=d\r\n\r\n", &r), 0);
+    assert_true(r.session.size == 0 && r.device.size == 0 && !r.is_forwarded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_cookie_is_found_wherever_it_stands),
         cmocka_unit_test(test_heads_that_are_refused),
         cmocka_unit_test(test_what_a_head_says),
         cmocka_unit_test(test_routes_and_their_parameters),
