@@ -213,6 +213,30 @@ class Judge:
                 missing.setdefault((slot, block[0], word), f"slot {slot}, report {block[0]}: {value} measured at {measured_us} us")
         return [text for key, text in missing.items() if key not in found]
 
+    def repeated(self) -> list[str]:
+        """Reports that were journalled more than once: more samples of a value at a time than the line carried reports."""
+        offset, _, scale = VALUES["temperature"]
+        carried: dict[tuple[int, float], list[tuple[int, int]]] = defaultdict(list)  # number of the report, time
+        for slot, block, end_us in sensor_blocks(self.line_log):
+            word = block[offset]
+            value = round((word - 65536 if word >= 32768 else word) * scale, 6)
+            at_us = end_us - block[1] * 1_000_000
+            if not any(number == block[0] and abs(at_us - other) < TIME_OFF_US for number, other in carried[slot, value]):
+                carried[slot, value].append((block[0], at_us))
+        traced: dict[tuple[int, float], list[int]] = defaultdict(list)
+        for row in self.journalled():
+            slot = self.slots.get(row.get("sensor"))
+            if slot is not None and row.get("name") == "temperature":
+                traced[slot, round(float(row["v"]), 6)].append(row["at_us"])
+        found = []
+        for (slot, value), times in traced.items():
+            for at_us in times:
+                samples = sum(abs(other - at_us) < TIME_OFF_US for other in times)
+                reports = sum(abs(other - at_us) < 2 * TIME_OFF_US for _, other in carried[slot, value])
+                if samples > reports:
+                    found.append(f"slot {slot}: {value} at {at_us} us was journalled {samples} times, the line carried {reports}")
+        return found
+
     def _check_line(self, verdict: Verdict, on_line: dict[tuple[int, str], set[float]], row: dict) -> None:
         slot, name = self.slots.get(row.get("sensor")), row.get("name")
         if slot is None or (name not in VALUES and name != "phase"):

@@ -3,7 +3,7 @@
 """kill -9 of gateway, hub and cloud in turn, repeatedly, while samples flow.
 
 Goal: each journalled sample is in the store exactly once, and each report that the line carried well before a kill of
-the gateway was journalled. Method: a small lively store; each round kills one part, then two at once, and goes on when
+the gateway was journalled, and no report twice. Method: a small lively store; each round kills one part, then two at once, and goes on when
 a sample measured after the kill has reached the page; at the end the receiver comes back with another serial. Judged by
 the line's own log of replies and the journal's sync trace against the cloud's series, texts and words of enumerations
 against what the page shows; the gateway's counters are not asked.
@@ -98,11 +98,14 @@ def main() -> int:
         ended_us = time.monotonic_ns() // 1000 + REPLY_US
         verdict = settle(world, judge)
         missed = judge.missed([*deaths_us, ended_us], JOURNAL_S)
-        print(verdict.text() + f", reports not journalled {len(missed)}, texts shown {shown}, "
-              f"of them wrong {len(wrong_texts)}")
-        for text in wrong_texts[:5] + verdict.lost[:5] + verdict.doubled[:5] + verdict.wrong[:5] + verdict.invented[:5] + missed[:5]:
-            print("  " + text)
-        good = verdict.good() and not missed and not wrong_texts and shown >= TEXTS_MIN and verdict.journalled >= JOURNALLED_MIN
+        repeated = judge.repeated()
+        print(f"{verdict.text()}, reports not journalled {len(missed)}, twice {len(repeated)}, "
+              f"texts shown {shown}, of them wrong {len(wrong_texts)}")
+        for texts in (repeated, wrong_texts, verdict.lost, verdict.doubled, verdict.wrong, verdict.invented, missed):
+            for text in texts[:5]:
+                print("  " + text)
+        bad = missed or repeated or wrong_texts
+        good = verdict.good() and not bad and shown >= TEXTS_MIN and verdict.journalled >= JOURNALLED_MIN
         if not good:
             print(world.last_lines(10))
         return 0 if good else 1
