@@ -12,7 +12,7 @@
 enum {
     NORTH_TEXTS_MAX = 32,
     NORTH_EVENTS_MAX = 16,
-    NORTH_QUEUE_RESERVE = 64, // inputs other than samples
+    NORTH_QUEUE_RESERVE = 64, // inputs: for relays, and again for all others but samples
 };
 
 enum north_input_kind {
@@ -70,7 +70,8 @@ struct north_side {
     size_t message_count;
     size_t lane_count[LANE_COUNT];
     uint64_t deadline_us;
-    int trace_fd; // -1: none
+    uint64_t applied_us; // time of the last input
+    int trace_fd;        // -1: none
 };
 
 struct north {

@@ -18,12 +18,22 @@ void north_tick(struct north_side *side, uint64_t now_us)
     north_trace(side);
 }
 
+// What one poll brought came at one time: the samples of a report and the relay's state after them.
+// A commit in between would, with an end right after it, leave samples that look not taken yet.
+static bool may_tick(const struct north_side *side, const struct north_input *in)
+{
+    const struct journal *journal = &side->journal;
+    bool is_full = journal->count == journal->cfg.window_capacity;
+    return (in->now_us != side->applied_us || is_full) &&
+           journal_deadline_us(journal) <= in->now_us;
+}
+
 static void apply_input(struct north_side *side, const struct north_input *in)
 {
     struct journal *journal = &side->journal;
     switch (in->kind) {
     case NORTH_SAMPLE:
-        if (journal_deadline_us(journal) <= in->now_us) {
+        if (may_tick(side, in)) {
             north_tick(side, in->now_us);
         }
         // A full journal has counted the sample and will tell.
@@ -57,6 +67,7 @@ void north_apply(struct north_side *side)
     struct north_batch *batch = side->batch;
     for (size_t i = 0; i < batch->count; i++) {
         apply_input(side, &batch->inputs[i]);
+        side->applied_us = batch->inputs[i].now_us;
     }
     if (batch->gap_count > 0) {
         journal_add_gap(&side->journal, batch->gap_count, batch->gap_from_us, batch->gap_to_us);

@@ -128,9 +128,11 @@ static struct north_input *new_input(struct north *north, uint64_t now_us,
                                      enum north_input_kind kind)
 {
     struct north_batch *batch = north->batch;
-    // Acknowledgements always find room: at most a window of them comes between two jobs.
+    // Acknowledgements always find room: at most a window of them comes between two jobs. So does
+    // the state of a relay whose samples did: without it they would look not taken yet.
     bool is_bulk = kind == NORTH_SAMPLE || kind == NORTH_RELAY;
     size_t capacity = is_bulk ? batch->capacity - NORTH_QUEUE_RESERVE : batch->capacity;
+    capacity -= kind == NORTH_SAMPLE ? NORTH_QUEUE_RESERVE : 0;
     if (batch->count >= capacity) {
         return NULL;
     }

@@ -205,7 +205,7 @@ enum err north_open(struct north **out, const struct north_config *cfg)
     }
     north->side = calloc(1, sizeof(*north->side));
     size_t capacity =
-        (cfg->queue_max == 0 ? QUEUE_MAX_DEFAULT : cfg->queue_max) + NORTH_QUEUE_RESERVE;
+        (cfg->queue_max == 0 ? QUEUE_MAX_DEFAULT : cfg->queue_max) + 2 * NORTH_QUEUE_RESERVE;
     for (size_t i = 0; i < 2; i++) {
         north->batches[i].inputs = calloc(capacity, sizeof(struct north_input));
         north->batches[i].capacity = capacity;

@@ -47,14 +47,14 @@ static enum err lock_folder(struct setup *setup, const char *folder)
     snprintf(path, sizeof(path), "%s/lock", folder);
     if (mkdir(folder, 0750) != 0 && errno != EEXIST) {
         log_error("gateway", "data_dir", "path=%s error=%s", log_quote(folder).text,
-                  strerror(errno));
+                  log_quote(strerror(errno)).text);
         return ERR_IO;
     }
     setup->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (setup->lock_fd < 0 || flock(setup->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         bool is_busy = errno == EWOULDBLOCK;
         log_error("gateway", "data_dir", "path=%s error=%s", log_quote(folder).text,
-                  is_busy ? "\"another gateway runs on it\"" : strerror(errno));
+                  log_quote(is_busy ? "another gateway runs on it" : strerror(errno)).text);
         return is_busy ? ERR_BUSY : ERR_IO;
     }
     return OK;
@@ -82,6 +82,8 @@ static enum err store_file(const char *folder, const char *name, struct bytes in
     snprintf(aside, sizeof(aside), "%s/%s.new", folder, name);
     int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (fd < 0) {
+        log_error("gateway", "store", "file=%s problem=%s", log_quote(path).text,
+                  log_quote(strerror(errno)).text);
         return ERR_IO;
     }
     bool is_written = write_all(fd, in) && fsync(fd) == 0;
@@ -89,6 +91,10 @@ static enum err store_file(const char *folder, const char *name, struct bytes in
     int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool is_safe = is_written && is_closed && folder_fd >= 0 && rename(aside, path) == 0 &&
                    fsync(folder_fd) == 0;
+    if (!is_safe) {
+        log_error("gateway", "store", "file=%s problem=%s", log_quote(path).text,
+                  log_quote(strerror(errno)).text);
+    }
     if (folder_fd >= 0) {
         close(folder_fd);
     }
@@ -132,7 +138,11 @@ enum err setup_app(struct setup *setup)
     err = load_ids(setup, folder);
     if (err != OK) {
         // Guessed ids would join the wrong histories: somebody must look at the file.
-        log_error("gateway", "ids", "file=%s/ids error=%s", log_quote(folder).text, err_name(err));
+        log_error("gateway", "ids", "folder=%s error=%s use=%s", log_quote(folder).text,
+                  err_name(err),
+                  log_quote("put back the file ids from a copy, or remove it and every point "
+                            "becomes a new one")
+                      .text);
         return err;
     }
     bool is_changed = false;
@@ -143,7 +153,7 @@ enum err setup_app(struct setup *setup)
     }
     err = is_changed ? store_ids(setup, folder) : OK;
     if (err != OK) {
-        log_error("gateway", "ids", "file=%s/ids error=%s", log_quote(folder).text, err_name(err));
+        log_error("gateway", "ids", "folder=%s error=%s", log_quote(folder).text, err_name(err));
     }
     return err;
 }

@@ -12,7 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from world.api import BUCKETS_MAX, Api
+from world.store import PHASES
 
+SERIAL_BASE, SERIAL_SIZE = 8, 16  # the receiver's serial: a register, characters
 SENSOR_BASE, SENSOR_STRIDE, SLOTS_MAX = 100, 10, 200
 AGE_NEVER = 65535
 VALUES = {"temperature": (2, True, 0.01), "humidity": (3, False, 0.1), "battery": (4, False, 0.001), "signal": (5, True, 1.0)}
@@ -26,6 +28,7 @@ class Verdict:
     measured: int = 0  # different reports of sensors that the line carried
     journalled: int = 0  # samples synced
     stored: int = 0
+    texts: int = 0  # samples of texts among those journalled
     lost: list[str] = dataclasses.field(default_factory=list)
     doubled: list[str] = dataclasses.field(default_factory=list)
     wrong: list[str] = dataclasses.field(default_factory=list)  # another value than the journal's
@@ -36,8 +39,9 @@ class Verdict:
         return self.journalled > 0 and not (self.lost or self.doubled or self.wrong or self.invented)
 
     def text(self) -> str:
-        return (f"reports measured {self.measured}, samples journalled {self.journalled}, stored {self.stored}, lost {len(self.lost)}, "
-                f"doubled {len(self.doubled)}, wrong {len(self.wrong)}, invented {len(self.invented)}, gaps announced {self.gaps}")
+        return (f"reports measured {self.measured}, samples journalled {self.journalled} and {self.texts} texts, "
+                f"stored {self.stored}, lost {len(self.lost)}, doubled {len(self.doubled)}, wrong {len(self.wrong)}, "
+                f"invented {len(self.invented)}, gaps announced {self.gaps}")
 
 
 def read_lines(path: pathlib.Path) -> list[dict]:
@@ -51,18 +55,32 @@ def read_lines(path: pathlib.Path) -> list[dict]:
     return rows
 
 
-def sensor_blocks(log: pathlib.Path) -> Iterator[tuple[int, list[int], int]]:
-    """Every sensor block that the line carried, as (slot, its ten registers, end of the reply in us); those never heard left out."""
+def replies(log: pathlib.Path) -> Iterator[tuple[int, bytes, int]]:
+    """Every reply with registers that the line carried, as (first address, the registers' bytes, its end in us)."""
     for row in read_lines(log):
         request, reply = bytes.fromhex(row["request"]), bytes.fromhex(row["reply"])
-        if len(request) < 8 or len(reply) < 5 or request[1] not in (3, 4) or reply[1] != request[1]:
-            continue
-        address = int.from_bytes(request[2:4], "big")
-        words = [int.from_bytes(reply[at:at + 2], "big") for at in range(3, 3 + reply[2], 2)]
+        if len(request) >= 8 and len(reply) >= 5 and request[1] in (3, 4) and reply[1] == request[1]:
+            yield int.from_bytes(request[2:4], "big"), reply[3:3 + reply[2]], row["end_us"]
+
+
+def line_serials(log: pathlib.Path) -> set[str]:
+    """Every serial of the receiver that the line carried."""
+    found = set()
+    for address, data, _ in replies(log):
+        first = 2 * (SERIAL_BASE - address)
+        if first >= 0 and first + SERIAL_SIZE <= len(data):
+            found.add(data[first:first + SERIAL_SIZE].rstrip(b"\0").decode(errors="replace"))
+    return found
+
+
+def sensor_blocks(log: pathlib.Path) -> Iterator[tuple[int, list[int], int]]:
+    """Every sensor block that the line carried, as (slot, its ten registers, end of the reply in us); those never heard left out."""
+    for address, data, end_us in replies(log):
+        words = [int.from_bytes(data[at:at + 2], "big") for at in range(0, len(data), 2)]
         for slot in range(SLOTS_MAX):
             first = SENSOR_BASE + SENSOR_STRIDE * slot - address
             if first >= 0 and first + SENSOR_STRIDE <= len(words) and words[first + 1] != AGE_NEVER:
-                yield slot, words[first:first + SENSOR_STRIDE], row["end_us"]
+                yield slot, words[first:first + SENSOR_STRIDE], end_us
 
 
 def line_values(log: pathlib.Path) -> tuple[int, dict[tuple[int, str], set[float]]]:
@@ -75,6 +93,7 @@ def line_values(log: pathlib.Path) -> tuple[int, dict[tuple[int, str], set[float
             word = block[offset]
             if word != NOT_AVAILABLE[offset]:
                 values[slot, name].add(round((word - 65536 if signed and word >= 32768 else word) * scale, 6))
+        values[slot, "phase"].add(block[0] % len(PHASES))
     return len(reports), values
 
 
@@ -85,11 +104,42 @@ class Judge:
         self.line_log = line_log
         self.sync_trace = sync_trace
         self.slots = slots
+        self.untraced: dict[int, set[int]] = {}  # slot -> seconds of temperatures that judge() found stored, but not traced
 
     def journalled(self) -> list[dict]:
-        """Good samples that were synced. Texts are left out: the cloud keeps their latest only, a series has numbers."""
+        """Good samples with numbers that were synced."""
         return [row for row in read_lines(self.sync_trace)
                 if row.get("q") == "good" and isinstance(row.get("v"), (bool, int, float))]
+
+    def shown_texts(self, api: Api) -> tuple[int, list[str]]:
+        """Texts and words of enumerations that the overview shows now: how many, and which are not those journalled."""
+        traced = {(row["p"], row["utc_ms"] // SECOND_MS): row["v"] for row in read_lines(self.sync_trace) if row.get("q") == "good"}
+        count, wrong = 0, []
+        for point in api.points(self.site).values():
+            value = traced.get((point["id"], (point["at_ms"] or 0) // SECOND_MS))
+            if value is None or point["quality"] != "good" or not (isinstance(value, str) or point["name"] == "phase"):
+                continue  # untraced, if a kill came between the sync and its trace line
+            count += 1
+            text = PHASES[value] if point["name"] == "phase" else value
+            if point["text"] != text:
+                wrong.append(f"{point['sensor_name']}, {point['name']}: journal {text!r}, page {point['text']!r}")
+        return count, wrong
+
+    def _judge_texts(self, api: Api, verdict: Verdict) -> None:
+        """The cloud keeps of a text the latest only: that one must be there, and the line must have carried each."""
+        newest: dict[int, dict] = {}
+        serials = line_serials(self.line_log)
+        for row in read_lines(self.sync_trace):
+            if row.get("q") == "good" and isinstance(row.get("v"), str):
+                verdict.texts += 1
+                newest[row["p"]] = max(row, newest.get(row["p"], row), key=lambda one: one["utc_ms"])
+                if row.get("name") == "serial" and row["v"] not in serials:
+                    verdict.invented.append(f"serial {row['v']!r}: the line never carried it")
+        points = api.points(self.site) if newest else {}
+        for point, row in newest.items():
+            at_ms = points[point]["at_ms"] if point in points else None
+            if at_ms is None or at_ms // SECOND_MS < row["utc_ms"] // SECOND_MS:
+                verdict.lost.append(f"point {point} ({row.get('name')} = {row['v']!r}) at {row['utc_ms']}: the page has {at_ms}")
 
     def stored(self, api: Api, point: int, first_ms: int, last_ms: int) -> dict[int, tuple[int, float, float]]:
         """Second of measurement -> (count, min, max), as the cloud's series has them."""
@@ -106,6 +156,7 @@ class Judge:
     def judge(self, api: Api) -> Verdict:
         reports, on_line = line_values(self.line_log)
         verdict = Verdict(measured=reports)
+        self._judge_texts(api, verdict)
         by_point: dict[int, list[dict]] = defaultdict(list)
         for row in self.journalled():
             by_point[row["p"]].append(row)
@@ -130,35 +181,65 @@ class Judge:
                     verdict.wrong.append(f"{here}: journal {values[second]}, store {low} to {high}")
             # A kill between the sync and its trace line leaves a journalled sample untraced: it may be stored, once.
             untraced = set(stored) - set(expected)
+            if rows[0].get("name") == "temperature" and (slot := self.slots.get(rows[0].get("sensor"))) is not None:
+                self.untraced[slot] = untraced
             verdict.doubled += [f"point {point} at {second}: stored twice" for second in untraced if stored[second][0] > 1]
         return verdict
 
     def missed(self, deaths_us: list[int], slack_s: float) -> list[str]:
         """Reports that the line carried and the journal never synced, but for those read within slack_s before a death
-        of the gateway: what was not synced yet may go with it."""
+        of the gateway: what was not synced yet may go with it. After judge(), which knows what is stored."""
+        offset_us = next((row["utc_ms"] * 1000 - row["at_us"] for row in self.journalled()), 0)
         traced: dict[tuple[int, float], list[int]] = defaultdict(list)
         for row in self.journalled():
             slot = self.slots.get(row.get("sensor"))
             if slot is not None and row.get("name") == "temperature":
                 traced[slot, round(float(row["v"]), 6)].append(row["at_us"])
         offset, _, scale = VALUES["temperature"]
-        missing: dict[tuple[int, int], str] = {}
-        found: set[tuple[int, int]] = set()
+        # A receiver that starts anew counts its reports anew, with other values.
+        missing: dict[tuple[int, int, int], str] = {}
+        found: set[tuple[int, int, int]] = set()
         for slot, block, end_us in sensor_blocks(self.line_log):
             word = block[offset]
             if word == NOT_AVAILABLE[offset] or any(0 <= death - end_us < slack_s * 1e6 for death in deaths_us):
                 continue
             value = round((word - 65536 if word >= 32768 else word) * scale, 6)
             measured_us = end_us - block[1] * 1_000_000
-            if any(abs(at_us - measured_us) < TIME_OFF_US for at_us in traced.get((slot, value), [])):
-                found.add((slot, block[0]))
+            near = [at_us for at_us in traced.get((slot, value), []) if abs(at_us - measured_us) < TIME_OFF_US]
+            second = (measured_us + offset_us) // 1_000_000
+            if near or any(abs(one - second) <= 1 for one in self.untraced.get(slot, ())):
+                found.add((slot, block[0], word))
             else:
-                missing.setdefault((slot, block[0]), f"slot {slot}, report {block[0]}: {value} measured at {measured_us} us")
+                missing.setdefault((slot, block[0], word), f"slot {slot}, report {block[0]}: {value} measured at {measured_us} us")
         return [text for key, text in missing.items() if key not in found]
+
+    def repeated(self) -> list[str]:
+        """Reports that were journalled more than once: more samples of a value at a time than the line carried reports."""
+        offset, _, scale = VALUES["temperature"]
+        carried: dict[tuple[int, float], list[tuple[int, int]]] = defaultdict(list)  # number of the report, time
+        for slot, block, end_us in sensor_blocks(self.line_log):
+            word = block[offset]
+            value = round((word - 65536 if word >= 32768 else word) * scale, 6)
+            at_us = end_us - block[1] * 1_000_000
+            if not any(number == block[0] and abs(at_us - other) < TIME_OFF_US for number, other in carried[slot, value]):
+                carried[slot, value].append((block[0], at_us))
+        traced: dict[tuple[int, float], list[int]] = defaultdict(list)
+        for row in self.journalled():
+            slot = self.slots.get(row.get("sensor"))
+            if slot is not None and row.get("name") == "temperature":
+                traced[slot, round(float(row["v"]), 6)].append(row["at_us"])
+        found = []
+        for (slot, value), times in traced.items():
+            for at_us in times:
+                samples = sum(abs(other - at_us) < TIME_OFF_US for other in times)
+                reports = sum(abs(other - at_us) < 2 * TIME_OFF_US for _, other in carried[slot, value])
+                if samples > reports:
+                    found.append(f"slot {slot}: {value} at {at_us} us was journalled {samples} times, the line carried {reports}")
+        return found
 
     def _check_line(self, verdict: Verdict, on_line: dict[tuple[int, str], set[float]], row: dict) -> None:
         slot, name = self.slots.get(row.get("sensor")), row.get("name")
-        if slot is None or name not in VALUES:
+        if slot is None or (name not in VALUES and name != "phase"):
             return
         if round(float(row["v"]), 6) not in on_line.get((slot, name), set()):
             verdict.invented.append(f"{row['sensor']}, {name} = {row['v']}: the line never carried it")

@@ -19,6 +19,8 @@ PLACES = [("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetabl
           ("checkout", "Till"), ("checkout", "Till"), ("entrance", "Door"), ("entrance", "Door")]
 # What the temperature must keep to, low and high.
 LIMITS = {"Cold shelf": (1, 8), "Freezer": (-26, -15), "Till": (17, 26), "Door": (5, 28)}
+# An enumeration that changes with every report: the two lowest bits of its sequence.
+PHASES = ("first", "second", "third", "fourth")
 
 
 @dataclasses.dataclass
@@ -40,6 +42,7 @@ class Store:
     calm: bool = False
     line_options: tuple[str, ...] = ()
     hub_log_bytes_max: int = 256 * 1024 * 1024
+    phases: bool = False  # each sensor has a point more, an enumeration of PHASES
 
 
 def free_ports(count: int) -> list[int]:
@@ -152,6 +155,9 @@ plugin_opt_log_bytes_max {self.store.hub_log_bytes_max}
         for group in profile["groups"]:
             group["interval_ms"] = self.store.poll_ms
         profile["sensors"]["stale_after_s"] = self.store.stale_after_s
+        if self.store.phases:
+            words = [{"value": code, "text": word} for code, word in enumerate(PHASES)]
+            profile["sensors"]["points"].append({"name": "phase", "address": 0, "type": "bits", "bit": 0, "width": 2, "labels": words})
         folder = self.folder / "gateway" / "profiles"
         folder.mkdir(exist_ok=True)
         (folder / "store-receiver.json").write_text(json.dumps(profile, indent=1) + "\n")

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: the samples of one relayed report and the state that says it was taken become durable
+// together, also when a message is full or a deadline has passed in the middle of them. Method:
+// batches as the loop hands them over, on virtual disks, with the power failing at every step; each
+// report is three samples, so that the last ordinal says how much of the last report is there.
+#include "apps/gateway/north_internal.h"
+#include "sim/storage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { POINTS = 3, GROUPS = 800, GROUPS_PER_BATCH = 40, INPUTS = GROUPS_PER_BATCH * (POINTS + 1) };
+
+struct bench {
+    struct sim_medium media[LANE_COUNT];
+    struct storage storage[LANE_COUNT];
+    struct journal_config cfg;
+    struct tm_sample window[JOURNAL_WINDOW_MIN];
+    struct journal_relay relays[1];
+    struct tm_point points[POINTS];
+    struct tm_catalogue catalogue;
+    struct north_side side;
+    struct north_batch batch;
+    struct north_input inputs[INPUTS];
+    uint64_t now_us;
+};
+
+static struct bench bench;
+
+static void open_bench(struct bench *b)
+{
+    static const char *const names[POINTS] = {"a", "b", "c"};
+    memset(b, 0, sizeof(*b));
+    for (uint32_t i = 0; i < POINTS; i++) {
+        b->points[i] =
+            (struct tm_point){.id = i + 1, .type = TM_TYPE_INT, .name = names[i], .device = "d"};
+    }
+    assert_int_equal(tm_catalogue_init(&b->catalogue, NULL, b->points, POINTS, NULL), OK);
+    b->cfg = (struct journal_config){.segment_size = JOURNAL_SEGMENT_SIZE_MIN,
+                                     .bytes_max = 64 * JOURNAL_SEGMENT_SIZE_MIN,
+                                     .sync_ms = 10000,
+                                     .max_age_ms = 300000,
+                                     .journal_id = 7,
+                                     .boot = 1,
+                                     .window = b->window,
+                                     .window_capacity = JOURNAL_WINDOW_MIN,
+                                     .relays = b->relays,
+                                     .relay_capacity = 1};
+    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
+        sim_medium_init(&b->media[lane], lane + 1U);
+        b->storage[lane] = sim_storage(&b->media[lane]);
+        b->cfg.storage[lane] = &b->storage[lane];
+    }
+    b->now_us = US_PER_S;
+    b->side.trace_fd = -1;
+    b->side.batch = &b->batch;
+    b->batch.inputs = b->inputs;
+    b->batch.capacity = INPUTS;
+    struct journal_recovery found;
+    assert_int_equal(journal_open(&b->side.journal, &b->cfg, b->now_us, &found), OK);
+    journal_set_clock(&b->side.journal, b->now_us,
+                      (struct wall_time){.utc_ms = INT64_C(1790000000000)});
+    journal_set_catalogue(&b->side.journal, b->now_us, &b->catalogue);
+}
+
+static void close_bench(struct bench *b)
+{
+    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
+        sim_medium_deinit(&b->media[lane]);
+    }
+}
+
+static void put(struct bench *b, struct north_input in)
+{
+    in.now_us = b->now_us;
+    b->inputs[b->batch.count++] = in;
+}
+
+// The loop's drain of one poll: the samples, then the relay's state.
+static void put_report(struct bench *b, uint32_t sequence)
+{
+    for (uint32_t i = 0; i < POINTS; i++) {
+        put(b, (struct north_input){.kind = NORTH_SAMPLE,
+                                    .u.sample = {.at_us = b->now_us,
+                                                 .point = i + 1,
+                                                 .value = tm_int(sequence * 77777, 0)}});
+    }
+    put(b, (struct north_input){.kind = NORTH_RELAY,
+                                .u.relay = {.key = 9, .sequence = sequence, .at_us = b->now_us}});
+}
+
+static bool is_off(const struct bench *b)
+{
+    return b->media[LANE_ALERTS].is_off || b->media[LANE_TELEMETRY].is_off;
+}
+
+static void run_day(struct bench *b)
+{
+    for (uint32_t sequence = 1; sequence <= GROUPS && !is_off(b);) {
+        for (uint32_t i = 0; i < GROUPS_PER_BATCH; i++) {
+            b->now_us += 20 * US_PER_MS;
+            put_report(b, sequence++);
+        }
+        north_apply(&b->side);
+        while (!is_off(b) && journal_deadline_us(&b->side.journal) <= b->now_us) {
+            north_tick(&b->side, b->now_us);
+        }
+    }
+}
+
+static void test_a_report_is_journalled_whole_and_with_its_relay(void **state)
+{
+    (void)state;
+    struct sim_medium *medium = &bench.media[LANE_TELEMETRY];
+    open_bench(&bench);
+    run_day(&bench);
+    uint64_t last = medium->steps;
+    assert_true(bench.side.journal.stats.messages > 4); // messages were full, and more than once
+    close_bench(&bench);
+    for (uint64_t step = 1; step <= last; step++) {
+        open_bench(&bench);
+        medium->cut_at_step = medium->steps + step;
+        run_day(&bench);
+        if (!is_off(&bench)) {
+            close_bench(&bench);
+            break;
+        }
+        medium->cut_at_step = 0;
+        sim_medium_power_on(medium);
+        bench.cfg.boot = 2;
+        struct journal_recovery found;
+        assert_int_equal(journal_open(&bench.side.journal, &bench.cfg, US_PER_S, &found), OK);
+        const struct journal *journal = &bench.side.journal;
+        uint64_t newest = journal->sample_first + journal->count - 1; // ordinals begin at 1
+        struct journal_relay relay = {.sequence = 0};
+        (void)journal_find_relay(journal, 9, &relay);
+        assert_int_equal(newest, (uint64_t)relay.sequence * POINTS);
+        close_bench(&bench);
+    }
+}
+
+// A queue that is full drops samples, which a gap tells; but what it took stays whole.
+static void test_a_full_queue_takes_no_sample_without_its_relay(void **state)
+{
+    (void)state;
+    enum { ROOM = 9, ALL = ROOM + 2 * NORTH_QUEUE_RESERVE };
+    static struct north_input inputs[ALL];
+    static struct north north;
+    north.batch = &north.batches[0];
+    north.batch->inputs = inputs;
+    north.batch->capacity = ALL;
+    uint32_t sequence = 0;
+    while (north.batch->gap_count < 2 * NORTH_QUEUE_RESERVE) {
+        sequence++;
+        for (uint32_t i = 0; i < POINTS; i++) {
+            struct tm_sample sample = {.point = i + 1, .value = tm_int(sequence, 0)};
+            north_add(&north, US_PER_S, &sample);
+        }
+        north_set_relay(&north, US_PER_S, 9, sequence, US_PER_S);
+    }
+    uint32_t taken = 0;
+    uint32_t relayed = 0;
+    size_t samples = 0;
+    for (size_t i = 0; i < north.batch->count; i++) {
+        bool is_sample = inputs[i].kind == NORTH_SAMPLE;
+        samples += is_sample;
+        taken = is_sample ? (uint32_t)inputs[i].u.sample.value.u.i : taken;
+        relayed = is_sample ? relayed : inputs[i].u.relay.sequence;
+    }
+    assert_int_equal(samples + north.batch->gap_count, (size_t)sequence * POINTS);
+    assert_true(samples > 0 && taken > 0);
+    assert_true(relayed >= taken);
+    // And there is room for what is neither.
+    assert_true(north.batch->count + NORTH_QUEUE_RESERVE <= ALL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_report_is_journalled_whole_and_with_its_relay),
+        cmocka_unit_test(test_a_full_queue_takes_no_sample_without_its_relay),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
