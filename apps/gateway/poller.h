@@ -24,10 +24,22 @@ enum poll_failure {
     POLL_EXCEPTION, // the unit said no: exception
 };
 
+// Since the start; they wrap.
+struct poller_counts {
+    uint32_t requests, replies, exceptions, timeouts, bad;
+};
+
+// Times from the end of a request to the first byte of its reply, since they were last reset.
+struct poller_delays {
+    uint32_t count, min_us, max_us;
+    uint64_t sum_us;
+};
+
 struct poller_unit {
     // Public to read:
     enum unit_state state;
-    uint32_t requests, replies, exceptions, timeouts, bad;
+    struct poller_counts counts;
+    struct poller_delays delays; // the diagnostics reset them
     uint32_t delay_us;   // smoothed time from the end of a request to the first byte of the reply
     uint32_t timeout_us; // used for the next request
     // Private:
@@ -79,6 +91,7 @@ struct poller_out {
 struct poller_done {
     struct mb_line_done line;
     uint64_t tx_end_us;
+    uint64_t rx_first_us; // end of the reply's first byte; 0: not known to the byte
     uint64_t rx_last_us;
     uint32_t jitter_us; // of these times
     uint64_t busy_us;   // how long the line was taken
@@ -87,6 +100,7 @@ struct poller_done {
 struct poller_stats {
     uint64_t asked, read, late, skipped; // late: asked after its period's end; skipped: periods
     uint64_t late_max_us;
+    uint64_t late_span_us;     // longest wait of a block that was due, since it was last taken
     uint64_t busy_us, dead_us; // time taken in all, and by units without an answer
 };
 
@@ -128,6 +142,8 @@ void poller_heard(struct poller *poller, uint64_t at_us);
 
 uint64_t poller_deadline_us(const struct poller *poller);
 void poller_tick(struct poller *poller, uint64_t now_us);
+// The longest wait of a block of an online unit since the last call.
+uint64_t poller_take_late_us(struct poller *poller);
 bool poller_next(struct poller *poller, uint64_t now_us, struct poller_out *out);
 
 #endif

@@ -3,166 +3,14 @@
 // do not drift, a dead unit's share, refused addresses, relayed values taken once, one transition
 // per loss of quality. Method: real poller, sampler and Modbus client; a bus of a few lines
 // answers.
-#include "apps/gateway/app.h"
-#include "modbus/rtu.h"
-#include "tests/unit/gateway/fixture.h"
+#include "tests/unit/gateway/world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-enum { WIRE_US = 20000, REGISTERS = 400, QUEUE = 16, SAMPLES_MAX = 4096 };
-
-struct world {
-    struct fixture f;
-    struct app app;
-    struct id_map ids;
-    uint64_t now_us;
-    struct line_send queue[QUEUE];
-    size_t queued;
-    uint64_t busy_until_us; // of queue[0]
-    uint16_t registers[REGISTERS];
-    bool is_dead[8];     // by unit
-    uint32_t illegal;    // register that units refuse; 0: none
-    uint32_t late_until; // requests that get their reply after the time-out
-    uint32_t asked[8];   // requests per unit
-    uint64_t last_asked_us;
-    uint64_t dead_us;
-    struct tm_sample samples[SAMPLES_MAX];
-    size_t sample_count;
-    size_t alerts;
-    size_t suspended, online;
-};
-
-static void open_world(struct world *w, const char *config, const char *profile)
-{
-    memset(w, 0, sizeof(*w));
-    bool is_changed;
-    fixture_open(&w->f, config, profile);
-    assert_int_equal(id_map_load(&w->ids, bytes_of(NULL, 0), 1000, &w->f.arena), OK);
-    assert_int_equal(app_init(&w->app, &w->f.config, &w->f.arena, &w->ids, &is_changed), OK);
-    w->now_us = 1000 * US_PER_S;
-    app_start(&w->app, w->now_us);
-    w->busy_until_us = TIME_NEVER;
-}
-
-static void drain(struct world *w)
-{
-    struct app_out out;
-    while (app_next(&w->app, w->now_us, &out)) {
-        switch (out.kind) {
-        case APP_OUT_SEND:
-            assert_true(w->queued < QUEUE);
-            w->queue[w->queued++] = out.send;
-            break;
-        case APP_OUT_SAMPLE:
-            assert_true(w->sample_count < SAMPLES_MAX);
-            w->samples[w->sample_count++] = out.sample;
-            break;
-        case APP_OUT_ALERT: w->alerts++; break;
-        case APP_OUT_UNIT:
-            w->suspended += out.state == UNIT_SUSPENDED;
-            w->online += out.state == UNIT_ONLINE;
-            break;
-        case APP_OUT_RELAY:
-        case APP_OUT_REFUSED: break;
-        }
-    }
-}
-
-// Starts the next frame on the line if it is free.
-static void start_frame(struct world *w)
-{
-    if (w->queued == 0 || w->busy_until_us != TIME_NEVER) {
-        return;
-    }
-    const struct line_send *send = &w->queue[0];
-    uint8_t unit = send->frame[0];
-    w->asked[unit]++;
-    w->last_asked_us = w->now_us;
-    uint64_t took_us = w->is_dead[unit] ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US;
-    w->dead_us += w->is_dead[unit] ? took_us : 0;
-    w->busy_until_us = w->now_us + took_us;
-}
-
-static void answer(struct world *w, struct line_done *done, const struct line_send *send)
-{
-    struct mb_frame asked;
-    struct mb_request request;
-    assert_int_equal(mb_rtu_decode(bytes_of(send->frame, send->frame_size), &asked), OK);
-    assert_int_equal(mb_request_decode(asked.pdu, &request), MB_EX_NONE);
-    uint8_t data[256];
-    for (uint32_t i = 0; i < request.count; i++) {
-        uint16_t value = w->registers[(request.address + i) % REGISTERS];
-        data[2 * i] = (uint8_t)(value >> 8);
-        data[2 * i + 1] = (uint8_t)value;
-    }
-    bool is_illegal = w->illegal != 0 && request.address <= w->illegal &&
-                      w->illegal < (uint32_t)request.address + request.count;
-    struct mb_reply reply =
-        is_illegal
-            ? mb_exception_reply(request.fc, MB_EX_ADDRESS)
-            : (struct mb_reply){.fc = request.fc, .data = bytes_of(data, 2U * request.count)};
-    uint8_t pdu[MB_PDU_SIZE_MAX];
-    struct writer p = writer_of(pdu, sizeof(pdu));
-    struct writer frame = writer_of(done->reply, sizeof(done->reply));
-    assert_int_equal(mb_reply_encode(&reply, &p), OK);
-    assert_int_equal(mb_rtu_encode(asked.unit, writer_bytes(&p), &frame), OK);
-    done->reply_size = (uint16_t)frame.size;
-    done->outcome = LINE_REPLY;
-}
-
-static void end_frame(struct world *w)
-{
-    struct line_send send = w->queue[0];
-    struct bus_event event = {.kind = BUS_DONE}; // a port stamps only what it heard
-    event.done = (struct line_done){.token = send.token,
-                                    .outcome = LINE_TIMEOUT,
-                                    .tx_first_us = w->last_asked_us,
-                                    .tx_end_us = w->last_asked_us + WIRE_US / 4};
-    if (!w->is_dead[send.frame[0]]) {
-        answer(w, &event.done, &send);
-        event.done.rx_last_us = w->now_us;
-        event.done.rx_first_us = w->now_us - WIRE_US / 4;
-    }
-    memmove(w->queue, w->queue + 1, (w->queued - 1) * sizeof(w->queue[0]));
-    w->queued--;
-    w->busy_until_us = TIME_NEVER;
-    app_bus_event(&w->app, w->now_us, 0, &event);
-    drain(w);
-}
-
-static void bus_state(struct world *w, enum bus_event_kind kind)
-{
-    app_bus_event(&w->app, w->now_us, 0, &(struct bus_event){.kind = kind, .at_us = w->now_us});
-    drain(w);
-}
-
-static void run_until(struct world *w, uint64_t end_us)
-{
-    while (w->now_us < end_us) {
-        app_tick(&w->app, w->now_us);
-        drain(w);
-        start_frame(w);
-        uint64_t next_us = time_min(app_deadline_us(&w->app), w->busy_until_us);
-        assert_true(next_us > w->now_us || next_us == w->busy_until_us || w->queued > 0);
-        w->now_us = time_min(next_us > w->now_us ? next_us : w->now_us + 1, end_us);
-        if (w->now_us >= w->busy_until_us) {
-            end_frame(w);
-        }
-    }
-}
-
-#define BUS_CONFIG(devices)                                                                        \
-    "{\"gateway\":{\"id\":\"g\",\"data_dir\":\"/d\"},\"buses\":[{\"name\":\"b\",\"port\":"         \
-    "\"tty:/dev/x\",\"reply_timeout_ms\":500,\"devices\":[" devices "]}]}"
-#define DEVICE(name, unit) "{\"name\":\"" name "\",\"unit\":" unit ",\"profile\":\"p\"}"
-#define PLAIN(points)                                                                              \
-    "{\"name\":\"p\",\"groups\":[{\"name\":\"g\",\"interval_ms\":1000}],\"points\":[" points "]}"
 
 static void test_periods_do_not_drift(void **state)
 {
@@ -176,7 +24,7 @@ static void test_periods_do_not_drift(void **state)
         assert_int_equal(w.samples[i].at_us - w.samples[i - 1].at_us, US_PER_S);
     }
     assert_int_equal(w.app.buses[0].poller.stats.skipped, 0);
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_a_dead_unit_costs_at_most_its_share(void **state)
@@ -202,7 +50,7 @@ static void test_a_dead_unit_costs_at_most_its_share(void **state)
     run_until(&w, w.now_us + 40 * US_PER_S);
     assert_int_equal(w.online, 1);
     assert_int_equal(w.samples[w.sample_count - 1].quality, TM_GOOD);
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_an_illegal_address_is_cut_out(void **state)
@@ -226,7 +74,7 @@ static void test_an_illegal_address_is_cut_out(void **state)
         assert_int_equal(bad[id], id == 3 ? 1 : 0);
         assert_in_range(good[id], id == 3 ? 0 : 18, id == 3 ? 0 : 24);
     }
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 #define RELAY_CONFIG                                                                               \
@@ -263,7 +111,7 @@ static void test_one_relayed_value_polled_a_hundred_times_is_one_sample(void **s
     assert_int_equal(w.sample_count, 2);
     run_until(&w, w.now_us + 30 * US_PER_S);
     assert_in_range(w.sample_count, 15, 18); // an age that stays at 0: heard again and again
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_silence_is_one_transition_and_limits_tell(void **state)
@@ -289,7 +137,7 @@ static void test_silence_is_one_transition_and_limits_tell(void **state)
     assert_int_equal(w.samples[count - 1].value.kind, TM_NULL);
     bus_state(&w, BUS_DOWN); // already stale: no second transition
     assert_int_equal(w.sample_count, count);
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_state_of_a_relay_survives_a_restart(void **state)
@@ -305,7 +153,7 @@ static void test_state_of_a_relay_survives_a_restart(void **state)
     run_until(&w, w.now_us + US_PER_S / 2);
     assert_int_equal(w.asked[1], 1);
     assert_int_equal(w.sample_count, 0);
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_ids_stay_for_ever(void **state)
@@ -330,7 +178,7 @@ static void test_ids_stay_for_ever(void **state)
         assert_int_equal(id_map_load(&again, writer_bytes(&out), 10, &w.f.arena), ERR_CORRUPT);
         text[i] ^= 1;
     }
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 int main(void)
