@@ -70,10 +70,12 @@ static void test_a_line_tells_of_itself_as_its_points(void **state)
     }
     // Nothing of it was polled, and the next span is judged for itself.
     w.is_dead[2] = false;
+    w.is_tardy = true;
     run_until(&w, start_us + 60 * US_PER_S + US_PER_S / 2);
     assert_int_equal(w.asked_for_figures, 6);
     TOLD(&w, NULL, "transactions", 20);
     TOLD(&w, "a", "replies", 10);
+    TOLD(&w, "a", "turnaround_min", (turnaround_us + WIRE_US / 8 + 5) / 10);
     TOLD(&w, "b", "unit_state", 0);
     assert_int_equal(newest(&w, "b", "turnaround")->quality, TM_GOOD);
     close_world(&w);
@@ -134,11 +136,16 @@ static void test_a_core_tells_what_it_does_with_the_driver(void **state)
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(w.diagnostics[i].value.u.i, expected[i]);
     }
+    // The same number again is news, and a mean that stays is none.
+    size_t told = w.diagnostic_count;
+    w.figures.core.restarts += 7;
+    run_until(&w, w.now_us + 10 * US_PER_S);
+    assert_int_equal(w.diagnostics[told].value.u.i, 7);
+    assert_int_equal(w.diagnostics[told].point, w.diagnostics[3].point);
     // A core that began anew counts from 0; what it counted since then is not lost.
     w.figures.core.restarts = 2;
-    w.figures.line.wire_us = 0;
-    size_t told = w.diagnostic_count;
-    run_until(&w, w.now_us + 10 * US_PER_S + 1);
+    told = w.diagnostic_count;
+    run_until(&w, w.now_us + 10 * US_PER_S);
     assert_int_equal(w.diagnostics[told].value.u.i, 2);
     close_world(&w);
 }

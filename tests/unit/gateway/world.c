@@ -118,7 +118,7 @@ static void end_frame(struct world *w)
     if (!w->is_dead[send.frame[0]]) {
         answer(w, &event.done, &send);
         event.done.rx_last_us = w->now_us;
-        event.done.rx_first_us = w->now_us - WIRE_US / 4;
+        event.done.rx_first_us = w->now_us - (w->is_tardy ? WIRE_US / 8U : WIRE_US / 4U);
     }
     memmove(w->queue, w->queue + 1, (w->queued - 1) * sizeof(w->queue[0]));
     w->queued--;

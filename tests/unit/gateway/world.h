@@ -19,6 +19,7 @@ struct world {
     uint64_t busy_until_us; // of queue[0]
     uint16_t registers[REGISTERS];
     bool is_dead[8];     // by unit
+    bool is_tardy;       // replies begin later, and end when they did
     uint32_t illegal;    // register that units refuse; 0: none
     uint32_t late_until; // requests that get their reply after the time-out
     uint32_t asked[8];   // requests per unit
