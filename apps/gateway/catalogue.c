@@ -185,15 +185,14 @@ static enum err describe_labels(const struct profile_point *p, struct arena *are
 static void describe_place(const struct points *points, const struct point *point,
                            struct tm_point *out)
 {
-    const struct config_device *device =
-        point->unit != INDEX_NONE ? points->units[point->unit].device : NULL;
     if (point_is_diagnostic(point)) {
         out->is_diagnostic = true;
         out->device = points->config->buses[point->bus].name;
-        out->sensor = device != NULL ? device->name : NULL;
+        out->sensor = point->unit != INDEX_NONE ? points->units[point->unit].device->name : NULL;
         out->resolution_ms = 1000; // a message has the finest resolution of its points
         return;
     }
+    const struct config_device *device = points->units[point->unit].device;
     const struct relay *relay = point->relay != INDEX_NONE ? &points->relays[point->relay] : NULL;
     out->area = point->sensor != NULL ? point->sensor->area : device->area;
     out->device = device->name;

@@ -74,10 +74,22 @@ static struct sampler_figure delay(uint64_t us)
     return number((us + 5) / 10, -2);
 }
 
-// In hundredths of a bit.
-static struct sampler_figure bits(const struct diagnostics *d, uint32_t ns)
+// In hundredths of a bit, of the hold of `frames` frames together.
+static struct sampler_figure hold(const struct diagnostics *d, const struct line_figures *now,
+                                  uint64_t ns, uint64_t frames)
 {
-    return number(((uint64_t)ns * d->config->baud * 100 + NS_PER_S / 2) / NS_PER_S, -2);
+    uint64_t baud = now->baud != 0 ? now->baud : d->config->baud;
+    if (frames == 0) {
+        return (struct sampler_figure){.is_known = false};
+    }
+    return number((ns / frames * baud * 100 + NS_PER_S / 2) / NS_PER_S, -2);
+}
+
+// The first link is no restart.
+static uint64_t restarts(uint64_t now, uint64_t before)
+{
+    uint64_t links = since(now, before);
+    return before == 0 && links > 0 ? links - 1 : links;
 }
 
 // What a figure is made from: the span that ends, of the bus and of one unit.
@@ -137,10 +149,14 @@ static struct sampler_figure value_of(const struct diagnostics *d, enum figure f
     case FIGURE_POLL_DELAY: return number(poller_take_late_us(poller) / US_PER_MS, 0);
     case FIGURE_DEAD_SHARE: return share(poller->stats.dead_us - d->dead_us, s->length_us);
     case FIGURE_TIMES: return state((d->known & NEEDS_CORE) != 0 ? 0 : 1);
-    case FIGURE_HOLD: return bits(d, now->core.hold_mean_ns);
-    case FIGURE_HOLD_MAX: return bits(d, now->core.hold_max_ns);
-    case FIGURE_CLOCK_ERROR: return number(now->core.clock_error_us, 0);
-    case FIGURE_CORE_RESTARTS: return count(since(now->core.restarts, before->core.restarts));
+    case FIGURE_OVERRUNS: return count(since(now->overruns, before->overruns));
+    case FIGURE_HOLD:
+        return hold(d, now, since(now->hold_sum_ns, before->hold_sum_ns),
+                    since(now->hold_count, before->hold_count));
+    case FIGURE_HOLD_MAX: return hold(d, now, now->hold_max_ns, now->hold_count > 0 ? 1 : 0);
+    case FIGURE_HOLD_EARLY: return count(since(now->hold_early, before->hold_early));
+    case FIGURE_CLOCK_ERROR: return number(now->clock_error_us, 0);
+    case FIGURE_CORE_RESTARTS: return count(restarts(now->core_sessions, before->core_sessions));
     case FIGURE_TURNAROUND: return turnaround(s, s->delays.sum_us / divisor);
     case FIGURE_TURNAROUND_MIN: return turnaround(s, s->delays.min_us);
     case FIGURE_TURNAROUND_MAX: return turnaround(s, s->delays.max_us);

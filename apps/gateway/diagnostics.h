@@ -10,15 +10,17 @@
 #include "apps/gateway/sampler.h"
 #include "line/frame.h"
 
-// What a bus tells of itself, since it was opened. `core` counts for a real-time core only.
+// What a bus counted since it was opened. Everything but .line is of a real-time core only.
 struct line_figures {
     struct line_stats line;
-    struct {
-        uint32_t hold_mean_ns; // driver on after the last stop bit, of the newest frames
-        uint32_t hold_max_ns;
-        uint32_t clock_error_us; // bound
-        uint32_t restarts;
-    } core;
+    uint32_t core_sessions;  // how often the core had to be linked
+    uint32_t clock_error_us; // bound of its times' error on our clock, now
+    uint32_t hold_count;     // frames whose hold of the driver is known
+    uint32_t hold_early;     // let go before the guard was over
+    uint32_t hold_max_ns;    // from the last stop bit to the driver's release
+    uint64_t hold_sum_ns;
+    uint32_t baud; // that the hardware makes; 0: as configured
+    uint32_t overruns;
 };
 
 struct diagnostics {

@@ -4,6 +4,7 @@
 #include <math.h>
 
 enum { HEARTBEAT_MS = 3600 * 1000 };
+#define MICROSECONDS "\xc2\xb5s" // UTF-8
 
 // Sent on change only: a quiet line costs next to nothing on a metered hub.
 #define FIGURE(point_name, point_unit, point_power, band, heartbeat)                               \
@@ -30,13 +31,15 @@ const struct profile_point FIGURE_POINTS[FIGURE_COUNT] = {
     [FIGURE_BAD_REPLIES] = {COUNT("bad_replies")},
     [FIGURE_COLLISIONS] = {COUNT("collisions")},
     [FIGURE_CHARACTER_ERRORS] = {COUNT("character_errors")},
+    [FIGURE_OVERRUNS] = {COUNT("overruns")},
     [FIGURE_STRAY_BYTES] = {COUNT("stray_bytes")},
     [FIGURE_POLL_DELAY] = {FIGURE("poll_delay", "ms", 0, 10, HEARTBEAT_MS)},
     [FIGURE_DEAD_SHARE] = {SHARE("dead_share")},
     [FIGURE_TIMES] = {STATE("times", TIMES)},
     [FIGURE_HOLD] = {FIGURE("driver_hold", "bit", -2, 0.05, HEARTBEAT_MS)},
     [FIGURE_HOLD_MAX] = {FIGURE("driver_hold_max", "bit", -2, 0.05, HEARTBEAT_MS)},
-    [FIGURE_CLOCK_ERROR] = {FIGURE("clock_error", "us", 0, 10, HEARTBEAT_MS)},
+    [FIGURE_HOLD_EARLY] = {COUNT("early_releases")},
+    [FIGURE_CLOCK_ERROR] = {FIGURE("clock_error", MICROSECONDS, 0, 10, HEARTBEAT_MS)},
     [FIGURE_CORE_RESTARTS] = {COUNT("core_restarts")},
     [FIGURE_TURNAROUND] = {DELAY("turnaround")},
     [FIGURE_TURNAROUND_MIN] = {DELAY("turnaround_min")},
@@ -49,14 +52,11 @@ const struct profile_point FIGURE_POINTS[FIGURE_COUNT] = {
 };
 
 static const uint8_t NEEDS[FIGURE_COUNT] = {
-    [FIGURE_UTILISATION] = NEEDS_WIRE,
-    [FIGURE_COLLISIONS] = NEEDS_ECHO,
-    [FIGURE_CHARACTER_ERRORS] = NEEDS_CORE,
-    [FIGURE_STRAY_BYTES] = NEEDS_RAW,
-    [FIGURE_HOLD] = NEEDS_CORE,
-    [FIGURE_HOLD_MAX] = NEEDS_CORE,
-    [FIGURE_CLOCK_ERROR] = NEEDS_CORE,
-    [FIGURE_CORE_RESTARTS] = NEEDS_CORE,
+    [FIGURE_UTILISATION] = NEEDS_WIRE,      [FIGURE_COLLISIONS] = NEEDS_ECHO,
+    [FIGURE_CHARACTER_ERRORS] = NEEDS_CORE, [FIGURE_OVERRUNS] = NEEDS_CORE,
+    [FIGURE_STRAY_BYTES] = NEEDS_RAW,       [FIGURE_HOLD] = NEEDS_CORE,
+    [FIGURE_HOLD_MAX] = NEEDS_CORE,         [FIGURE_HOLD_EARLY] = NEEDS_CORE,
+    [FIGURE_CLOCK_ERROR] = NEEDS_CORE,      [FIGURE_CORE_RESTARTS] = NEEDS_CORE,
 };
 
 unsigned figures_known(const struct config_bus *bus)

@@ -15,12 +15,14 @@ enum figure {
     FIGURE_BAD_REPLIES,
     FIGURE_COLLISIONS,
     FIGURE_CHARACTER_ERRORS,
+    FIGURE_OVERRUNS,
     FIGURE_STRAY_BYTES, // late, or heard while nothing was asked
     FIGURE_POLL_DELAY,  // the longest wait of a block that was due
     FIGURE_DEAD_SHARE,  // share of the time that units without an answer cost
     FIGURE_TIMES,       // whether the times below are exact
     FIGURE_HOLD,        // driver on after the last stop bit
-    FIGURE_HOLD_MAX,
+    FIGURE_HOLD_MAX,    // of all frames since the line was set up
+    FIGURE_HOLD_EARLY,  // frames whose driver was let go before the guard was over
     FIGURE_CLOCK_ERROR, // bound of a time stamp's error against our clock
     FIGURE_CORE_RESTARTS,
     // Of each of its units:

@@ -123,29 +123,39 @@ static void test_a_core_tells_what_it_does_with_the_driver(void **state)
     static struct world w;
     open_world(&w, LIVELY(DEVICE("a", "1")), PLAIN("{\"name\":\"x\",\"address\":7}"));
     struct point *points = w.app.points.all + w.app.points.diagnostics[0].first;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         points[i].profile = &FIGURE_POINTS[FIGURE_HOLD + i];
     }
     bus_state(&w, BUS_UP);
-    w.figures.core.restarts = 7;
-    w.figures.core.hold_mean_ns = 52083; // a bit at 19200 baud
-    w.figures.core.hold_max_ns = 130208;
-    w.figures.core.clock_error_us = 42;
+    w.figures.core_sessions = 8; // linked, and seven times again
+    w.figures.hold_count = 10;
+    w.figures.hold_sum_ns = 520833; // a bit each at 19200 baud
+    w.figures.hold_max_ns = 130208;
+    w.figures.hold_early = 1;
+    w.figures.clock_error_us = 42;
     run_until(&w, w.now_us + 10 * US_PER_S + 1);
-    const int64_t expected[] = {100, 250, 42, 7};
-    for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(w.diagnostics[i].value.u.i, expected[i]);
+    const int64_t first[] = {100, 250, 1, 42, 7};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(w.diagnostics[i].value.u.i, first[i]);
     }
-    // The same number again is news, and a mean that stays is none.
+    // Events are news although their number is the same; a mean is that of the span's frames alone.
     size_t told = w.diagnostic_count;
-    w.figures.core.restarts += 7;
+    w.figures.core_sessions += 7;
+    w.figures.hold_count += 10;
+    w.figures.hold_sum_ns += 3 * 520833;
     run_until(&w, w.now_us + 10 * US_PER_S);
-    assert_int_equal(w.diagnostics[told].value.u.i, 7);
-    assert_int_equal(w.diagnostics[told].point, w.diagnostics[3].point);
-    // A core that began anew counts from 0; what it counted since then is not lost.
-    w.figures.core.restarts = 2;
+    const int64_t second[] = {300, 0, 7}; // the longest hold and the clock's error are as before
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(w.diagnostics[told + i].value.u.i, second[i]);
+    }
+    // A core that began anew counts from 0; what it counted since then is not lost. No frame, no
+    // mean.
     told = w.diagnostic_count;
+    w.figures.core_sessions = 2;
+    w.figures.hold_count = 0;
+    w.figures.hold_sum_ns = 0;
     run_until(&w, w.now_us + 10 * US_PER_S);
+    assert_int_equal(w.diagnostics[told].point, points[4].id);
     assert_int_equal(w.diagnostics[told].value.u.i, 2);
     close_world(&w);
 }

@@ -7,7 +7,7 @@ import { isMeasured, judgePoint, judgeSensor } from "../judge";
 import { paths } from "../route";
 import type { Area, Overview, Point, Sensor } from "../types";
 import { SilentNote } from "./banner";
-import { Crumbs, PointValue, Title } from "./parts";
+import { Crumbs, PointItems, PointValue, Title } from "./parts";
 import { SparkView } from "./spark";
 import { BigValue } from "./tile";
 
@@ -30,16 +30,7 @@ function Figures({ site, part }: { site: string; part: Sensor }) {
         ))}
       </ul>
       <dl>
-        {part.points
-          .filter((point) => !drawn.includes(point))
-          .map((point) => (
-            <div key={point.id} data-figure={point.name}>
-              <dt>{pointName(point)}</dt>
-              <dd>
-                <PointValue point={point} />
-              </dd>
-            </div>
-          ))}
+        <PointItems points={part.points.filter((point) => !drawn.includes(point))} />
       </dl>
     </>
   );

@@ -44,6 +44,23 @@ export function PointValue({ point }: { point: Point }) {
   );
 }
 
+/** Names and values, for inside a dl. */
+export function PointItems({ points }: { points: Point[] }) {
+  const { pointName } = useTongue();
+  return (
+    <>
+      {points.map((point) => (
+        <div key={point.id} data-figure={point.name}>
+          <dt>{pointName(point)}</dt>
+          <dd>
+            <PointValue point={point} />
+          </dd>
+        </div>
+      ))}
+    </>
+  );
+}
+
 export function Crumbs({ site, children }: { site: Site; children: ComponentChildren }) {
   return (
     <nav class="crumbs" aria-label="Busward">

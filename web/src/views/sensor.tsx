@@ -6,7 +6,7 @@ import { useTongue } from "../context";
 import { isMeasured, judgeSensor, ordered } from "../judge";
 import { paths } from "../route";
 import type { Point, Sensor, Site } from "../types";
-import { Age, Crumbs, PointValue, Title } from "./parts";
+import { Age, Crumbs, PointItems, Title } from "./parts";
 import { VerdictLine } from "./tile";
 import { Trend } from "./trend";
 import { useWindow, WindowTools } from "./window-tools";
@@ -17,7 +17,7 @@ const FLAT_PX = 170;
 const newest = (sensor: Sensor) => Math.max(0, ...sensor.points.map((each) => each.at_ms ?? 0));
 
 function Details({ sensor }: { sensor: Sensor }) {
-  const { t, format, pointName } = useTongue();
+  const { t, format } = useTongue();
   const heard = newest(sensor);
   const received = Math.max(0, ...sensor.points.map((each) => each.received_ms ?? 0));
   return (
@@ -42,14 +42,7 @@ function Details({ sensor }: { sensor: Sensor }) {
             <dd>{format.stamp(received)}</dd>
           </div>
         )}
-        {ordered(sensor).map((point) => (
-          <div key={point.id}>
-            <dt>{pointName(point)}</dt>
-            <dd>
-              <PointValue point={point} />
-            </dd>
-          </div>
-        ))}
+        <PointItems points={ordered(sensor)} />
       </dl>
     </section>
   );
