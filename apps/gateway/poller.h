@@ -44,14 +44,11 @@ struct poller_unit {
     uint32_t timeout_us; // used for the next request
     // Private:
     uint32_t spread_us; // smoothed deviation of delay_us
-    uint32_t timeout_min_us;
-    uint32_t timeout_max_us;
+    uint32_t timeout_min_us, timeout_max_us;
     uint32_t retry_max;
     uint32_t failures;      // in a row
     uint64_t rest_until_us; // a late reply may still come
-    uint64_t probe_at_us;
-    uint64_t pause_us;
-    uint64_t planned_at_us;
+    uint64_t probe_at_us, pause_us, planned_at_us;
     uint32_t hole_max; // that the plan was made with
     uint32_t block_first;
     uint32_t block_count;
@@ -118,8 +115,7 @@ struct poller {
     struct poller_block *blocks; // room for every item of the bus
     struct poller_block *old;    // while a unit is planned anew
     struct block *scratch;
-    uint32_t item_first; // of the bus
-    uint32_t item_count;
+    uint32_t item_first, item_count; // of the bus
     uint32_t asked_count;
     int64_t credit_us; // of the dead units' share of time; below 0: overdrawn
     uint64_t credit_at_us;
