@@ -108,7 +108,7 @@ export const de: Words = {
   "point.uptime": "Laufzeit",
   "diagnostics.title": "Diagnose",
   "diagnostics.hint":
-    "Gezählt wird seit dem Wert davor; Geräte und Größen öffnen ihren Verlauf. Grobe Zeiten sind die des Lesens, um bis zu einer Prozesswartezeit verspätet.",
+    "Gezählt wird seit dem Wert davor. Grobe Zeiten kommen um bis zu einer Prozesswartezeit zu spät.",
   "diagnostics.none": "Das Gateway sagt nichts über sich.",
   "figure.utilisation": "Leitung belegt",
   "figure.busy": "Bus beschäftigt",

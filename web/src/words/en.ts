@@ -105,7 +105,7 @@ export const en = {
   "point.uptime": "Time since start",
   "diagnostics.title": "Diagnostics",
   "diagnostics.hint":
-    "Counts are those since the sample before; a device or figure opens its trends. Coarse times are those of reading, late by up to a scheduling delay.",
+    "Counts are since the sample before. Coarse times are late by up to a scheduling delay.",
   "diagnostics.none": "The gateway says nothing of itself.",
   "figure.utilisation": "Wire in use",
   "figure.busy": "Bus busy",
