@@ -65,6 +65,22 @@ enum err feed_raw(struct feed *feed, enum tm_message_kind kind, struct bytes pay
     return hub_log_store(&feed->log, &record, &sequence);
 }
 
+static enum err send_catalogue(struct feed *feed, uint32_t count, bool is_quiet)
+{
+    const struct tm_site site = {.name = "Shop in the mall", .time_zone = "Europe/Berlin"};
+    enum err err = tm_catalogue_init(&feed->catalogue, &site, feed->points, count, NULL);
+    struct tm_catalogue_cursor cursor = {.index = 0};
+    while (err == OK && !is_quiet) {
+        char body[TM_BODY_SIZE_MAX];
+        size_t size = 0;
+        err = tm_catalogue_write(&feed->catalogue, &cursor, body, sizeof(body), &size);
+        if (err == OK) {
+            err = feed_raw(feed, TM_MESSAGE_CATALOGUE, bytes_of(body, size), true);
+        }
+    }
+    return err == ERR_EMPTY ? OK : err;
+}
+
 enum err feed_catalogue(struct feed *feed, uint32_t count, bool is_quiet)
 {
     static const char *const names[] = {"temperature", "humidity", "battery"};
@@ -87,18 +103,24 @@ enum err feed_catalogue(struct feed *feed, uint32_t count, bool is_quiet)
             .high = 25,
         };
     }
-    const struct tm_site site = {.name = "Shop in the mall", .time_zone = "Europe/Berlin"};
-    enum err err = tm_catalogue_init(&feed->catalogue, &site, feed->points, count, NULL);
-    struct tm_catalogue_cursor cursor = {.index = 0};
-    while (err == OK && !is_quiet) {
-        char body[TM_BODY_SIZE_MAX];
-        size_t size = 0;
-        err = tm_catalogue_write(&feed->catalogue, &cursor, body, sizeof(body), &size);
-        if (err == OK) {
-            err = feed_raw(feed, TM_MESSAGE_CATALOGUE, bytes_of(body, size), true);
-        }
+    return send_catalogue(feed, count, is_quiet);
+}
+
+enum err feed_diagnostics(struct feed *feed, uint32_t count)
+{
+    static const char *const names[] = {"utilisation", "timeouts"};
+    const uint32_t first = feed->catalogue.point_count;
+    for (uint32_t i = 0; i < count; i++) {
+        feed->points[first + i] = (struct tm_point){.id = first + i + 1,
+                                                    .type = TM_TYPE_INT,
+                                                    .name = names[i % 2],
+                                                    .device = "receiver",
+                                                    .sensor = i < 2 ? NULL : "sensor 1",
+                                                    .has_high = true,
+                                                    .high = 1,
+                                                    .is_diagnostic = true};
     }
-    return err == ERR_EMPTY ? OK : err;
+    return send_catalogue(feed, first + count, false);
 }
 
 enum err feed_samples(struct feed *feed, const struct tm_sample *samples, size_t count)

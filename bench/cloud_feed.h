@@ -32,6 +32,8 @@ NODISCARD enum err feed_open(struct feed *feed, const char *folder, const char *
 void feed_close(struct feed *feed);
 // Points 1 to count: per sensor temperature, humidity and battery. Sends it, unless quiet.
 NODISCARD enum err feed_catalogue(struct feed *feed, uint32_t count, bool is_quiet);
+// The same points again and `count` diagnostics behind them, of a line with the receiver's name.
+NODISCARD enum err feed_diagnostics(struct feed *feed, uint32_t count);
 // Packs all samples (at_us is UTC) into as many messages as needed.
 NODISCARD enum err feed_samples(struct feed *feed, const struct tm_sample *samples, size_t count);
 NODISCARD enum err feed_gap(struct feed *feed, int64_t from_ms, int64_t to_ms, uint64_t count);

@@ -4,10 +4,35 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = process.env.BUSWARD_WEB_DIST ?? join(here, "dist");
+
+const english = join(here, "src/words/en.ts");
+
+async function wordsOf(path) {
+  const { code } = await transform(readFileSync(path, "utf8"), { loader: "ts", format: "esm" });
+  const found = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  const [[name, table]] = Object.entries(found);
+  return { name, table };
+}
+
+async function listOfWords({ path }) {
+  if (path === english) return undefined;
+  const { name, table } = await wordsOf(path);
+  const keys = Object.keys((await wordsOf(english)).table);
+  const list = JSON.stringify(keys.map((key) => table[key]));
+  const contents = `import { en } from "./en"; const list = ${list};
+    export const ${name} = Object.fromEntries(Object.keys(en).map((key, at) => [key, list[at]]));`;
+  return { contents, resolveDir: join(here, "src/words") };
+}
+
+/** Words other than the English ones travel as a list in the order of those: no key comes twice. */
+const words = {
+  name: "words",
+  setup: ({ onLoad }) => onLoad({ filter: /\/words\/\w+\.ts$/ }, listOfWords),
+};
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
@@ -25,6 +50,7 @@ const result = await build({
   jsxImportSource: "preact",
   legalComments: "none",
   metafile: true,
+  plugins: [words],
 });
 const built = Object.keys(result.metafile.outputs).map((path) => basename(path));
 const html = readFileSync(join(here, "static/index.html"), "utf8")

@@ -21,7 +21,11 @@ enum err app_init(struct app *app, const struct config *config, struct arena *ar
         return ERR_FULL;
     }
     for (uint32_t b = 0; b < config->bus_count && err == OK; b++) {
-        err = poller_init(&app->buses[b].poller, &app->points, b, arena);
+        struct app_bus *bus = &app->buses[b];
+        err = poller_init(&bus->poller, &app->points, b, arena);
+        err = err == OK ? diagnostics_init(&bus->diagnostics, &app->points, b,
+                                           bus->poller.unit_count, arena)
+                        : err;
     }
     return err;
 }
@@ -30,6 +34,7 @@ void app_start(struct app *app, uint64_t now_us)
 {
     for (size_t b = 0; b < app->config->bus_count; b++) {
         poller_start(&app->buses[b].poller, now_us);
+        diagnostics_start(&app->buses[b].diagnostics, now_us);
     }
 }
 
@@ -67,6 +72,7 @@ static void line_done(struct app *app, uint64_t now_us, uint32_t bus, const stru
                  .at_us = at_us,
                  .reply = bytes_of(done->reply, done->reply_size)},
         .tx_end_us = done->tx_end_us,
+        .rx_first_us = done->coarse ? 0 : done->rx_first_us,
         .rx_last_us = done->rx_last_us,
         .jitter_us = done->coarse ? COARSE_JITTER_US : 0,
         .busy_us =
@@ -101,11 +107,25 @@ void app_bus_event(struct app *app, uint64_t now_us, uint32_t bus, const struct 
     }
 }
 
+bool app_wants_figures(const struct app *app, uint64_t now_us, uint32_t bus)
+{
+    return now_us >= diagnostics_deadline_us(&app->buses[bus].diagnostics);
+}
+
+void app_figures(struct app *app, uint64_t now_us, uint32_t bus, const struct line_figures *in)
+{
+    struct app_bus *b = &app->buses[bus];
+    const struct sampler_figure *figures =
+        diagnostics_take(&b->diagnostics, now_us, in, &b->poller, b->is_up);
+    sampler_figures(&app->sampler, &app->points.diagnostics[bus], figures, now_us);
+}
+
 uint64_t app_deadline_us(const struct app *app)
 {
     uint64_t at_us = TIME_NEVER;
     for (size_t b = 0; b < app->config->bus_count; b++) {
         at_us = time_min(at_us, poller_deadline_us(&app->buses[b].poller));
+        at_us = time_min(at_us, diagnostics_deadline_us(&app->buses[b].diagnostics));
     }
     return at_us;
 }

@@ -5,6 +5,7 @@
 #define GATEWAY_APP_H
 
 #include "apps/gateway/catalogue.h"
+#include "apps/gateway/diagnostics.h"
 #include "apps/gateway/poller.h"
 #include "apps/gateway/sampler.h"
 #include "port/api/bus.h"
@@ -39,6 +40,7 @@ struct app_out {
 
 struct app_bus {
     struct poller poller;
+    struct diagnostics diagnostics;
     bool is_up;
     bool is_told; // its units' points are known to have no port
 };
@@ -64,6 +66,9 @@ void app_start(struct app *app, uint64_t now_us);
 void app_set_relay(struct app *app, uint32_t relay, const struct sampler_relay *state);
 
 void app_bus_event(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_event *event);
+// Whether the span of a bus's diagnostics is over: then app_figures() is the next input.
+bool app_wants_figures(const struct app *app, uint64_t now_us, uint32_t bus);
+void app_figures(struct app *app, uint64_t now_us, uint32_t bus, const struct line_figures *in);
 uint64_t app_deadline_us(const struct app *app);
 void app_tick(struct app *app, uint64_t now_us);
 bool app_next(struct app *app, uint64_t now_us, struct app_out *out);

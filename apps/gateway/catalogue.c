@@ -181,13 +181,30 @@ static enum err describe_labels(const struct profile_point *p, struct arena *are
     return OK;
 }
 
+// Where a point is, in the words of the catalogue.
+static void describe_place(const struct points *points, const struct point *point,
+                           struct tm_point *out)
+{
+    if (point_is_diagnostic(point)) {
+        out->is_diagnostic = true;
+        out->device = points->config->buses[point->bus].name;
+        out->sensor = point->unit != INDEX_NONE ? points->units[point->unit].device->name : NULL;
+        out->resolution_ms = 1000; // a message has the finest resolution of its points
+        return;
+    }
+    const struct config_device *device = points->units[point->unit].device;
+    const struct relay *relay = point->relay != INDEX_NONE ? &points->relays[point->relay] : NULL;
+    out->area = point->sensor != NULL ? point->sensor->area : device->area;
+    out->device = device->name;
+    out->sensor = point->sensor != NULL ? point->sensor->name : NULL;
+    out->resolution_ms = relay != NULL && relay->profile->age_unit_ms >= 1000 ? 1000 : 1;
+}
+
 static enum err describe(const struct points *points, uint32_t index, struct arena *arena,
                          struct tm_point *out)
 {
     const struct point *point = &points->all[index];
     const struct profile_point *p = point->profile;
-    const struct config_device *device = points->units[point->unit].device;
-    const struct relay *relay = point->relay != INDEX_NONE ? &points->relays[point->relay] : NULL;
     *out = (struct tm_point){
         .id = point->id,
         .type = decode_type(p),
@@ -196,14 +213,11 @@ static enum err describe(const struct points *points, uint32_t index, struct are
         .has_high = point->high == point->high,
         .name = p->name,
         .unit = p->unit,
-        .area = point->sensor != NULL ? point->sensor->area : device->area,
-        .device = device->name,
-        .sensor = point->sensor != NULL ? point->sensor->name : NULL,
         .interval_ms = p->report.on_change ? 0 : point->interval_ms,
-        .resolution_ms = relay != NULL && relay->profile->age_unit_ms >= 1000 ? 1000 : 1,
         .low = point->low == point->low ? point->low : 0,
         .high = point->high == point->high ? point->high : 0,
     };
+    describe_place(points, point, out);
     return p->label_count > 0 ? describe_labels(p, arena, out) : OK;
 }
 

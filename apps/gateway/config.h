@@ -43,9 +43,7 @@ struct config_hub {
 
 struct config_telemetry {
     const struct doc_node *node;
-    uint32_t max_age_ms;
-    uint32_t watch_age_ms;
-    uint32_t sync_ms;
+    uint32_t max_age_ms, watch_age_ms, sync_ms;
 };
 
 struct config_journal {
@@ -106,9 +104,11 @@ struct config_bus {
     uint32_t turnaround_ms; // after a broadcast
     uint32_t retries;
     uint32_t suspend_after; // requests in a row without any answer
-    uint32_t probe_min_ms;
-    uint32_t probe_max_ms;
+    uint32_t probe_min_ms, probe_max_ms;
     uint32_t dead_share_percent; // of the bus's time, for all units without an answer together
+    uint32_t diagnostics_s;      // from one sample of its diagnostics to the next; 0: none
+    struct config_limit *limits; // of its diagnostics
+    size_t limit_count;
     struct config_device *devices;
     size_t device_count;
 };

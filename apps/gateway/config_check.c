@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/config_check.h"
 
+#include "apps/gateway/diagnostics_table.h"
 #include "apps/gateway/doc.h"
 #include "apps/gateway/plan.h"
 #include "telemetry/catalogue.h"
@@ -102,6 +103,14 @@ static const struct profile_point *find_point(const struct profile *profile, con
     return NULL;
 }
 
+static void check_order(struct config_report *report, const struct config_limit *limit)
+{
+    if (limit->low > limit->high) {
+        doc_error(report, key_or(limit->node, "low"), "low %g lies above high %g", limit->low,
+                  limit->high);
+    }
+}
+
 static void check_limits(struct config_report *report, const struct profile *profile,
                          const struct config_limit *limits, size_t count, bool is_sensor)
 {
@@ -117,10 +126,7 @@ static void check_limits(struct config_report *report, const struct profile *pro
         } else if (point->type == TYPE_STRING || point->type == TYPE_BOOL) {
             doc_error(report, key_or(limit->node, "point"), "\"%s\" is no number", limit->point);
         }
-        if (limit->low > limit->high) {
-            doc_error(report, key_or(limit->node, "low"), "low %g lies above high %g", limit->low,
-                      limit->high);
-        }
+        check_order(report, limit);
     }
 }
 
@@ -197,6 +203,36 @@ static void check_names(struct config_report *report, const struct config *confi
     }
 }
 
+static bool has_figure(const struct config_bus *bus, const char *name)
+{
+    for (int f = 0; f < FIGURE_COUNT; f++) {
+        if (same(FIGURE_POINTS[f].name, name) &&
+            figure_exists((enum figure)f, figures_known(bus))) {
+            return FIGURE_POINTS[f].label_count == 0;
+        }
+    }
+    return false;
+}
+
+static void check_bus_limits(struct config_report *report, const struct config_bus *bus)
+{
+    for (size_t i = 0; i < bus->limit_count; i++) {
+        const struct config_limit *limit = &bus->limits[i];
+        if (limit->node == NULL || limit->point[0] == '\0') {
+            continue;
+        }
+        if (!has_figure(bus, limit->point)) {
+            doc_error(report, key_or(limit->node, "point"),
+                      "a bus of this kind has no figure \"%s\"; docs/gateway.md lists them",
+                      limit->point);
+        } else if (bus->diagnostics_s == 0) {
+            doc_error(report, key_or(limit->node, "point"),
+                      "has no diagnostics: diagnostics_s is 0");
+        }
+        check_order(report, limit);
+    }
+}
+
 static void check_bus(struct config_report *report, struct arena *arena, struct config *config,
                       size_t index)
 {
@@ -206,6 +242,7 @@ static void check_bus(struct config_report *report, struct arena *arena, struct 
     }
     check_port(report, arena, bus);
     check_format(report, bus);
+    check_bus_limits(report, bus);
     for (size_t k = 0; k < index; k++) {
         const struct config_bus *other = &config->buses[k];
         if (other->node != NULL && same(other->name, bus->name)) {
@@ -236,7 +273,9 @@ static void check_bus(struct config_report *report, struct arena *arena, struct 
 
 static void count_points(struct config_report *report, struct config *config)
 {
+    size_t diagnostics = 0;
     for (size_t b = 0; b < config->bus_count; b++) {
+        diagnostics += figures_count(&config->buses[b]);
         for (size_t d = 0; d < config->buses[b].device_count; d++) {
             const struct config_device *device = &config->buses[b].devices[d];
             if (device->profile != NULL) {
@@ -245,10 +284,12 @@ static void count_points(struct config_report *report, struct config *config)
             }
         }
     }
+    config->point_count += diagnostics;
     if (config->point_count > CONFIG_POINTS_MAX) {
         doc_error(report, key_or(config->node, "buses"),
-                  "makes %zu points; at most %d are possible", config->point_count,
-                  CONFIG_POINTS_MAX);
+                  "makes %zu points; at most %d are possible (%zu are diagnostics: diagnostics_s 0 "
+                  "leaves them out)",
+                  config->point_count, CONFIG_POINTS_MAX, diagnostics);
     }
 }
 

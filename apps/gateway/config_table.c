@@ -11,7 +11,7 @@ static const char *const DIRECTION_WORDS[] = {"none", "kernel", NULL};
 
 static const struct field LIMIT_FIELDS[] = {
     {"point", FIELD_NAME, FIELD_REQUIRED, AT(config_limit, point),
-     .help = "the point's name in the profile"},
+     .help = "the point's name in the profile; of a bus: its figure's"},
     {"low", FIELD_REAL, FIELD_LIVE, AT(config_limit, low), .min = -1e15, .max = 1e15,
      .fallback = NAN, .help = "alert below; left out: no lower limit"},
     {"high", FIELD_REAL, FIELD_LIVE, AT(config_limit, high), .min = -1e15, .max = 1e15,
@@ -85,6 +85,10 @@ static const struct field BUS_FIELDS[] = {
      .max = 3600000, .fallback = 30000, .help = "longest pause of a suspended unit"},
     {"dead_share_percent", FIELD_UINT, FIELD_LIVE, AT(config_bus, dead_share_percent), .min = 1,
      .max = 50, .fallback = 5, .help = "bus time for all units that do not answer, together"},
+    {"diagnostics_s", FIELD_UINT, FIELD_LIVE, AT(config_bus, diagnostics_s), .max = 86400,
+     .fallback = 300, .help = "the bus's own figures are sampled every so many seconds; 0: never"},
+    {"limits", FIELD_LIST, FIELD_LIVE, LIST_AT(config_bus, limits, limit_count), .max = 64,
+     .kind = &LIMIT_KIND, .help = "limits of its diagnostics, such as utilisation or timeouts"},
     {"devices", FIELD_LIST, FIELD_LIVE, LIST_AT(config_bus, devices, device_count), .min = 1,
      .max = CONFIG_DEVICES_MAX, .kind = &DEVICE_KIND, .help = "what is connected"},
 };

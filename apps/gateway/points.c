@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/points.h"
 
+#include "apps/gateway/diagnostics_table.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,7 @@ static size_t count_units(const struct config *config)
 static void count_items(const struct config *config, struct points *points)
 {
     for (size_t b = 0; b < config->bus_count; b++) {
+        points->point_count += figures_count(&config->buses[b]);
         for (size_t d = 0; d < config->buses[b].device_count; d++) {
             const struct config_device *device = &config->buses[b].devices[d];
             if (device->profile == NULL) {
@@ -37,6 +40,7 @@ static struct point *add_point(struct points *points, uint32_t unit,
     struct point *point = &points->all[points->point_count++];
     *point = (struct point){.profile = profile,
                             .unit = unit,
+                            .bus = INDEX_NONE,
                             .relay = INDEX_NONE,
                             .interval_ms = interval_ms,
                             .low = profile->low,
@@ -140,6 +144,36 @@ static void add_unit(struct points *points, const struct config_device *device, 
     qsort(points->items + unit->item_first, unit->item_count, sizeof(struct item), compare_items);
 }
 
+static void add_figures(struct points *points, uint32_t bus, uint32_t unit, int first, int end)
+{
+    const struct config_bus *config = &points->config->buses[bus];
+    for (int f = first; f < end; f++) {
+        if (figure_exists((enum figure)f, figures_known(config))) {
+            struct point *point =
+                add_point(points, unit, &FIGURE_POINTS[f], 0, config->diagnostics_s * 1000);
+            point->bus = bus;
+            apply_limits(point, config->limits, config->limit_count);
+        }
+    }
+}
+
+// The bus as a whole, then each of its units.
+static void add_diagnostics(struct points *points, uint32_t bus)
+{
+    struct point_range *range = &points->diagnostics[bus];
+    range->first = (uint32_t)points->point_count;
+    if (points->config->buses[bus].diagnostics_s == 0) {
+        return;
+    }
+    add_figures(points, bus, INDEX_NONE, 0, FIGURE_OF_UNIT);
+    for (uint32_t u = 0; u < points->unit_count; u++) {
+        if (points->units[u].bus == bus) {
+            add_figures(points, bus, u, FIGURE_OF_UNIT, FIGURE_COUNT);
+        }
+    }
+    range->count = (uint32_t)points->point_count - range->first;
+}
+
 enum err points_build(const struct config *config, struct arena *arena, struct points *out)
 {
     struct points points = {.config = config};
@@ -148,6 +182,7 @@ enum err points_build(const struct config *config, struct arena *arena, struct p
     points.all = arena_take(arena, points.point_count, sizeof(*points.all));
     points.relays = arena_take(arena, points.relay_count, sizeof(*points.relays));
     points.items = arena_take(arena, points.item_count, sizeof(*points.items));
+    points.diagnostics = arena_take(arena, config->bus_count, sizeof(*points.diagnostics));
     if (arena->is_full) {
         return ERR_FULL;
     }
@@ -157,6 +192,9 @@ enum err points_build(const struct config *config, struct arena *arena, struct p
             add_unit(&points, &config->buses[b].devices[d], b);
         }
     }
+    for (uint32_t b = 0; b < config->bus_count; b++) {
+        add_diagnostics(&points, b);
+    }
     *out = points;
     return OK;
 }
@@ -164,9 +202,16 @@ enum err points_build(const struct config *config, struct arena *arena, struct p
 enum err point_name(const struct points *points, uint32_t point, char *out, size_t capacity)
 {
     const struct point *p = &points->all[point];
-    const char *device = points->units[p->unit].device->name;
-    int size = p->sensor != NULL
-                   ? snprintf(out, capacity, "%s/%s/%s", device, p->sensor->name, p->profile->name)
-                   : snprintf(out, capacity, "%s/%s", device, p->profile->name);
+    const char *device = p->unit != INDEX_NONE ? points->units[p->unit].device->name : NULL;
+    const char *sensor = p->sensor != NULL ? p->sensor->name : NULL;
+    const char *mark = "";
+    if (point_is_diagnostic(p)) {
+        mark = "/";
+        sensor = device;
+        device = points->config->buses[p->bus].name;
+    }
+    int size = sensor != NULL
+                   ? snprintf(out, capacity, "%s%s/%s/%s", mark, device, sensor, p->profile->name)
+                   : snprintf(out, capacity, "%s%s/%s", mark, device, p->profile->name);
     return size >= 0 && (size_t)size < capacity ? OK : ERR_SIZE;
 }

@@ -20,13 +20,19 @@ struct unit { // one device on one bus
 struct point {
     const struct profile_point *profile;
     const struct config_sensor *sensor; // NULL: the device's own
-    uint32_t unit;                      // index in points.units
+    uint32_t unit;                      // index in points.units; INDEX_NONE: of a bus as a whole
+    uint32_t bus;                       // of a diagnostic: index in the configuration; INDEX_NONE
     uint32_t relay;                     // index in points.relays, or INDEX_NONE
     uint32_t id;                        // of the catalogue; 0 before catalogue_assign
     uint32_t interval_ms;
     uint16_t address; // zero-based, absolute
     double low;       // limits here; NAN: none
     double high;
+};
+
+struct point_range {
+    uint32_t first;
+    uint32_t count;
 };
 
 struct relay { // one sensor behind a receiver
@@ -59,13 +65,20 @@ struct points {
     size_t relay_count;
     struct item *items; // per unit: sorted by interval, table, address
     size_t item_count;
+    struct point_range *diagnostics; // per bus: behind all points that are read from devices
 };
+
+static inline bool point_is_diagnostic(const struct point *point)
+{
+    return point->bus != INDEX_NONE;
+}
 
 // Resolves the configuration; config and arena must outlive it. ERR_FULL: the arena is too small.
 NODISCARD enum err points_build(const struct config *config, struct arena *arena,
                                 struct points *out);
 
-// "device/point" or "device/sensor/point"; what names a point for ever. ERR_SIZE.
+// "device/point" or "device/sensor/point"; what names a point for ever. Of a diagnostic
+// "/bus/point" or "/bus/device/point": no device's name begins with a slash. ERR_SIZE.
 enum { POINT_NAME_SIZE = 200 };
 NODISCARD enum err point_name(const struct points *points, uint32_t point, char *out,
                               size_t capacity);

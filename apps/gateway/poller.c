@@ -97,7 +97,7 @@ static void refused(struct poller *poller, struct poller_block *block,
 {
     struct poller_unit *unit = poller_unit_of(poller, block);
     bool is_address = exception == MB_EX_ADDRESS || exception == MB_EX_VALUE;
-    unit->exceptions++;
+    unit->counts.exceptions++;
     if (is_address && plan_split(poller->points, &block->block)) {
         unit->must_plan = true;
         return;
@@ -109,13 +109,23 @@ static void refused(struct poller *poller, struct poller_block *block,
     schedule_next_period(poller, block, done->line.at_us);
 }
 
+// When the reply began: its first start bit. Reckoned back over the bytes heard by then, since the
+// time of the last one may be all that is known.
+static uint64_t first_byte_us(const struct poller *poller, const struct poller_done *done)
+{
+    bool is_known = done->rx_first_us != 0;
+    uint64_t heard_us = is_known ? done->rx_first_us : done->rx_last_us;
+    uint64_t size = is_known ? 1 : done->line.reply.size;
+    uint64_t wire_us = size * poller->timing.char_ns / 1000;
+    uint64_t first_us = heard_us > wire_us ? heard_us - wire_us : 0;
+    return first_us < done->tx_end_us ? done->tx_end_us : first_us;
+}
+
 static void replied(struct poller *poller, struct poller_block *block,
                     const struct poller_done *done, const struct mb_answer *answer)
 {
     struct poller_unit *unit = poller_unit_of(poller, block);
-    uint64_t wire_us = (uint64_t)done->line.reply.size * poller->timing.char_ns / 1000;
-    uint64_t first_us = done->rx_last_us > wire_us ? done->rx_last_us - wire_us : 0;
-    first_us = first_us < done->tx_end_us ? done->tx_end_us : first_us;
+    uint64_t first_us = first_byte_us(poller, done);
     uint64_t delay_us = first_us - done->tx_end_us;
     unit_answered(poller, unit, done->line.at_us);
     unit_measured(poller, unit, delay_us > UINT32_MAX ? UINT32_MAX : (uint32_t)delay_us);
@@ -135,7 +145,7 @@ static void unanswered(struct poller *poller, struct poller_block *block,
 {
     struct poller_unit *unit = poller_unit_of(poller, block);
     uint64_t now_us = done->line.at_us;
-    *(kind == MB_ANSWER_TIMEOUT ? &unit->timeouts : &unit->bad) += 1;
+    *(kind == MB_ANSWER_TIMEOUT ? &unit->counts.timeouts : &unit->counts.bad) += 1;
     schedule_pay(poller, now_us, done->busy_us);
     unit->rest_until_us = time_after(now_us, poller->client.config.late_us);
     block->tries++;
@@ -205,10 +215,13 @@ static bool ask_next(struct poller *poller, uint64_t now_us)
     ASSERT(err == OK); // the planner keeps all bounds, and there are more slots than POLLER_DEPTH
     block->is_asked = true;
     unit->asked++;
-    unit->requests++;
+    unit->counts.requests++;
     poller->asked_count++;
     poller->stats.asked++;
     uint64_t late_us = now_us > block->due_us ? now_us - block->due_us : 0;
+    if (unit->state == UNIT_ONLINE && late_us > poller->stats.late_span_us) {
+        poller->stats.late_span_us = late_us;
+    }
     if (unit->state == UNIT_ONLINE && late_us > block->block.interval_ms * US_PER_MS) {
         poller->stats.late++;
         poller->stats.late_max_us =
@@ -228,6 +241,13 @@ uint64_t poller_deadline_us(const struct poller *poller)
     uint64_t at_us = mb_client_deadline_us(&poller->client);
     return poller->asked_count < POLLER_DEPTH ? time_min(at_us, schedule_deadline_us(poller))
                                               : at_us;
+}
+
+uint64_t poller_take_late_us(struct poller *poller)
+{
+    uint64_t late_us = poller->stats.late_span_us;
+    poller->stats.late_span_us = 0;
+    return late_us;
 }
 
 void poller_tick(struct poller *poller, uint64_t now_us)

@@ -25,22 +25,31 @@ enum poll_failure {
     POLL_EXCEPTION, // the unit said no: exception
 };
 
+// Since the start; they wrap.
+struct poller_counts {
+    uint32_t requests, replies, exceptions, timeouts, bad;
+};
+
+// Times from the end of a request to the first byte of its reply, since they were last reset.
+struct poller_delays {
+    uint32_t count, min_us, max_us;
+    uint64_t sum_us;
+};
+
 struct poller_unit {
     // Public to read:
     enum unit_state state;
-    uint32_t requests, replies, exceptions, timeouts, bad;
+    struct poller_counts counts;
+    struct poller_delays delays; // the diagnostics reset them
     uint32_t delay_us;   // smoothed time from the end of a request to the first byte of the reply
     uint32_t timeout_us; // used for the next request
     // Private:
     uint32_t spread_us; // smoothed deviation of delay_us
-    uint32_t timeout_min_us;
-    uint32_t timeout_max_us;
+    uint32_t timeout_min_us, timeout_max_us;
     uint32_t retry_max;
     uint32_t failures;      // in a row
     uint64_t rest_until_us; // a late reply may still come
-    uint64_t probe_at_us;
-    uint64_t pause_us;
-    uint64_t planned_at_us;
+    uint64_t probe_at_us, pause_us, planned_at_us;
     uint32_t hole_max; // that the plan was made with
     uint32_t block_first;
     uint32_t block_count;
@@ -84,6 +93,7 @@ struct poller_out {
 struct poller_done {
     struct mb_line_done line;
     uint64_t tx_end_us;
+    uint64_t rx_first_us; // end of the reply's first byte; 0: not known to the byte
     uint64_t rx_last_us;
     uint32_t jitter_us; // of these times
     uint64_t busy_us;   // how long the line was taken
@@ -92,6 +102,7 @@ struct poller_done {
 struct poller_stats {
     uint64_t asked, read, late, skipped; // late: asked after its period's end; skipped: periods
     uint64_t late_max_us;
+    uint64_t late_span_us;     // longest wait of a block that was due, since it was last taken
     uint64_t busy_us, dead_us; // time taken in all, and by units without an answer
 };
 
@@ -109,8 +120,7 @@ struct poller {
     struct poller_block *blocks; // room for every item of the bus
     struct poller_block *old;    // while a unit is planned anew
     struct block *scratch;
-    uint32_t item_first; // of the bus
-    uint32_t item_count;
+    uint32_t item_first, item_count; // of the bus
     uint32_t asked_count;
     int64_t credit_us; // of the dead units' share of time; below 0: overdrawn
     uint64_t credit_at_us;
@@ -133,6 +143,8 @@ void poller_heard(struct poller *poller, uint64_t at_us);
 
 uint64_t poller_deadline_us(const struct poller *poller);
 void poller_tick(struct poller *poller, uint64_t now_us);
+// The longest wait of a block of an online unit since the last call.
+uint64_t poller_take_late_us(struct poller *poller);
 bool poller_next(struct poller *poller, uint64_t now_us, struct poller_out *out);
 
 #endif

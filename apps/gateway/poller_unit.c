@@ -48,8 +48,17 @@ void unit_set_state(struct poller *poller, struct poller_unit *unit, enum unit_s
     poller_push(poller, &out);
 }
 
+static void add_delay(struct poller_delays *delays, uint32_t delay_us)
+{
+    delays->min_us = delays->count == 0 || delay_us < delays->min_us ? delay_us : delays->min_us;
+    delays->max_us = delay_us > delays->max_us ? delay_us : delays->max_us;
+    delays->sum_us += delay_us;
+    delays->count++;
+}
+
 void unit_measured(struct poller *poller, struct poller_unit *unit, uint32_t delay_us)
 {
+    add_delay(&unit->delays, delay_us);
     uint32_t off_us =
         delay_us > unit->delay_us ? delay_us - unit->delay_us : unit->delay_us - delay_us;
     if (!unit->is_known) {
@@ -70,7 +79,7 @@ void unit_measured(struct poller *poller, struct poller_unit *unit, uint32_t del
     uint32_t hole_max = plan_hole_max(&poller->timing, unit->delay_us);
     uint32_t change =
         hole_max > unit->hole_max ? hole_max - unit->hole_max : unit->hole_max - hole_max;
-    if (unit->replies % REPLAN_REPLIES == 0 && change > 1 + unit->hole_max / 4 &&
+    if (unit->counts.replies % REPLAN_REPLIES == 0 && change > 1 + unit->hole_max / 4 &&
         (unit->planned_at_us == 0 ||
          poller->credit_at_us >= time_after(unit->planned_at_us, REPLAN_US))) {
         unit->must_plan = true;
@@ -80,7 +89,7 @@ void unit_measured(struct poller *poller, struct poller_unit *unit, uint32_t del
 void unit_answered(struct poller *poller, struct poller_unit *unit, uint64_t now_us)
 {
     unit->failures = 0;
-    unit->replies++;
+    unit->counts.replies++;
     if (unit->state == UNIT_ONLINE) {
         return;
     }

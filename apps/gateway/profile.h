@@ -89,7 +89,7 @@ struct profile_point {
     uint32_t group; // index in the profile's groups
     struct profile_sentinel *sentinels;
     size_t sentinel_count;
-    struct profile_label *labels;
+    const struct profile_label *labels;
     size_t label_count;
     struct profile_report report;
 };

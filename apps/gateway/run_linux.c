@@ -94,6 +94,18 @@ static void drain(struct run *run, uint64_t now_us)
     }
 }
 
+static void take_figures(struct run *run, uint64_t now_us)
+{
+    for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
+        if (app_wants_figures(&run->setup.app, now_us, b)) {
+            struct line_figures figures = {0};
+            bus_stats(run->buses[b], &figures.line);
+            app_figures(&run->setup.app, now_us, b, &figures);
+            drain(run, now_us);
+        }
+    }
+}
+
 static uint64_t turn(void *ctx, uint64_t now_us)
 {
     struct run *run = ctx;
@@ -111,6 +123,7 @@ static uint64_t turn(void *ctx, uint64_t now_us)
         has_more = has_more || count == EVENTS_PER_TURN_MAX;
         tell_overrun(run, now_us, b);
     }
+    take_figures(run, now_us);
     app_tick(app, now_us);
     drain(run, now_us);
     uint64_t north_us = north_turn(run->north, now_us);

@@ -75,6 +75,20 @@ void sampler_fail_unit(struct sampler *sampler, uint32_t unit, uint64_t at_us,
     };
 }
 
+void sampler_figures(struct sampler *sampler, const struct point_range *range,
+                     const struct sampler_figure *figures, uint64_t at_us)
+{
+    ASSERT(is_drained(&sampler->cursor));
+    sampler->cursor = (struct sampler_cursor){
+        .point = range->first,
+        .point_end = range->first + range->count,
+        .at_us = at_us,
+        .figures = figures,
+        .figure_first = range->first,
+        .relay = INDEX_NONE,
+    };
+}
+
 static enum tm_quality quality_of(enum tm_reason reason)
 {
     switch (reason) {
@@ -248,12 +262,30 @@ static void queue_limit(struct sampler *sampler, const struct sampler_out *sampl
     c->has_pending = true;
 }
 
+// What is to be taken for this point instead of registers; NULL: nothing.
+static const struct sampler_figure *figure_at(const struct sampler *sampler, uint32_t index)
+{
+    const struct sampler_cursor *c = &sampler->cursor;
+    return c->figures != NULL ? &c->figures[index - c->figure_first] : NULL;
+}
+
+static enum tm_reason take_figure(struct sampler *sampler, const struct sampler_figure *figure)
+{
+    sampler->decoded.value = figure->value;
+    return figure->reason;
+}
+
 static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler_out *out)
 {
     const struct point *point = &sampler->points->all[index];
     struct sampler_point *state = &sampler->state[index];
     uint64_t at_us = sampler->cursor.at_us;
-    enum tm_reason reason = read_point(sampler, point);
+    const struct sampler_figure *figure = figure_at(sampler, index);
+    if (figure != NULL && !figure->is_known) {
+        return false;
+    }
+    enum tm_reason reason =
+        figure != NULL ? take_figure(sampler, figure) : read_point(sampler, point);
     enum tm_quality quality = quality_of(reason);
     struct tm_value value = quality == TM_GOOD ? sampler->decoded.value : (struct tm_value){0};
     struct tm_value kept = remembered(&value);
@@ -264,7 +296,8 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
     int limit = quality == TM_GOOD ? limit_of(point, &value) : state->limit;
     int limit_before = state->limit;
     bool is_crossing = limit != limit_before;
-    if (quality == TM_GOOD && !is_crossing &&
+    bool is_news = is_crossing || (figure != NULL && figure->is_news);
+    if (quality == TM_GOOD && !is_news &&
         !is_worth_sending(&point->profile->report, state, &kept, at_us)) {
         sampler->unchanged++;
         return false;
@@ -272,7 +305,7 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
     *out = (struct sampler_out){
         .kind = SAMPLER_OUT_SAMPLE,
         .index = index,
-        .is_urgent = is_change || is_crossing,
+        .is_urgent = (is_change && figure == NULL) || is_crossing,
         .sample = {.at_us = at_us,
                    .value = value,
                    .point = point->id,

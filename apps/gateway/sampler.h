@@ -45,6 +45,14 @@ struct sampler_out {
 
 enum relay_news { RELAY_NONE, RELAY_NEW, RELAY_SAME, RELAY_SILENT, RELAY_NEVER };
 
+// What the gateway says of itself at one point.
+struct sampler_figure {
+    bool is_known; // false: nothing new
+    bool is_news;  // sent even if it is the same as before
+    struct tm_value value;
+    enum tm_reason reason; // TM_REASON_NONE, or why there is no value
+};
+
 struct sampler_cursor { // private
     uint32_t item, item_end, point, point_end;
     struct bytes data;
@@ -57,6 +65,8 @@ struct sampler_cursor { // private
     enum tm_reason reason;
     uint32_t relay;
     enum relay_news news;
+    const struct sampler_figure *figures; // NULL: what a device says
+    uint32_t figure_first;                // point of figures[0]
     bool has_pending;
     struct sampler_out pending;
 };
@@ -85,6 +95,9 @@ void sampler_fail_block(struct sampler *sampler, const struct block *block, uint
                         enum tm_reason reason);
 void sampler_fail_unit(struct sampler *sampler, uint32_t unit, uint64_t at_us,
                        enum tm_reason reason);
+// The points of `range` have these figures now, one each; borrowed until drained.
+void sampler_figures(struct sampler *sampler, const struct point_range *range,
+                     const struct sampler_figure *figures, uint64_t at_us);
 bool sampler_next(struct sampler *sampler, struct sampler_out *out);
 
 #endif

@@ -46,6 +46,9 @@ static void put_point(struct json_writer *w, const struct tm_catalogue *catalogu
     json_put_key_string(w, "name", point->name);
     json_put_key_string(w, "device", point->device);
     json_put_key_string(w, "sensor", point->sensor);
+    if (point->is_diagnostic) {
+        json_put_key_bool(w, "diag", true);
+    }
 }
 
 void sync_trace_write(int fd, const struct tm_catalogue *catalogue,

@@ -152,6 +152,9 @@ static struct bytes point_text(const struct tm_point *point, char *out)
     if (point->label_count > 0) {
         put_labels(&w, point);
     }
+    if (point->is_diagnostic) {
+        json_put_key_bool(&w, "diag", true);
+    }
     json_end_object(&w);
     ASSERT(!w.failed);
     return json_writer_bytes(&w);

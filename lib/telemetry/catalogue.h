@@ -26,6 +26,7 @@ struct tm_point {
     enum tm_type type;
     int8_t exponent; // TM_TYPE_INT: values are integers x 10^exponent
     bool has_low, has_high;
+    bool is_diagnostic;            // of the system itself, not of what it measures
     const char *name;              // "temperature"; needed
     const char *unit;              // "°C"
     const char *area;              // "vegetables"

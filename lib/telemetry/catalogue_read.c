@@ -126,6 +126,9 @@ static bool take_member(struct json_reader *r, struct filling *f, const struct j
     if (json_text_is(key, "labels")) {
         return take_labels(r, f, point);
     }
+    if (json_text_is(key, "diag")) {
+        return json_get_bool(r, &point->is_diagnostic);
+    }
     if (json_text_is(key, "e")) {
         int64_t exponent = 0;
         bool good = json_get_i64(r, TM_EXPONENT_MIN, TM_EXPONENT_MAX, &exponent);

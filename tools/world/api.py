@@ -56,7 +56,7 @@ class Api:
         return self.call("GET", f"/api/sites/{site}/overview")
 
     def points(self, site: str) -> dict[int, dict]:
-        """All points of the site by id, each with its sensor's name as `sensor_name`."""
+        """All points that the site measures by id, each with its sensor's name as `sensor_name`; no diagnostics."""
         found = {}
         for area in self.overview(site)["areas"]:
             for sensor in area["sensors"]:

@@ -26,9 +26,10 @@ TIME_OFF_US = 2_500_000  # the age counts whole seconds, and a reply takes its t
 @dataclasses.dataclass
 class Verdict:
     measured: int = 0  # different reports of sensors that the line carried
-    journalled: int = 0  # samples synced
-    stored: int = 0
-    texts: int = 0  # samples of texts among those journalled
+    journalled: int = 0  # samples synced, diagnostics apart
+    texts: int = 0  # samples of texts among those
+    diagnostics: int = 0  # samples of the system itself, synced
+    stored: int = 0  # of all
     lost: list[str] = dataclasses.field(default_factory=list)
     doubled: list[str] = dataclasses.field(default_factory=list)
     wrong: list[str] = dataclasses.field(default_factory=list)  # another value than the journal's
@@ -40,8 +41,8 @@ class Verdict:
 
     def text(self) -> str:
         return (f"reports measured {self.measured}, samples journalled {self.journalled} and {self.texts} texts, "
-                f"stored {self.stored}, lost {len(self.lost)}, doubled {len(self.doubled)}, wrong {len(self.wrong)}, "
-                f"invented {len(self.invented)}, gaps announced {self.gaps}")
+                f"of the lines themselves {self.diagnostics}, stored {self.stored}, lost {len(self.lost)}, "
+                f"doubled {len(self.doubled)}, wrong {len(self.wrong)}, invented {len(self.invented)}, gaps announced {self.gaps}")
 
 
 def read_lines(path: pathlib.Path) -> list[dict]:
@@ -161,7 +162,10 @@ class Judge:
         for row in self.journalled():
             by_point[row["p"]].append(row)
         for point, rows in by_point.items():
-            verdict.journalled += len(rows)
+            # The line never carried what is said of it: such a sample is judged by the journal alone.
+            is_diagnostic = rows[0].get("diag", False)
+            verdict.diagnostics += len(rows) if is_diagnostic else 0
+            verdict.journalled += 0 if is_diagnostic else len(rows)
             times = [row["utc_ms"] for row in rows]
             stored = self.stored(api, point, min(times), max(times))
             verdict.stored += sum(count for count, _, _ in stored.values())
@@ -169,7 +173,8 @@ class Judge:
             values = defaultdict(list)
             for row in rows:
                 values[row["utc_ms"] // SECOND_MS].append(row["v"])
-                self._check_line(verdict, on_line, row)
+                if not is_diagnostic:
+                    self._check_line(verdict, on_line, row)
             for second, count in expected.items():
                 here = f"point {point} ({rows[0].get('sensor')}, {rows[0].get('name')}) at {second}"
                 found, low, high = stored.get(second, (0, 0.0, 0.0))
@@ -193,7 +198,7 @@ class Judge:
         traced: dict[tuple[int, float], list[int]] = defaultdict(list)
         for row in self.journalled():
             slot = self.slots.get(row.get("sensor"))
-            if slot is not None and row.get("name") == "temperature":
+            if slot is not None and row.get("name") == "temperature" and not row.get("diag"):
                 traced[slot, round(float(row["v"]), 6)].append(row["at_us"])
         offset, _, scale = VALUES["temperature"]
         # A receiver that starts anew counts its reports anew, with other values.

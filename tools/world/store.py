@@ -37,6 +37,7 @@ class Store:
     max_age_ms: int = 1000
     sync_ms: int = 1000
     poll_ms: int = 1000
+    diagnostics_s: int = 10
     stale_after_s: int = 60
     silences: tuple[str, ...] = ()  # SLOT@SECONDS for the receiver
     calm: bool = False
@@ -141,6 +142,7 @@ plugin_opt_log_bytes_max {self.store.hub_log_bytes_max}
             "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms},
             "buses": [{
                 "name": "line 1", "port": f"tty:{self.client_tty}", "baud": self.store.baud, "format": self.store.format,
+                "diagnostics_s": self.store.diagnostics_s,
                 "devices": [{"name": "Receiver", "unit": 1, "profile": "store-receiver",
                              "sensors": sensor_entries(self.store.sensors)}],
             }],

@@ -42,12 +42,14 @@ export function makeTongue(language: Language, zone: string): Tongue {
     format,
     // Names of the shipped profiles are translated; any other is the customer's own word.
     pointName: (point) => {
-      const key = `point.${point.name}`;
+      const key = `${point.diagnostic ? "figure" : "point"}.${point.name}`;
       return known(key) ? t(key) : readable(point.name);
     },
     value: (point) => {
       if (point.value === null && point.text === null) return "–";
       if (isSwitch(point)) return t(isOn(point) ? "value.yes" : "value.no");
+      const key = `figure.is.${point.text}`;
+      if (point.diagnostic && known(key)) return t(key);
       if (point.text !== null) return point.text;
       return point.value === null ? "–" : format.quantity(point.value, point.unit, point.decimals);
     },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is abnormal, and how urgent it is. One place, so that tile, table, banner and chart agree.
-import type { Health, Limits, Overview, Point, Sensor, Site } from "./types";
+import type { Area, Health, Limits, Point, Sensor, Site } from "./types";
 
 /** In order of urgency, the most urgent first. */
 export const CONDITIONS = ["high", "low", "bad", "stale", "never", "battery", "ok"] as const;
@@ -99,8 +99,8 @@ export interface Finding {
 }
 
 /** Every sensor that is not in order, the most urgent first, then the longest silent. */
-export function findings(overview: Overview): Finding[] {
-  return overview.areas
+export function findings(areas: Area[]): Finding[] {
+  return areas
     .flatMap((area) => area.sensors)
     .map((sensor) => ({ sensor, verdict: judgeSensor(sensor) }))
     .filter((each) => each.verdict.condition !== "ok")

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 export type Route =
   | { view: "sites" }
-  | { view: "site"; site: string }
+  | { view: "site" | "diagnostics"; site: string }
   | { view: "sensor"; site: string; sensor: string }
   | { view: "setup"; token: string }
   | { view: "unknown" };
@@ -17,11 +17,13 @@ function decode(part: string): string {
   }
 }
 
-// A dot makes the server look for a file: names travel without one (~1), and ~ itself as ~0.
+// A dot makes the server look for a file, and it refuses a slash inside a part: names travel
+// without them, as ~1 and ~2, and ~ itself as ~0.
+const MARKS = "~./";
 const nameOf = (part: string) =>
-  decode(part).replace(/~[01]/g, (mark) => (mark === "~1" ? "." : "~"));
+  decode(part).replace(/~[012]/g, (mark) => MARKS.charAt(Number(mark[1])));
 const partOf = (name: string) =>
-  encodeURIComponent(name.replace(/[~.]/g, (mark) => (mark === "." ? "~1" : "~0")));
+  encodeURIComponent(name.replace(/[~./]/g, (char) => `~${MARKS.indexOf(char)}`));
 
 export function parseRoute(path: string, hash: string): Route {
   const parts = path.split("/").filter(Boolean).map(nameOf);
@@ -32,6 +34,7 @@ export function parseRoute(path: string, hash: string): Route {
   const [root, site, inner, sensor] = parts;
   if (root === "sites" && site) {
     if (parts.length === 2) return { view: "site", site };
+    if (parts.length === 3 && inner === "diagnostics") return { view: inner, site };
     if (parts.length === 4 && inner === "sensors" && sensor)
       return { view: "sensor", site, sensor };
   }
@@ -41,6 +44,7 @@ export function parseRoute(path: string, hash: string): Route {
 export const paths = {
   sites: "/",
   site: (site: string) => `/sites/${partOf(site)}`,
+  diagnostics: (site: string) => `${paths.site(site)}/diagnostics`,
   sensor: (site: string, sensor: string) => `/sites/${partOf(site)}/sensors/${partOf(sensor)}`,
 };
 

@@ -78,18 +78,20 @@ function sensorWith(sensor: Sensor, index: number, point: Point): Sensor {
 }
 
 function withPoint(overview: Overview, id: number, change: (point: Point) => Point): Overview {
-  for (const [areaIndex, area] of overview.areas.entries()) {
-    for (const [sensorIndex, sensor] of area.sensors.entries()) {
-      const pointIndex = sensor.points.findIndex((point) => point.id === id);
-      if (pointIndex < 0) continue;
-      const before = sensor.points[pointIndex] as Point;
-      const after = change(before);
-      if (after === before) return overview;
-      const sensors = area.sensors.slice();
-      sensors[sensorIndex] = sensorWith(sensor, pointIndex, after);
-      const areas = overview.areas.slice();
-      areas[areaIndex] = { ...area, sensors };
-      return { ...overview, areas };
+  for (const list of ["areas", "diagnostics"] as const) {
+    for (const [areaIndex, area] of overview[list].entries()) {
+      for (const [sensorIndex, sensor] of area.sensors.entries()) {
+        const pointIndex = sensor.points.findIndex((point) => point.id === id);
+        if (pointIndex < 0) continue;
+        const before = sensor.points[pointIndex] as Point;
+        const after = change(before);
+        if (after === before) return overview;
+        const sensors = area.sensors.slice();
+        sensors[sensorIndex] = sensorWith(sensor, pointIndex, after);
+        const areas = overview[list].slice();
+        areas[areaIndex] = { ...area, sensors };
+        return { ...overview, [list]: areas };
+      }
     }
   }
   return overview;
@@ -107,7 +109,7 @@ export function reduce(overview: Overview, event: LiveEvent): Overview {
 }
 
 export function findSensor(overview: Overview, id: string): Sensor | null {
-  for (const area of overview.areas) {
+  for (const area of [...overview.areas, ...overview.diagnostics]) {
     const sensor = area.sensors.find((each) => each.id === id);
     if (sensor) return sensor;
   }

@@ -65,6 +65,8 @@ export interface Point {
   name: string;
   sensor: string;
   area: string;
+  /** A figure of the system itself. */
+  diagnostic: boolean;
   kind: Kind;
   unit: string;
   decimals: number;
@@ -90,6 +92,7 @@ export interface Sensor {
   id: string;
   name: string;
   area: string;
+  diagnostic: boolean;
   quality: Quality;
   battery: Battery | null;
   points: Point[];
@@ -105,6 +108,8 @@ export interface Overview {
   now_ms: number;
   last_event_id: string;
   areas: Area[];
+  /** What the site says of itself, by the part that it is about. */
+  diagnostics: Area[];
 }
 
 export interface QualitySpan {

@@ -3,9 +3,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { timeLabels } from "../src/chart/axis";
-import { bucketAt, condense, runs, summarize, toColumns, yRange } from "../src/chart/map";
+import { bucketAt, condense, held, runs, summarize, toColumns, yRange } from "../src/chart/map";
 import { clamp, pan, SPAN_MIN_MS, span, zoomAt } from "../src/chart/window";
-import { series } from "./samples";
+import { series, spark } from "./samples";
+
+test("what is sent on change holds until the next change, and not beyond its quality", () => {
+  const line = spark([null, 5, null, null, 7, null]);
+  assert.deepEqual(held(line, true).avg, [null, 5, 5, 5, 7, 7]);
+  assert.deepEqual(held(line, false).max, [null, 5, 5, 5, 7, null]);
+});
 
 test("neighbours are joined, a missing bucket breaks the line", () => {
   const columns = toColumns(series([0, 1000, 5000, 6000]), 1000);

@@ -106,6 +106,34 @@ const LIMITS = (sensor) => [
   null,
 ];
 
+// A line of two units; the second one has stopped answering.
+const FIGURES = [
+  ["utilisation", "%", 1, (_, at) => 38 + drift(1, at, 20 * MINUTE) * 9],
+  ["busy", "%", 1, (_, at) => 61 + drift(2, at, 20 * MINUTE) * 12],
+  ["transactions", "", 0, () => 1240],
+  ["timeouts", "", 0, () => 3],
+  ["bad_replies", "", 0, () => 0],
+  ["collisions", "", 0, () => 0],
+  ["stray_bytes", "", 0, () => 0],
+  ["poll_delay", "ms", 0, (_, at) => 14 + drift(3, at, 30 * MINUTE) * 9],
+  ["dead_share", "%", 1, (_, at) => 2.1 + drift(4, at, 40 * MINUTE)],
+  ["times", "", 0, () => 0, ["exact"]],
+  ["driver_hold", "bit", 2, (_, at) => 1.62 + drift(5, at, 10 * MINUTE) * 0.04],
+  ["clock_error", "µs", 0, (_, at) => 38 + drift(6, at, 10 * MINUTE) * 12],
+];
+const UNIT_FIGURES = [
+  ["turnaround", "ms", 2, (s, at) => 4.2 + s.index + drift(s.index, at, 15 * MINUTE) * 0.8],
+  ["replies", "", 0, (s) => (s.dead ? 0 : 1237)],
+  ["timeouts", "", 0, (s) => (s.dead ? 3 : 0)],
+  ["exceptions", "", 0, () => 0],
+  ["unit_state", "", 0, (s) => Number(s.dead), ["online", "suspended"]],
+];
+const PARTS = [
+  { id: "/line 1", name: "line 1", index: 0, dead: false, first: 9001, figures: FIGURES },
+  { id: "/line 1/R", name: "Receiver", index: 1, dead: false, first: 9101, figures: UNIT_FIGURES },
+  { id: "/line 1/M", name: "Meter", index: 2, dead: true, first: 9201, figures: UNIT_FIGURES },
+];
+
 const rounded = (value, decimals) => Number(value.toFixed(decimals));
 
 function spark(sensor, kind, now) {
@@ -138,6 +166,7 @@ function point(sensor, at, now) {
     kind: kind.name,
     sensor: sensor.id,
     area: sensor.area,
+    diagnostic: false,
     unit: kind.unit,
     decimals: kind.decimals,
     interval_ms: MINUTE,
@@ -151,6 +180,33 @@ function point(sensor, at, now) {
     age_ms: now - measured,
     spark: spark(sensor, kind, now),
   };
+}
+
+function figure(part, at, now) {
+  const [name, unit, decimals, value, labels] = part.figures[at];
+  const isLost = part.dead && unit !== "";
+  const shown = rounded(value(part, now), decimals);
+  return {
+    id: part.first + at,
+    ...{ name, unit, decimals, sensor: part.id, area: "", diagnostic: true, interval_ms: 0 },
+    ...{
+      kind: labels ? "state" : "number",
+      limits: name === "timeouts" ? { low: null, high: 2 } : null,
+    },
+    ...{ value: isLost ? null : shown, text: labels ? labels[shown] : null },
+    ...{ quality: isLost ? "stale" : "good", reason: isLost ? "suspended" : "" },
+    ...{ at_ms: now - 4000, received_ms: now - 3600, age_ms: 4000 },
+    spark: spark(part, { value, decimals }, now),
+  };
+}
+
+function diagnostics(now) {
+  const parts = PARTS.map((part) => ({
+    ...{ id: part.id, name: part.name, area: "", diagnostic: true, battery: null },
+    quality: part.dead ? "stale" : "good",
+    points: part.figures.map((_, at) => figure(part, at, now)),
+  }));
+  return [{ name: "line 1", sensors: parts }];
 }
 
 export function site() {
@@ -178,10 +234,18 @@ export function overview() {
             ? "stale"
             : "good";
         const battery = { point: points[2].id, value: points[2].value, unit: "mV" };
-        return { id: sensor.id, name: sensor.name, area: name, quality: worst, battery, points };
+        return {
+          id: sensor.id,
+          name: sensor.name,
+          area: name,
+          diagnostic: false,
+          quality: worst,
+          battery,
+          points,
+        };
       }),
   }));
-  return { site: site(), now_ms: now, last_event_id: "1", areas };
+  return { site: site(), now_ms: now, last_event_id: "1", areas, diagnostics: diagnostics(now) };
 }
 
 export function series(id, from, to, buckets) {

@@ -15,6 +15,7 @@ export const point = (change: Partial<Point> = {}): Point => ({
   name: "temperature",
   sensor: "s1",
   area: "Dairy",
+  diagnostic: false,
   kind: "temperature",
   unit: "°C",
   decimals: 2,
@@ -35,6 +36,7 @@ export const sensor = (id: string, points: Point[]): Sensor => ({
   id,
   name: `Sensor ${id}`,
   area: "Dairy",
+  diagnostic: false,
   quality: "good",
   battery: null,
   points,
@@ -51,6 +53,7 @@ export const overview = (sensors: Sensor[], change: Partial<Overview> = {}): Ove
   now_ms: 2000,
   last_event_id: "41",
   areas: [{ name: "Dairy", sensors }],
+  diagnostics: [],
   ...change,
 });
 

@@ -25,6 +25,11 @@ const table = async (page) => {
   await store(page);
   await page.getByRole("button", { name: "Table", exact: true }).click();
 };
+const diagnostics = async (page) => {
+  await store(page);
+  await page.getByRole("link", { name: /^Diagnostics/ }).click();
+  await page.locator("[data-unit]").first().waitFor();
+};
 const hover = async (page) => {
   await sensor("Fish on ice")(page);
   const box = await page.locator(".chart .u-over").first().boundingBox();
@@ -39,6 +44,9 @@ const SHOTS = [
   { name: "table", size: DESK, colour: "light", act: table, extra: true },
   { name: "store-phone", size: PHONE, colour: "light", act: store, extra: true },
   { name: "trend-phone", size: PHONE, colour: "dark", act: sensor("Fish on ice"), extra: true },
+  { name: "diagnostics", size: DESK, colour: "light", act: diagnostics, extra: true },
+  { name: "diagnostics-dark", size: DESK, colour: "dark", act: diagnostics, extra: true },
+  { name: "diagnostics-phone", size: PHONE, colour: "light", act: diagnostics, extra: true },
   { name: "stale", size: DESK, colour: "light", act: sensor("Yoghurt"), extra: true },
 ];
 

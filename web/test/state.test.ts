@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { findings, judgePoint, judgeSensor, notes, ordered, worstFirst } from "../src/judge";
-import { reduce, sparkAdd } from "../src/state";
+import { findSensor, reduce, sparkAdd } from "../src/state";
 import type { LiveEvent } from "../src/types";
 import { overview, point, sensor, spark } from "./samples";
 
@@ -25,6 +25,20 @@ const first = (o: ReturnType<typeof world>) => {
   assert(found);
   return found;
 };
+
+test("a figure of the system lives too, and no sensor is touched by it", () => {
+  const line = [sensor("/line 1", [point({ id: 9, unit: "%", diagnostic: true })])];
+  const before = overview([sensor("a", [point()])], {
+    diagnostics: [{ name: "line 1", sensors: line }],
+  });
+  const data = { site: "store", point: 9, at_ms: 5000, received_ms: 5100, value: 12.5 };
+  const after = reduce(before, {
+    kind: "sample",
+    data: { ...data, text: null, quality: "good", reason: "" },
+  });
+  assert.equal(findSensor(after, "/line 1")?.points[0]?.value, 12.5);
+  assert.equal(after.areas, before.areas);
+});
 
 test("a sample replaces the value and leaves every other sensor the same object", () => {
   const before = world();
@@ -136,7 +150,7 @@ test("a quantity that a sensor does not have is no finding, unless it is its mai
 test("the most urgent comes first", () => {
   const hot = sensor("hot", [point({ value: 9 })]);
   const quiet = sensor("quiet", [point({ quality: "stale", value: null })]);
-  const found = findings(overview([sensor("fine", [point()]), quiet, hot]));
+  const found = findings(overview([sensor("fine", [point()]), quiet, hot]).areas);
   assert.deepEqual(
     found.map((each) => each.sensor.id),
     ["hot", "quiet"],

@@ -170,8 +170,8 @@ const char *sensor_name(const struct tm_point *point)
 void sensor_id(const struct tm_point *point, char *out)
 {
     const bool has_sensor = point->sensor != NULL && point->sensor[0] != '\0';
-    snprintf(out, SENSOR_ID_SIZE, "%s%s%s", point->device, has_sensor ? "/" : "",
-             has_sensor ? point->sensor : "");
+    snprintf(out, SENSOR_ID_SIZE, "%s%s%s%s", point->is_diagnostic ? "/" : "", point->device,
+             has_sensor ? "/" : "", has_sensor ? point->sensor : "");
 }
 
 void put_time_or_null(struct json_writer *w, const char *key, int64_t ms)

@@ -29,8 +29,9 @@ bool point_is_outside(const struct tm_point *point, const struct latest *latest)
 void put_value(struct json_writer *w, const struct tm_point *point, const struct entry *e,
                bool is_good, const char *text);
 void put_limits(struct json_writer *w, const struct tm_point *point);
-// "device/sensor", or the device alone, into out[SENSOR_ID_SIZE].
-enum { SENSOR_ID_SIZE = 2 * TM_NAME_SIZE_MAX + 2 };
+// "device/sensor", or the device alone, into out[SENSOR_ID_SIZE]; of diagnostics with a slash in
+// front, since a line may be called as a device.
+enum { SENSOR_ID_SIZE = 2 * TM_NAME_SIZE_MAX + 3 };
 void sensor_id(const struct tm_point *point, char *out);
 const char *sensor_name(const struct tm_point *point);
 void put_time_or_null(struct json_writer *w, const char *key, int64_t ms);

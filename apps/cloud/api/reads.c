@@ -37,9 +37,13 @@ void put_site(struct json_writer *w, const struct app *app, uint32_t site,
     pthread_mutex_unlock(&store->lock);
     unsigned counts[3] = {0};
     unsigned outside = 0;
-    const uint32_t point_count = catalogue != NULL ? catalogue->tm.point_count : 0;
-    for (uint32_t i = 0; i < point_count; i++) {
+    unsigned point_count = 0;
+    for (uint32_t i = 0; catalogue != NULL && i < catalogue->tm.point_count; i++) {
         const struct tm_point *point = &catalogue->tm.points[i];
+        if (point->is_diagnostic) {
+            continue; // how the site's values are, not how they come
+        }
+        point_count++;
         const struct judgement j = point_judge(point, &latest[i], app->cfg.overdue_ms, now_ms);
         counts[j.quality < 3 ? j.quality : TM_BAD]++;
         outside += j.quality == TM_GOOD && point_is_outside(point, &latest[i]) ? 1 : 0;
@@ -138,6 +142,7 @@ static enum err put_point(struct read_job *job, struct json_writer *w, const str
     json_put_key_string(w, "name", point->name);
     json_put_key_string(w, "sensor", id);
     json_put_key_string(w, "area", point->area != NULL ? point->area : "");
+    json_put_key_bool(w, "diagnostic", point->is_diagnostic);
     json_put_key_string(w, "kind", point_kind(point));
     json_put_key_string(w, "unit", point->unit != NULL ? point->unit : "");
     json_put_key_u64(w, "decimals", point_decimals(point));
@@ -166,13 +171,20 @@ static int compare(const char *a, const char *b)
     return strverscmp(a != NULL ? a : "", b != NULL ? b : "");
 }
 
-// By area, device, sensor, then as the catalogue has them; "sensor 2" comes before "sensor 10".
+// What stands together: sensors by their area, diagnostics by the part that they are about.
+static const char *group_of(const struct tm_point *point)
+{
+    const char *group = point->is_diagnostic ? point->device : point->area;
+    return group != NULL ? group : "";
+}
+
+// By group, device, sensor, then as the catalogue has them; "sensor 2" comes before "sensor 10".
 static int by_place(const void *a, const void *b, void *ctx)
 {
     const struct tm_point *points = ctx;
     const uint32_t x = *(const uint32_t *)a;
     const uint32_t y = *(const uint32_t *)b;
-    int order = compare(points[x].area, points[y].area);
+    int order = compare(group_of(&points[x]), group_of(&points[y]));
     order = order != 0 ? order : compare(points[x].device, points[y].device);
     order = order != 0 ? order : compare(points[x].sensor, points[y].sensor);
     return order != 0 ? order : (x > y) - (x < y);
@@ -225,6 +237,7 @@ static enum err put_sensor(struct read_job *job, struct json_writer *w,
     json_put_key_string(w, "id", id);
     json_put_key_string(w, "name", sensor_name(first));
     json_put_key_string(w, "area", first->area != NULL ? first->area : "");
+    json_put_key_bool(w, "diagnostic", first->is_diagnostic);
     json_put_key_string(w, "quality", tm_quality_name(worst));
     put_battery(w, job, catalogue, order, count);
     json_put_key(w, "points");
@@ -238,26 +251,31 @@ static enum err put_sensor(struct read_job *job, struct json_writer *w,
     return err;
 }
 
-static enum err put_areas(struct read_job *job, struct json_writer *w,
-                          const struct site_catalogue *catalogue)
+// The sensors of all areas, or the diagnostics of all parts, under this key. catalogue may be NULL.
+static enum err put_groups(struct read_job *job, struct json_writer *w, const char *key,
+                           const struct site_catalogue *catalogue, bool is_diagnostic)
 {
-    const uint32_t count = catalogue->tm.point_count;
-    const struct tm_point *points = catalogue->tm.points;
+    struct tm_point *points = catalogue != NULL ? catalogue->points : NULL;
     uint32_t *order = job->reader->order;
-    for (uint32_t i = 0; i < count; i++) {
-        order[i] = i;
+    uint32_t count = 0;
+    for (uint32_t i = 0; catalogue != NULL && i < catalogue->tm.point_count; i++) {
+        if (points[i].is_diagnostic == is_diagnostic) {
+            order[count++] = i;
+        }
     }
-    qsort_r(order, count, sizeof(order[0]), by_place, catalogue->points);
+    qsort_r(order, count, sizeof(order[0]), by_place, points);
+    json_put_key(w, key);
+    json_begin_array(w);
     enum err err = OK;
     for (uint32_t at = 0; at < count && err == OK;) {
-        const char *area = points[order[at]].area;
+        const char *group = group_of(&points[order[at]]);
         json_begin_object(w);
-        json_put_key_string(w, "name", area != NULL ? area : "");
+        json_put_key_string(w, "name", group);
         json_put_key(w, "sensors");
         json_begin_array(w);
-        while (at < count && err == OK && compare(points[order[at]].area, area) == 0) {
+        while (at < count && err == OK && compare(group_of(&points[order[at]]), group) == 0) {
             uint32_t end = at + 1;
-            while (end < count && compare(points[order[end]].area, area) == 0 &&
+            while (end < count && compare(group_of(&points[order[end]]), group) == 0 &&
                    compare(points[order[end]].device, points[order[at]].device) == 0 &&
                    compare(points[order[end]].sensor, points[order[at]].sensor) == 0) {
                 end++;
@@ -268,6 +286,7 @@ static enum err put_areas(struct read_job *job, struct json_writer *w,
         json_end_array(w);
         json_end_object(w);
     }
+    json_end_array(w);
     return err;
 }
 
@@ -275,7 +294,6 @@ int make_overview(struct read_job *job, struct json_writer *w)
 {
     struct app_reader *reader = job->reader;
     struct site_catalogue *catalogue = catalogues_take(job->app->cfg.catalogues, job->site);
-    enum err err = OK;
     if (catalogue != NULL) {
         latest_of_points(job->app->cfg.store, job->site, catalogue, reader->series_of,
                          reader->latest);
@@ -285,12 +303,8 @@ int make_overview(struct read_job *job, struct json_writer *w)
     put_site(w, job->app, job->site, catalogue, reader->latest, job->now_ms);
     json_put_key_i64(w, "now_ms", job->now_ms);
     json_put_key_string(w, "last_event_id", job->last_event_id);
-    json_put_key(w, "areas");
-    json_begin_array(w);
-    if (catalogue != NULL) {
-        err = put_areas(job, w, catalogue);
-    }
-    json_end_array(w);
+    enum err err = put_groups(job, w, "areas", catalogue, false);
+    err = err == OK ? put_groups(job, w, "diagnostics", catalogue, true) : err;
     json_end_object(w);
     catalogue_give(catalogue);
     return err == OK ? 200 : 503;

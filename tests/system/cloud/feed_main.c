@@ -3,6 +3,7 @@
 // answers each line with ok or the error.
 //   points N             a catalogue of N points
 //   quiet N              the same, not sent
+//   diagnostics N        the same points and N diagnostics behind them
 //   journal J N          the next messages are of journal J, from number N on
 //   sample P MS VALUE    one sample, VALUE in the point's last decimal; stale or bad: none
 //   series P MS STEP N   N samples: 20.0, 20.1 .. 20.9, 20.0 ...
@@ -56,6 +57,9 @@ static enum err obey(struct feed *feed, const char *line)
     }
     if (sscanf(line, "quiet %" SCNu32, &count) == 1) {
         return feed_catalogue(feed, count, true);
+    }
+    if (sscanf(line, "diagnostics %" SCNu32, &count) == 1) {
+        return feed_diagnostics(feed, count);
     }
     if (sscanf(line, "journal %" SCNu64 " %" SCNu64, &feed->journal, &feed->number) == 2) {
         return OK;

@@ -227,6 +227,31 @@ def check_data(cloud: Cloud, feed: Feed) -> None:
     check(cloud.get("/api/sites/shop/events")["events"][0]["kind"] == "gap", "events")
 
 
+def check_diagnostics(cloud: Cloud, feed: Feed) -> None:
+    """What a site says of itself comes the same way, stands apart, and counts nowhere."""
+    before = cloud.get("/api/sites/shop/overview")
+    check(before["diagnostics"] == [] and not before["areas"][0]["sensors"][0]["diagnostic"], "no diagnostics yet")
+    feed.say("diagnostics 4")
+    now = int(time.time() * 1000)
+    for point in (7, 8, 9):
+        feed.say(f"sample {point} {now} 5")
+    feed.say(f"sample 10 {now} bad")
+    wait_for(lambda: cloud.ask("GET", "/api/sites/shop/points/10")[2].get("quality") == "bad", "the diagnostics")
+    overview = cloud.get("/api/sites/shop/overview")
+    check([(area["name"], [sensor["id"] for sensor in area["sensors"]]) for area in overview["diagnostics"]]
+          == [("receiver", ["/receiver", "/receiver/sensor 1"])], f"by part: {overview['diagnostics']}")
+    line, unit = overview["diagnostics"][0]["sensors"]
+    check(line["diagnostic"] and unit["quality"] == "bad" and (line["name"], unit["name"]) == ("receiver", "sensor 1"), f"{line}")
+    check([(point["name"], point["value"], point["diagnostic"]) for point in line["points"]]
+          == [("utilisation", 5, True), ("timeouts", 5, True)], f"figures: {line['points']}")
+    check([[sensor["id"] for sensor in area["sensors"]] for area in overview["areas"]]
+          == [[sensor["id"] for sensor in area["sensors"]] for area in before["areas"]], "the sensors are as before")
+    check(overview["site"]["counts"] == before["site"]["counts"], f"the counters are as before: {overview['site']['counts']}")
+    check(cloud.get("/api/sites/shop/points/7")["diagnostic"], "a point says that it is a diagnostic")
+    series = cloud.get(f"/api/sites/shop/points/8/series?from={now - 1000}&to={now + 1000}")
+    check(sum(series["n"]) == 1 and series["limits"] == {"low": None, "high": 1}, f"its trend: {series}")
+
+
 def sse(cloud: Cloud, last: str):
     """Yields (event, data) of the live stream."""
     connection = cloud.connect()
@@ -469,6 +494,7 @@ def main() -> int:
             check_openapi(cloud)
             check_kill(cloud, feed)
             check_sessions(cloud)
+            check_diagnostics(cloud, feed)
             check_flood(cloud, feed)
             check_throttle(cloud)
             check(cloud.stop() == 0, "a clean end")

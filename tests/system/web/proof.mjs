@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a person does with the page, in a real browser: node proof.mjs SETUP_LINK
 //
-// Goal: set up, log out and in, live values, trend and zoom, a sensor that goes stale, a cloud that dies
-// and comes back. Method: steps in order, each waits for what a person would see; at the end nothing may
+// Goal: set up, log out and in, live values, trend and zoom, a sensor that goes stale, the lines'
+// figures, a cloud that dies and comes back. Method: steps in order, each waits for what a person would see; at the end nothing may
 // have complained: no console error, no broken policy, no foreign request, no barrier found by axe.
-// It asks its starter for events by a line on stdout: `ask kill cloud`.
+// It asks its starter for events by a line on stdout: `ask kill cloud`, `ask stop receiver`.
 import assert from "node:assert/strict";
 import { Complaints, DESK, findBarriers, launch } from "./browser.mjs";
 
@@ -152,6 +152,42 @@ async function goesStale(page) {
   await page.locator(".crumbs a").click();
 }
 
+async function linesTellOfThemselves(page) {
+  const figure = (name) => page.locator(`[data-figure="${name}"] .value:not(.is-missing)`);
+  assert.equal(await page.locator(".tile h3", { hasText: "line 1" }).count(), 0, "no sensor");
+  await page.getByRole("link", { name: /^Diagnostics/ }).click();
+  await page.getByRole("heading", { name: "Diagnostics" }).waitFor();
+  await figure("utilisation").waitFor();
+  await page
+    .locator('[data-unit="Receiver"] [data-figure="turnaround"]', { hasText: "ms" })
+    .waitFor();
+  const requests = await page.locator('[data-figure="transactions"] dd').textContent();
+  assert(Number(requests) > 0, "requests are counted");
+  const unit = (hasText) => page.locator('[data-unit="Receiver"]', { hasText }).waitFor();
+  await unit("online");
+  barriers.push(...(await findBarriers(page, "diagnostics")));
+  console.log("ask stop receiver");
+  await unit("suspended");
+  await unit("Stale");
+  await page.locator('[data-figure="timeouts"] dd', { hasText: /^[1-9]/ }).waitFor();
+  barriers.push(...(await findBarriers(page, "diagnostics of a silent unit")));
+  console.log("ask continue receiver");
+  await unit("online");
+  await page
+    .locator('[data-unit="Receiver"] [data-figure="turnaround"]', { hasText: "ms" })
+    .waitFor();
+  await page.locator(".tile h3 a").first().click();
+  await page.locator('.chart[data-buckets]:not([data-buckets="0"])').first().waitFor();
+  await page.reload();
+  await page.getByRole("heading", { name: "line 1" }).waitFor();
+  await page.locator(".crumbs a", { hasText: "Diagnostics" }).click();
+  await page.locator('[data-unit="Receiver"] a').click();
+  await page.locator('.chart[data-buckets]:not([data-buckets="0"])').first().waitFor();
+  barriers.push(...(await findBarriers(page, "a unit's trends")));
+  await page.locator(".crumbs a").first().click();
+  await page.locator(".tile").first().waitFor();
+}
+
 async function survivesTheCloud(page) {
   complaints.expected.add("broken link");
   const was = await page.locator("[data-link]").getAttribute("data-link");
@@ -190,6 +226,7 @@ async function main() {
     await step("a live value changes", () => valueChanges(page));
     await step("a trend opens and zooms", () => trendZooms(page));
     await step("a sensor goes stale", () => goesStale(page));
+    await step("the lines tell of themselves", () => linesTellOfThemselves(page));
     await step("the cloud dies and comes back", () => survivesTheCloud(page));
     await step("another language", () => speaksGerman(page));
     assert.deepEqual(barriers, [], "axe-core found barriers");

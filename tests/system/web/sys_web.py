@@ -3,11 +3,13 @@
 """The page in a real browser against the real system.
 
 Goal: what proof.mjs lists. Method: a small store whose first sensor falls silent; the browser gets the
-single-use set-up link; when it asks, the cloud is killed (and the world's supervisor starts it again).
+single-use set-up link; when it asks, the cloud is killed (and the world's supervisor starts it again), or the
+receiver stopped for a while.
 """
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -17,9 +19,10 @@ sys.path.insert(0, str(SOURCE / "tools"))
 from world.store import Store  # noqa: E402
 from world.world import World  # noqa: E402
 
+ASKED = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "continue": signal.SIGCONT}
 LINK_S = 30
 DATA_S = 120
-STORE = Store(sensors=8, report_s=2, stale_after_s=20, silences=("0@40",))
+STORE = Store(sensors=8, diagnostics_s=2, report_s=2, stale_after_s=20, silences=("0@40",))
 
 
 def main() -> int:
@@ -32,8 +35,9 @@ def main() -> int:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as browser:
             for line in browser.stdout:
                 print(line, end="", flush=True)
-                if line.startswith("ask kill "):
-                    world.kill(line.split()[-1])
+                if line.startswith("ask "):
+                    _, what, part = line.split()
+                    world.parts[part].signal(ASKED[what])
         if browser.returncode != 0:
             print(world.last_lines(20))
         return browser.returncode

@@ -3,205 +3,14 @@
 // do not drift, a dead unit's share, refused addresses, relayed values taken once, one transition
 // per loss of quality. Method: real poller, sampler and Modbus client; a bus of a few lines
 // answers.
-#include "apps/gateway/app.h"
-#include "modbus/rtu.h"
-#include "tests/unit/gateway/fixture.h"
+#include "tests/unit/gateway/world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-enum { WIRE_US = 20000, REST_US = 500000, REGISTERS = 400, QUEUE = 16, SAMPLES_MAX = 32768 };
-
-struct world {
-    struct fixture f;
-    struct app app;
-    struct id_map ids;
-    uint64_t now_us;
-    struct line_send queue[QUEUE];
-    size_t queued;
-    size_t queued_max;
-    uint64_t busy_until_us; // of queue[0]
-    bool is_held;           // by a barrier
-    uint32_t cancels[QUEUE];
-    size_t cancel_count;
-    uint64_t rest_until_us[8]; // by unit: none is asked before
-    uint16_t registers[REGISTERS];
-    bool is_dead[8];     // by unit
-    uint32_t illegal;    // register that units refuse; 0: none
-    uint32_t late_until; // requests that get their reply after the time-out
-    uint32_t asked[8];   // requests per unit
-    uint64_t last_asked_us;
-    uint64_t dead_us;
-    struct tm_sample samples[SAMPLES_MAX];
-    size_t sample_count;
-    size_t alerts;
-    size_t suspended, online;
-};
-
-static void open_world(struct world *w, const char *config, const char *profile)
-{
-    memset(w, 0, sizeof(*w));
-    bool is_changed;
-    fixture_open(&w->f, config, profile);
-    assert_int_equal(id_map_load(&w->ids, bytes_of(NULL, 0), 1000, &w->f.arena), OK);
-    assert_int_equal(app_init(&w->app, &w->f.config, &w->f.arena, &w->ids, &is_changed), OK);
-    w->now_us = 1000 * US_PER_S;
-    app_start(&w->app, w->now_us);
-    w->busy_until_us = TIME_NEVER;
-}
-
-static void drain(struct world *w)
-{
-    struct app_out out;
-    while (app_next(&w->app, w->now_us, &out)) {
-        switch (out.kind) {
-        case APP_OUT_SEND:
-            assert_true(w->queued < QUEUE);
-            w->queue[w->queued++] = out.send;
-            w->queued_max = w->queued > w->queued_max ? w->queued : w->queued_max;
-            break;
-        case APP_OUT_CANCEL:
-            assert_true(w->cancel_count < QUEUE);
-            w->cancels[w->cancel_count++] = out.token;
-            break;
-        case APP_OUT_RESUME: w->is_held = false; break;
-        case APP_OUT_SAMPLE:
-            assert_true(w->sample_count < SAMPLES_MAX);
-            w->samples[w->sample_count++] = out.sample;
-            break;
-        case APP_OUT_ALERT: w->alerts++; break;
-        case APP_OUT_UNIT:
-            w->suspended += out.state == UNIT_SUSPENDED;
-            w->online += out.state == UNIT_ONLINE;
-            break;
-        case APP_OUT_RELAY:
-        case APP_OUT_REFUSED: break;
-        }
-    }
-}
-
-// Starts the next frame on the line if it is free.
-static void start_frame(struct world *w)
-{
-    if (w->queued == 0 || w->busy_until_us != TIME_NEVER || w->is_held) {
-        return;
-    }
-    const struct line_send *send = &w->queue[0];
-    uint8_t unit = send->frame[0];
-    assert_true(w->now_us >= w->rest_until_us[unit]);
-    w->asked[unit]++;
-    w->last_asked_us = w->now_us;
-    uint64_t took_us = w->is_dead[unit] ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US;
-    w->dead_us += w->is_dead[unit] ? took_us : 0;
-    w->busy_until_us = w->now_us + took_us;
-}
-
-static void answer(struct world *w, struct line_done *done, const struct line_send *send)
-{
-    struct mb_frame asked;
-    struct mb_request request;
-    assert_int_equal(mb_rtu_decode(bytes_of(send->frame, send->frame_size), &asked), OK);
-    assert_int_equal(mb_request_decode(asked.pdu, &request), MB_EX_NONE);
-    uint8_t data[256];
-    for (uint32_t i = 0; i < request.count; i++) {
-        uint16_t value = w->registers[(request.address + i) % REGISTERS];
-        data[2 * i] = (uint8_t)(value >> 8);
-        data[2 * i + 1] = (uint8_t)value;
-    }
-    bool is_illegal = w->illegal != 0 && request.address <= w->illegal &&
-                      w->illegal < (uint32_t)request.address + request.count;
-    struct mb_reply reply =
-        is_illegal
-            ? mb_exception_reply(request.fc, MB_EX_ADDRESS)
-            : (struct mb_reply){.fc = request.fc, .data = bytes_of(data, 2U * request.count)};
-    uint8_t pdu[MB_PDU_SIZE_MAX];
-    struct writer p = writer_of(pdu, sizeof(pdu));
-    struct writer frame = writer_of(done->reply, sizeof(done->reply));
-    assert_int_equal(mb_reply_encode(&reply, &p), OK);
-    assert_int_equal(mb_rtu_encode(asked.unit, writer_bytes(&p), &frame), OK);
-    done->reply_size = (uint16_t)frame.size;
-    done->outcome = LINE_REPLY;
-}
-
-static void remove_frame(struct world *w, size_t at)
-{
-    w->queued--;
-    memmove(&w->queue[at], &w->queue[at + 1], (w->queued - at) * sizeof(w->queue[0]));
-}
-
-// What is not on the line yet comes back as cancelled.
-static void cancel_frames(struct world *w)
-{
-    while (w->cancel_count > 0) {
-        uint32_t token = w->cancels[--w->cancel_count];
-        for (size_t i = w->busy_until_us == TIME_NEVER ? 0 : 1; i < w->queued; i++) {
-            if (w->queue[i].token == token) {
-                remove_frame(w, i);
-                struct bus_event event = {.kind = BUS_DONE};
-                event.done = (struct line_done){.token = token, .outcome = LINE_CANCELLED};
-                app_bus_event(&w->app, w->now_us, 0, &event);
-                drain(w);
-                break;
-            }
-        }
-    }
-}
-
-static void end_frame(struct world *w)
-{
-    struct line_send send = w->queue[0];
-    struct bus_event event = {.kind = BUS_DONE}; // a port stamps only what it heard
-    event.done = (struct line_done){.token = send.token,
-                                    .outcome = LINE_TIMEOUT,
-                                    .tx_first_us = w->last_asked_us,
-                                    .tx_end_us = w->last_asked_us + WIRE_US / 4};
-    if (!w->is_dead[send.frame[0]]) {
-        answer(w, &event.done, &send);
-        event.done.rx_last_us = w->now_us;
-        event.done.rx_first_us = w->now_us - WIRE_US / 4;
-    } else {
-        event.done.held = w->is_held = send.barrier;
-        w->rest_until_us[send.frame[0]] = w->now_us + REST_US;
-    }
-    remove_frame(w, 0);
-    w->busy_until_us = TIME_NEVER;
-    app_bus_event(&w->app, w->now_us, 0, &event);
-    drain(w);
-    cancel_frames(w);
-}
-
-static void bus_state(struct world *w, enum bus_event_kind kind)
-{
-    app_bus_event(&w->app, w->now_us, 0, &(struct bus_event){.kind = kind, .at_us = w->now_us});
-    drain(w);
-}
-
-static void run_until(struct world *w, uint64_t end_us)
-{
-    while (w->now_us < end_us) {
-        app_tick(&w->app, w->now_us);
-        drain(w);
-        start_frame(w);
-        uint64_t next_us = time_min(app_deadline_us(&w->app), w->busy_until_us);
-        assert_true(next_us > w->now_us || next_us == w->busy_until_us || w->queued > 0);
-        w->now_us = time_min(next_us > w->now_us ? next_us : w->now_us + 1, end_us);
-        if (w->now_us >= w->busy_until_us) {
-            end_frame(w);
-        }
-    }
-}
-
-#define BUS_CONFIG(devices)                                                                        \
-    "{\"gateway\":{\"id\":\"g\",\"data_dir\":\"/d\"},\"buses\":[{\"name\":\"b\",\"port\":"         \
-    "\"tty:/dev/x\",\"reply_timeout_ms\":500,\"devices\":[" devices "]}]}"
-#define DEVICE(name, unit) "{\"name\":\"" name "\",\"unit\":" unit ",\"profile\":\"p\"}"
-#define PLAIN(points)                                                                              \
-    "{\"name\":\"p\",\"groups\":[{\"name\":\"g\",\"interval_ms\":1000}],\"points\":[" points "]}"
 
 static void test_periods_do_not_drift(void **state)
 {
@@ -215,7 +24,7 @@ static void test_periods_do_not_drift(void **state)
         assert_int_equal(w.samples[i].at_us - w.samples[i - 1].at_us, US_PER_S);
     }
     assert_int_equal(w.app.buses[0].poller.stats.skipped, 0);
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_a_dead_unit_costs_at_most_its_share(void **state)
@@ -241,7 +50,7 @@ static void test_a_dead_unit_costs_at_most_its_share(void **state)
     run_until(&w, w.now_us + 40 * US_PER_S);
     assert_int_equal(w.online, 1);
     assert_int_equal(w.samples[w.sample_count - 1].quality, TM_GOOD);
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 // One unit alone keeps the line busy: its next block waits at the line, not in the loop.
@@ -265,15 +74,16 @@ static void test_blocks_of_one_unit_queue_behind_one_another(void **state)
                     (w.now_us - start_us) / WIRE_US);
     w.is_dead[1] = true; // with others queued behind the frame that gets no answer
     before = w.asked[1];
-    size_t timeouts = w.app.buses[0].poller.units[0].timeouts;
+    size_t timeouts = w.app.buses[0].poller.units[0].counts.timeouts;
     run_until(&w, w.now_us + 60 * US_PER_S);
-    assert_int_equal(w.app.buses[0].poller.units[0].timeouts - timeouts, w.asked[1] - before);
+    assert_int_equal(w.app.buses[0].poller.units[0].counts.timeouts - timeouts,
+                     w.asked[1] - before);
     w.is_dead[1] = false; // good after bad
     run_until(&w, w.now_us + 120 * US_PER_S);
     before = w.asked[1];
     run_until(&w, w.now_us + 10 * US_PER_S);
     assert_true(w.asked[1] - before > 400);
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_an_illegal_address_is_cut_out(void **state)
@@ -297,7 +107,7 @@ static void test_an_illegal_address_is_cut_out(void **state)
         assert_int_equal(bad[id], id == 3 ? 1 : 0);
         assert_in_range(good[id], id == 3 ? 0 : 18, id == 3 ? 0 : 24);
     }
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 #define RELAY_CONFIG                                                                               \
@@ -334,7 +144,7 @@ static void test_one_relayed_value_polled_a_hundred_times_is_one_sample(void **s
     assert_int_equal(w.sample_count, 2);
     run_until(&w, w.now_us + 30 * US_PER_S);
     assert_in_range(w.sample_count, 15, 18); // an age that stays at 0: heard again and again
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_silence_is_one_transition_and_limits_tell(void **state)
@@ -360,7 +170,7 @@ static void test_silence_is_one_transition_and_limits_tell(void **state)
     assert_int_equal(w.samples[count - 1].value.kind, TM_NULL);
     bus_state(&w, BUS_DOWN); // already stale: no second transition
     assert_int_equal(w.sample_count, count);
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_state_of_a_relay_survives_a_restart(void **state)
@@ -376,7 +186,7 @@ static void test_state_of_a_relay_survives_a_restart(void **state)
     run_until(&w, w.now_us + US_PER_S / 2);
     assert_int_equal(w.asked[1], 1);
     assert_int_equal(w.sample_count, 0);
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 static void test_ids_stay_for_ever(void **state)
@@ -401,7 +211,7 @@ static void test_ids_stay_for_ever(void **state)
         assert_int_equal(id_map_load(&again, writer_bytes(&out), 10, &w.f.arena), ERR_CORRUPT);
         text[i] ^= 1;
     }
-    fixture_close(&w.f);
+    close_world(&w);
 }
 
 int main(void)

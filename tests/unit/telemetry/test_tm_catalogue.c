@@ -34,6 +34,7 @@ static struct tm_point make_point(uint32_t id)
                              .low = -1.5,
                              .has_high = id % 2 == 0,
                              .high = 8,
+                             .is_diagnostic = id % 5 == 0,
                              .labels = id % 3 == 0 ? labels : NULL,
                              .label_count = id % 3 == 0 ? 3 : 0};
 }
@@ -58,6 +59,7 @@ static void check_point(const struct tm_point *a, const struct tm_point *b)
     assert_true(same_text(a->sensor, b->sensor));
     assert_true(a->interval_ms == b->interval_ms && a->resolution_ms == b->resolution_ms);
     assert_true(a->has_low == b->has_low && a->has_high == b->has_high);
+    assert_true(a->is_diagnostic == b->is_diagnostic);
     assert_true(!a->has_low || (a->low >= b->low && a->low <= b->low));
     assert_true(!a->has_high || (a->high >= b->high && a->high <= b->high));
     assert_int_equal(a->label_count, b->label_count);
@@ -157,6 +159,7 @@ static void test_the_largest_point_fits_into_one_message(void **state)
                              .low = -1.2345678901234567e-300,
                              .has_high = true,
                              .high = -1.2345678901234567e-300,
+                             .is_diagnostic = true,
                              .labels = many,
                              .label_count = TM_LABEL_COUNT_MAX};
     struct tm_catalogue catalogue;
@@ -178,6 +181,30 @@ static void test_the_largest_point_fits_into_one_message(void **state)
     name[TM_NAME_SIZE_MAX] = '\0';
     label[TM_LABEL_SIZE_MAX] = 'x';
     assert_int_equal(tm_catalogue_init(&catalogue, NULL, &point, 1, &bad), ERR_ARG);
+}
+
+static void test_only_a_diagnostic_says_what_it_is(void **state)
+{
+    (void)state;
+    struct tm_point point = {.id = 1, .name = "busy", .device = "line 1"};
+    struct tm_catalogue_memory memory = read_memory();
+    struct tm_catalogue_part part;
+    struct tm_catalogue catalogue;
+    char out[TM_BODY_SIZE_MAX + 1] = "";
+    size_t size = 0;
+    for (int i = 0; i < 2; i++) {
+        struct tm_catalogue_cursor cursor = {.index = 0};
+        point.is_diagnostic = i == 1;
+        assert_int_equal(tm_catalogue_init(&catalogue, NULL, &point, 1, NULL), OK);
+        assert_int_equal(tm_catalogue_write(&catalogue, &cursor, out, TM_BODY_SIZE_MAX, &size), OK);
+        out[size] = '\0';
+        assert_true((strstr(out, ",\"diag\":true}") != NULL) == point.is_diagnostic);
+        assert_int_equal(tm_catalogue_read(bytes_of(out, size), HASH64_START, &memory, &part), OK);
+        assert_true(memory.points[0].is_diagnostic == point.is_diagnostic);
+    }
+    memcpy(strstr(out, "true}"), "1111}", 5); // no truth value
+    assert_int_equal(tm_catalogue_read(bytes_of(out, size), HASH64_START, &memory, &part),
+                     ERR_CORRUPT);
 }
 
 static void test_wrong_points_are_refused_by_index(void **state)
@@ -324,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_a_catalogue_travels_in_parts),
         cmocka_unit_test(test_an_empty_catalogue_is_one_message),
         cmocka_unit_test(test_the_largest_point_fits_into_one_message),
+        cmocka_unit_test(test_only_a_diagnostic_says_what_it_is),
         cmocka_unit_test(test_wrong_points_are_refused_by_index),
         cmocka_unit_test(test_the_site_is_part_of_the_hash),
         cmocka_unit_test(test_time_zones_are_plausible),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the series of the API to the columns that are drawn.
 import { outside } from "../judge";
-import type { Limits, Series } from "../types";
+import type { Limits, Series, Spark } from "../types";
 
 export interface Columns {
   /** Seconds, as uPlot wants them. */
@@ -51,6 +51,19 @@ export function toColumns(series: Series, intervalMs: number): Columns {
     push(start + half, at);
   });
   return columns;
+}
+
+/** What is sent on change holds until the next change; for how long, ends with its quality. */
+export function held(spark: Spark, isGood: boolean): Spark {
+  const last = isGood ? spark.avg.length : spark.avg.findLastIndex((each) => each !== null);
+  const hold = (list: (number | null)[]) => {
+    let value: number | null = null;
+    return list.map((each, at) => {
+      value = at > last ? null : (each ?? value);
+      return value;
+    });
+  };
+  return { ...spark, min: hold(spark.min), max: hold(spark.max), avg: hold(spark.avg) };
 }
 
 /** Stretches of neighbours without a null: [first, last] indexes. */

@@ -69,9 +69,9 @@ function Unknown() {
 function View({ route, signedOut }: { route: Route; signedOut: () => void }) {
   switch (route.view) {
     case "site":
-      return <SiteHost site={route.site} sensor={null} signedOut={signedOut} />;
+    case "diagnostics":
     case "sensor":
-      return <SiteHost site={route.site} sensor={route.sensor} signedOut={signedOut} />;
+      return <SiteHost route={route} signedOut={signedOut} />;
     case "unknown":
       return <Unknown />;
     case "sites":

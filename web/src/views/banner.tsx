@@ -5,7 +5,7 @@ import { useNow } from "../clock";
 import { useTongue } from "../context";
 import { type Finding, findings } from "../judge";
 import { paths } from "../route";
-import type { Overview } from "../types";
+import type { Overview, Site } from "../types";
 import { Icon } from "./icons";
 import { sentence } from "./parts";
 
@@ -25,13 +25,25 @@ function FindingLine({ site, finding, now }: { site: string; finding: Finding; n
   );
 }
 
+export function SilentNote({ site }: { site: Site }) {
+  const { t, format } = useTongue();
+  const now = useNow();
+  if (site.state !== "silent" || site.last_received_ms === null) return null;
+  return (
+    <p class="why is-stale">
+      <Icon shape="stale" />
+      <span>{t("site.silent", { age: format.age(now - site.last_received_ms) })}</span>
+    </p>
+  );
+}
+
 export function Banner({ overview }: { overview: Overview }) {
-  const { t, count, format } = useTongue();
+  const { t, count } = useTongue();
   const now = useNow();
   const [all, setAll] = useState(false);
   const { site } = overview;
   const total = overview.areas.reduce((sum, area) => sum + area.sensors.length, 0);
-  const found = findings(overview);
+  const found = findings(overview.areas);
   const shown = all ? found : found.slice(0, SHOWN_FIRST);
   const worst = found[0]?.verdict.condition ?? "ok";
   return (
@@ -44,12 +56,7 @@ export function Banner({ overview }: { overview: Overview }) {
             : count("site.attention", found.length, { all: total })}
         </span>
       </h2>
-      {site.state === "silent" && site.last_received_ms !== null && (
-        <p class="why is-stale">
-          <Icon shape="stale" />
-          <span>{t("site.silent", { age: format.age(now - site.last_received_ms) })}</span>
-        </p>
-      )}
+      <SilentNote site={site} />
       {shown.length > 0 && (
         <ul>
           {shown.map((finding) => (

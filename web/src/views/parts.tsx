@@ -5,8 +5,9 @@ import { useEffect, useRef } from "preact/hooks";
 import { ApiError } from "../api";
 import { useNow } from "../clock";
 import { type Tongue, useTongue } from "../context";
-import { type Condition, isOn, outside } from "../judge";
-import type { Point } from "../types";
+import { type Condition, isOn, judgePoint, outside } from "../judge";
+import { paths } from "../route";
+import type { Point, Site } from "../types";
 import { Icon } from "./icons";
 
 /** Ticks by itself; nothing around it is drawn again. */
@@ -29,6 +30,44 @@ export function StateBadge({ condition }: { condition: Condition }) {
       <Icon shape={condition} />
       {t(`state.${condition}`)}
     </span>
+  );
+}
+
+export function PointValue({ point }: { point: Point }) {
+  const { value } = useTongue();
+  const condition = judgePoint(point);
+  if (condition === "ok") return <>{value(point)}</>;
+  return (
+    <>
+      {point.quality === "good" && value(point)} <StateBadge condition={condition} />
+    </>
+  );
+}
+
+/** Names and values, for inside a dl. */
+export function PointItems({ points }: { points: Point[] }) {
+  const { pointName } = useTongue();
+  return (
+    <>
+      {points.map((point) => (
+        <div key={point.id} data-figure={point.name}>
+          <dt>{pointName(point)}</dt>
+          <dd>
+            <PointValue point={point} />
+          </dd>
+        </div>
+      ))}
+    </>
+  );
+}
+
+export function Crumbs({ site, children }: { site: Site; children: ComponentChildren }) {
+  return (
+    <nav class="crumbs" aria-label="Busward">
+      <a href={paths.site(site.id)}>{site.name}</a>
+      <span aria-hidden="true"> › </span>
+      {children}
+    </nav>
   );
 }
 

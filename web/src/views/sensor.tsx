@@ -3,10 +3,10 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { useTongue } from "../context";
-import { isMeasured, judgePoint, judgeSensor, ordered } from "../judge";
+import { isMeasured, judgeSensor, ordered } from "../judge";
 import { paths } from "../route";
 import type { Point, Sensor, Site } from "../types";
-import { Age, StateBadge, Title } from "./parts";
+import { Age, Crumbs, PointItems, Title } from "./parts";
 import { VerdictLine } from "./tile";
 import { Trend } from "./trend";
 import { useWindow, WindowTools } from "./window-tools";
@@ -16,18 +16,8 @@ const FLAT_PX = 170;
 
 const newest = (sensor: Sensor) => Math.max(0, ...sensor.points.map((each) => each.at_ms ?? 0));
 
-function Crumbs({ site, children }: { site: Site; children: ComponentChildren }) {
-  return (
-    <nav class="crumbs" aria-label="Busward">
-      <a href={paths.site(site.id)}>{site.name}</a>
-      <span aria-hidden="true"> › </span>
-      {children}
-    </nav>
-  );
-}
-
 function Details({ sensor }: { sensor: Sensor }) {
-  const { t, format, value, pointName } = useTongue();
+  const { t, format } = useTongue();
   const heard = newest(sensor);
   const received = Math.max(0, ...sensor.points.map((each) => each.received_ms ?? 0));
   return (
@@ -52,21 +42,7 @@ function Details({ sensor }: { sensor: Sensor }) {
             <dd>{format.stamp(received)}</dd>
           </div>
         )}
-        {ordered(sensor).map((point) => (
-          <div key={point.id}>
-            <dt>{pointName(point)}</dt>
-            <dd>
-              {judgePoint(point) === "ok" ? (
-                value(point)
-              ) : (
-                <>
-                  {point.quality === "good" && value(point)}{" "}
-                  <StateBadge condition={judgePoint(point)} />
-                </>
-              )}
-            </dd>
-          </div>
-        ))}
+        <PointItems points={ordered(sensor)} />
       </dl>
     </section>
   );
@@ -158,7 +134,13 @@ export function SensorView(props: { site: Site; sensor: Sensor | null; chip: Com
   const verdict = judgeSensor(sensor);
   return (
     <>
-      <Crumbs site={site}>{sensor.area || t("site.noArea")}</Crumbs>
+      <Crumbs site={site}>
+        {sensor.diagnostic ? (
+          <a href={paths.diagnostics(site.id)}>{t("diagnostics.title")}</a>
+        ) : (
+          sensor.area || t("site.noArea")
+        )}
+      </Crumbs>
       <div class="view-head">
         <Title text={sensor.name} />
         <div class="sensor-state" data-condition={verdict.condition}>

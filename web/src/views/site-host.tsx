@@ -3,8 +3,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { TongueContext, useTongue, useTongueAt } from "../context";
 import { useLive } from "../live";
+import type { Route } from "../route";
 import { findSensor } from "../state";
 import type { Link } from "../stream";
+import type { Overview } from "../types";
+import { DiagnosticsView } from "./diagnostics";
 import { Icon } from "./icons";
 import { ErrorBox, Loading } from "./parts";
 import { SensorView } from "./sensor";
@@ -48,28 +51,34 @@ function FrozenNotice({ link, nudge }: { link: Link; nudge: () => void }) {
   );
 }
 
-export function SiteHost(props: { site: string; sensor: string | null; signedOut: () => void }) {
-  const { overview, link, nudge } = useLive(props.site, props.signedOut);
+type SiteRoute = Extract<Route, { site: string }>;
+
+function View({ route, overview, link }: { route: SiteRoute; overview: Overview; link: Link }) {
+  const chip = <LinkChip link={link} />;
+  switch (route.view) {
+    case "site":
+      return <SiteView overview={overview} chip={chip} />;
+    case "diagnostics":
+      return <DiagnosticsView overview={overview} chip={chip} />;
+    case "sensor": {
+      const sensor = findSensor(overview, route.sensor);
+      return <SensorView key={route.sensor} site={overview.site} sensor={sensor} chip={chip} />;
+    }
+  }
+}
+
+export function SiteHost({ route, signedOut }: { route: SiteRoute; signedOut: () => void }) {
+  const { overview, link, nudge } = useLive(route.site, signedOut);
   const frozen = useFrozen(link);
   const tongue = useTongueAt(overview?.site.time_zone);
   if (!overview) {
     return link.state === "waiting" ? <ErrorBox error={link.error} retry={nudge} /> : <Loading />;
   }
-  const chip = <LinkChip link={link} />;
   return (
     <TongueContext.Provider value={tongue}>
       {frozen && <FrozenNotice link={link} nudge={nudge} />}
       <div class={frozen ? "frozen" : undefined}>
-        {props.sensor === null ? (
-          <SiteView overview={overview} chip={chip} />
-        ) : (
-          <SensorView
-            key={props.sensor}
-            site={overview.site}
-            sensor={findSensor(overview, props.sensor)}
-            chip={chip}
-          />
-        )}
+        <View route={route} overview={overview} link={link} />
       </div>
     </TongueContext.Provider>
   );

@@ -5,8 +5,10 @@ import { useState } from "preact/hooks";
 import { useTongue } from "../context";
 import { findings, judgeSensor } from "../judge";
 import { usePref } from "../prefs";
+import { paths } from "../route";
 import type { Area, Overview, Sensor } from "../types";
 import { Banner } from "./banner";
+import { Icon } from "./icons";
 import { Choice, Title } from "./parts";
 import { SensorTable } from "./table";
 import { Tile } from "./tile";
@@ -82,6 +84,20 @@ function Tools(props: {
   );
 }
 
+/** Where the lines tell how they are; marked when one of them is not in order. */
+function DiagnosticsLink({ overview }: { overview: Overview }) {
+  const { t } = useTongue();
+  if (overview.diagnostics.length === 0) return null;
+  const worst = findings(overview.diagnostics)[0]?.verdict.condition;
+  return (
+    <a class={`why is-${worst}`} href={paths.diagnostics(overview.site.id)}>
+      {worst && <Icon shape={worst} />}
+      {t("diagnostics.title")}
+      {worst && <span class="unseen">: {t(`state.${worst}`)}</span>}
+    </a>
+  );
+}
+
 export function SiteView({ overview, chip }: { overview: Overview; chip: ComponentChildren }) {
   const { t, format } = useTongue();
   const [wanted, setWanted] = useState("");
@@ -98,6 +114,7 @@ export function SiteView({ overview, chip }: { overview: Overview; chip: Compone
     <>
       <div class="view-head">
         <Title text={site.name} />
+        <DiagnosticsLink overview={overview} />
         {chip}
       </div>
       {everything.length === 0 ? (
@@ -111,7 +128,7 @@ export function SiteView({ overview, chip }: { overview: Overview; chip: Compone
           <Tools
             {...{ wanted, setWanted, filter, setFilter, view, setView }}
             total={everything.length}
-            abnormal={findings(overview).length}
+            abnormal={findings(overview.areas).length}
           />
           {areas.length === 0 && <p class="empty">{t("site.noMatch")}</p>}
           {view === "tiles"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last hours in a thumb's width: limit band, envelope, line; what lies outside is marked.
 
-import { runs, yRange } from "../chart/map";
+import { held, runs, yRange } from "../chart/map";
 import { useTongue } from "../context";
 import { memo } from "../memo";
 import type { Limits, Point, Spark } from "../types";
@@ -71,7 +71,9 @@ function Clip({ from, to, path }: { from: number; to: number; path: string }) {
 
 function SparkLine({ point }: { point: Point }) {
   const { t, format } = useTongue();
-  const { spark, limits, decimals, unit } = point;
+  const { limits, decimals, unit } = point;
+  const onChange = point.spark && point.interval_ms === 0;
+  const spark = onChange ? held(point.spark as Spark, point.quality === "good") : point.spark;
   const values = spark ? seen(spark.avg) : [];
   if (!spark || values.length === 0) {
     return <div class="spark is-empty">{t("spark.none")}</div>;

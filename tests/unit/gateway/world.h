@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gateway's machine on a scripted bus in virtual time: real poller, sampler and Modbus client;
+// a bus of a few lines answers.
+#ifndef TESTS_GATEWAY_WORLD_H
+#define TESTS_GATEWAY_WORLD_H
+
+#include "apps/gateway/app.h"
+#include "tests/unit/gateway/fixture.h"
+
+enum { WIRE_US = 20000, REST_US = 500000, REGISTERS = 400, QUEUE = 16, SAMPLES_MAX = 90000 };
+
+struct world {
+    struct fixture f;
+    struct app app;
+    struct id_map ids;
+    uint64_t now_us;
+    struct line_send queue[QUEUE];
+    size_t queued;
+    size_t queued_max;
+    uint64_t busy_until_us; // of queue[0]
+    bool is_held;           // by a barrier
+    uint32_t cancels[QUEUE];
+    size_t cancel_count;
+    uint64_t rest_until_us[8]; // by unit: none is asked before
+    uint16_t registers[REGISTERS];
+    bool is_dead[8];     // by unit
+    bool is_tardy;       // replies begin later, and end when they did
+    uint32_t illegal;    // register that units refuse; 0: none
+    uint32_t late_until; // requests that get their reply after the time-out
+    uint32_t asked[8];   // requests per unit
+    uint64_t last_asked_us;
+    uint64_t dead_us;
+    struct line_figures figures; // what the bus tells of itself
+    struct tm_sample samples[SAMPLES_MAX];
+    size_t sample_count;
+    struct tm_sample diagnostics[SAMPLES_MAX];
+    size_t diagnostic_count;
+    size_t alerts;
+    size_t asked_for_figures;
+    size_t suspended, online;
+};
+
+void open_world(struct world *w, const char *config, const char *profile);
+void close_world(struct world *w);
+void run_until(struct world *w, uint64_t end_us);
+void bus_state(struct world *w, enum bus_event_kind kind);
+// How the catalogue describes a point.
+const struct tm_point *described(const struct world *w, uint32_t id);
+
+#define BUS_CONFIG(devices)                                                                        \
+    "{\"gateway\":{\"id\":\"g\",\"data_dir\":\"/d\"},\"buses\":[{\"name\":\"b\",\"port\":"         \
+    "\"tty:/dev/x\",\"reply_timeout_ms\":500,\"devices\":[" devices "]}]}"
+#define DEVICE(name, unit) "{\"name\":\"" name "\",\"unit\":" unit ",\"profile\":\"p\"}"
+#define PLAIN(points)                                                                              \
+    "{\"name\":\"p\",\"groups\":[{\"name\":\"g\",\"interval_ms\":1000}],\"points\":[" points "]}"
+
+#endif
