@@ -16,7 +16,7 @@
 
 #define BACKOFF_FIRST_US (100 * US_PER_MS)
 #define BACKOFF_MAX_US   (5 * US_PER_S)
-#define HOLD_US          (20 * US_PER_MS)
+#define HOLD_US          (40 * US_PER_MS)
 #define HOLD_SENDS_MIN   3 // two stay ahead of the line while the loop wakes
 #define NICER            (-10)
 #define NAP_MAX_US       (10 * US_PER_MS) // longer waits watch for commands and the port
@@ -43,11 +43,12 @@ static void tell_state(struct bus *bus, uint64_t now_us, bool up)
 }
 
 // One wake-up of the loop serves several transactions: while enough SENDs are here already, a reply
-// waits for the next one, if that is soon.
+// waits for the next one, if that should come before anything has waited for HOLD_US.
 static bool may_wait_for_company(const struct bus *bus, const struct line_done *done)
 {
+    uint64_t took_us = done->rx_last_us - done->tx_first_us + bus->line.t3_5_us;
     return done->outcome == LINE_REPLY && line_queue_count(&bus->line) >= HOLD_SENDS_MIN &&
-           done->rx_last_us - done->tx_first_us + bus->line.t3_5_us < HOLD_US;
+           time_after(done->rx_last_us, took_us) < bus->tell_us && took_us < HOLD_US;
 }
 
 static void wake_loop(struct bus *bus)
