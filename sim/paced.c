@@ -159,6 +159,13 @@ static void hear_request(struct paced *paced, const struct sim_line_event *event
     }
 }
 
+// What the line itself adds to a transaction counts against its client.
+static void note_lateness(struct paced *paced, uint64_t late_us)
+{
+    paced->stalls += late_us > PACED_STALL_US;
+    paced->late_max_us = late_us > paced->late_max_us ? late_us : paced->late_max_us;
+}
+
 static void deliver(struct paced *paced, const struct sim_line_event *event)
 {
     for (size_t i = 0; i < paced->end_count; i++) {
@@ -235,6 +242,7 @@ bool paced_turn(struct paced *paced, int stop_fd, uint64_t until_us)
     release_late(paced, now_us);
     struct sim_line_event event;
     while (sim_line_next(&paced->line, now_us, &event)) {
+        note_lateness(paced, now_us - event.at_us);
         deliver(paced, &event);
     }
     return true;
@@ -252,12 +260,14 @@ void paced_report(const struct paced *paced, FILE *out)
             (unsigned long long)judge->violations, (unsigned long long)stats->collisions,
             (unsigned long long)(judge->last_us - judge->first_us), judge_utilisation(judge),
             judge->t3_5_us);
+    fprintf(out, "\"gap_us\":{\"min\":%u,\"p50\":%u,\"p95\":%u,\"p99\":%u,\"max\":%u},",
+            gaps.min_us, gaps.p50_us, gaps.p95_us, gaps.p99_us, gaps.max_us);
     fprintf(out,
-            "\"gap_us\":{\"min\":%u,\"p50\":%u,\"p95\":%u,\"p99\":%u,\"max\":%u},"
-            "\"bytes\":%llu,\"dropped\":%llu,\"flipped\":%llu}\n",
-            gaps.min_us, gaps.p50_us, gaps.p95_us, gaps.p99_us, gaps.max_us,
+            "\"bytes\":%llu,\"dropped\":%llu,\"flipped\":%llu,\"stalls\":%llu,"
+            "\"late_max_us\":%llu}\n",
             (unsigned long long)stats->bytes, (unsigned long long)stats->dropped,
-            (unsigned long long)stats->flipped);
+            (unsigned long long)stats->flipped, (unsigned long long)paced->stalls,
+            (unsigned long long)paced->late_max_us);
 }
 
 void paced_close(struct paced *paced)

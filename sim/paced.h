@@ -10,6 +10,7 @@
 #include "sim/line.h"
 
 #define PACED_ENDS_MAX (SIM_LINE_NODES - 1)
+#define PACED_STALL_US 1000
 
 struct paced_cfg {
     struct sim_line_cfg line;
@@ -47,6 +48,9 @@ struct paced {
     uint64_t reply_start_us;
     bool reply_spoilt;
     uint8_t reply[SIM_LINE_BURST];
+    uint64_t
+        stalls; // bytes handed over later than PACED_STALL_US: the machine slept, not the client
+    uint64_t late_max_us;
     char problem[256];
 };
 

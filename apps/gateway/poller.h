@@ -15,7 +15,7 @@
 
 enum unit_state { UNIT_ONLINE, UNIT_PROBING, UNIT_SUSPENDED };
 
-enum { POLLER_DEPTH = 4 }; // requests handed to the client at one time
+enum { POLLER_DEPTH = 6 }; // requests handed to the client at one time
 
 // Why a block has no data.
 enum poll_failure {

@@ -431,6 +431,11 @@ uint64_t line_reply_due_us(const struct line *line)
     return 0;
 }
 
+bool line_waits_for_silence(const struct line *line)
+{
+    return is_wanted(line) && start_us(line) <= busy_us(line);
+}
+
 uint32_t line_queue_count(const struct line *line)
 {
     return line->queue_count;

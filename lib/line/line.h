@@ -131,6 +131,8 @@ bool line_next(struct line *line, struct line_out *out);
 // Coarse ports: no byte that matters can complete the reply before this time, so that a port may
 // sleep until then and read once. 0: unknown, wait for the first byte.
 uint64_t line_reply_due_us(const struct line *line);
+// The deadline is the end of the silence that a waiting SEND starts at, to the microsecond.
+bool line_waits_for_silence(const struct line *line);
 // SENDs accepted and not yet DONE.
 uint32_t line_queue_count(const struct line *line);
 // Time of size characters on the wire, rounded up.

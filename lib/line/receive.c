@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the line machine does with each byte it hears.
+#include <string.h>
+
 #include "line/line.h"
 #include "line/private.h"
 
@@ -76,6 +78,14 @@ static void rx_listen(struct line *line, uint64_t at_us, uint8_t byte, unsigned 
     line->state_until_us = time_after(at_us, line->cfg.burst_gap_us);
 }
 
+// Quiet time after which a coarse reply has ended: what is missing may come as one late burst.
+static uint64_t coarse_gap_us(const struct line *line)
+{
+    uint32_t size = line_expected_size(line);
+    uint32_t left = size > line->done.reply_size ? size - line->done.reply_size : 0;
+    return line->cfg.burst_gap_us + line_chars_us(line, left);
+}
+
 static void rx_reply(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
 {
     line->state = LINE_RX;
@@ -88,13 +98,25 @@ static void rx_reply(struct line *line, uint64_t at_us, uint8_t byte, unsigned f
         return;
     }
     rx_store(line, at_us, byte, flags);
-    uint64_t gap_us = line->t3_5_us;
-    if (line->cfg.coarse) {
-        uint32_t size = line_expected_size(line);
-        uint32_t left = size > line->done.reply_size ? size - line->done.reply_size : 0;
-        gap_us = line->cfg.burst_gap_us + line_chars_us(line, left);
-    }
+    uint64_t gap_us = line->cfg.coarse ? coarse_gap_us(line) : line->t3_5_us;
     line->state_until_us = time_after(at_us, gap_us);
+}
+
+// The rest of a coarse burst is good bytes of the reply under way, and finds room.
+static bool may_take_rest(const struct line *line, size_t size, unsigned flags)
+{
+    return line->cfg.coarse && line->state == LINE_RX && flags == LINE_RX_GOOD && size > 1 &&
+           size <= LINE_FRAME_MAX - (size_t)line->done.reply_size;
+}
+
+// As byte by byte, at once: they all have one time.
+static void rx_rest(struct line *line, uint64_t at_us, struct bytes rest)
+{
+    struct line_done *done = &line->done;
+    memcpy(done->reply + done->reply_size, rest.data, rest.size);
+    done->reply_size = (uint16_t)(done->reply_size + rest.size);
+    done->rx_last_us = at_us;
+    line->state_until_us = time_after(at_us, coarse_gap_us(line));
 }
 
 // True: the byte is our own, heard back (or not ours where ours had to be: a collision).
@@ -180,6 +202,10 @@ static void rx_byte(struct line *line, uint64_t at_us, uint8_t byte, unsigned fl
 void line_rx(struct line *line, uint64_t at_us, struct bytes in, unsigned flags)
 {
     for (size_t i = 0; i < in.size; i++) {
+        if (may_take_rest(line, in.size - i, flags)) {
+            rx_rest(line, at_us, bytes_of(in.data + i, in.size - i));
+            break;
+        }
         uint64_t later_us = line->cfg.coarse ? 0 : line_chars_us(line, (uint32_t)(in.size - 1 - i));
         rx_byte(line, at_us - later_us, in.data[i], flags);
     }

@@ -5,9 +5,12 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include "line/line.h"
 #include "port/linux/bus.h"
+#include "port/linux/nap.h"
+#include "port/linux/stay.h"
 
 // What carries the bytes of a bus; used on the bus thread only.
 struct bus_port {
@@ -46,6 +49,9 @@ struct bus {
     uint64_t random;
     bool down_told;
     uint64_t tell_us; // DONEs wait until then for company; TIME_NEVER: none waits
+    struct nap nap;
+    struct stay stay;
+    cpu_set_t cpus; // where the thread may run; empty: unknown, it is never told to stay
 
     // Shared, under lock.
     pthread_mutex_t lock;

@@ -200,6 +200,68 @@ static void test_reply_handed_over_whole_at_its_end_is_in_time(void **state)
     assert_int_equal(rig_last(&rig)->outcome, LINE_TIMEOUT);
 }
 
+// A burst is taken at once where that makes no difference; here it is compared with its bytes given
+// one by one at the same time, around the longest frame and with noise behind it.
+static void test_burst_is_what_its_bytes_are(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = {1,  2, 3, LINE_FRAME_MAX - 1, LINE_FRAME_MAX, LINE_FRAME_MAX + 1,
+                                   300};
+    static uint8_t data[300];
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)(i * 7);
+    }
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+        static struct rig whole;
+        static struct rig bytes;
+        rig_init(&whole, &COARSE);
+        rig_init(&bytes, &COARSE);
+        struct line_send unknown = rig_frame(1, 8);
+        uint64_t at_us = ask(&whole, &unknown) + 9000;
+        assert_int_equal(ask(&bytes, &unknown) + 9000, at_us);
+        rig_burst(&whole, at_us, data, SIZES[i]);
+        for (size_t b = 0; b < SIZES[i]; b++) {
+            rig_burst(&bytes, at_us, data + b, 1);
+        }
+        assert_int_equal(line_deadline_us(&whole.line), line_deadline_us(&bytes.line));
+        rig_burst(&whole, at_us + 500, data, 3);
+        for (size_t b = 0; b < 3; b++) {
+            rig_burst(&bytes, at_us + 500, data + b, 1);
+        }
+        assert_int_equal(line_deadline_us(&whole.line), line_deadline_us(&bytes.line));
+        rig_rx_flagged(&whole, at_us + 900, 9, i % 2 == 0 ? LINE_RX_CHAR_ERROR : LINE_RX_GOOD);
+        rig_rx_flagged(&bytes, at_us + 900, 9, i % 2 == 0 ? LINE_RX_CHAR_ERROR : LINE_RX_GOOD);
+        rig_run(&whole, at_us + US_PER_S);
+        rig_run(&bytes, at_us + US_PER_S);
+        assert_int_equal(whole.done_count, 1);
+        assert_memory_equal(rig_last(&whole), rig_last(&bytes), sizeof(struct line_done));
+        assert_memory_equal(&whole.line.stats, &bytes.line.stats, sizeof whole.line.stats);
+    }
+}
+
+static void test_port_is_told_what_waits_for_silence_only(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, &COARSE);
+    assert_false(line_waits_for_silence(&rig.line)); // nothing to send
+    struct line_send send = hinted(1);
+    uint64_t end_us = ask(&rig, &send);
+    rig_send(&rig, &send);
+    assert_false(line_waits_for_silence(&rig.line)); // a reply is awaited
+    rig_burst(&rig, end_us + 9000, REPLY, sizeof REPLY);
+    assert_true(line_waits_for_silence(&rig.line));
+    assert_int_equal(line_deadline_us(&rig.line), end_us + 9000 + rig.line.t3_5_us);
+    uint64_t noise_us = end_us + 9000 + rig.line.t3_5_us; // read at the last moment
+    line_rx(&rig.line, noise_us, bytes_of("?", 1), LINE_RX_GOOD);
+    line_tick(&rig.line, noise_us);
+    assert_true(line_waits_for_silence(&rig.line));
+    assert_int_equal(line_deadline_us(&rig.line), noise_us + rig.line.t3_5_us);
+    rig_run(&rig, noise_us + rig.line.t3_5_us);
+    assert_false(line_waits_for_silence(&rig.line));
+    assert_int_equal(rig.tx_us, noise_us + rig.line.t3_5_us);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +274,8 @@ int main(void)
         cmocka_unit_test(test_early_reply_is_taken_only_where_allowed),
         cmocka_unit_test(test_port_may_sleep_until_the_reply_can_be_whole),
         cmocka_unit_test(test_echo_and_reply_may_share_a_burst),
+        cmocka_unit_test(test_burst_is_what_its_bytes_are),
+        cmocka_unit_test(test_port_is_told_what_waits_for_silence_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
