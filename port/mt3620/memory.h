@@ -18,9 +18,4 @@ extern uint32_t ram_stack_start[], ram_stack_end[];
 // Memory that is neither ours nor a register: the one kind that may be shared with us.
 bool memory_is_foreign(uint32_t base, uint32_t size);
 
-static inline volatile uint8_t *memory_at(uint32_t address)
-{
-    return (volatile uint8_t *)address;
-}
-
 #endif
