@@ -7,7 +7,7 @@
 
 // The timer's tick is 1 us and its phase unknown, so wake this much early and spin: its resolution
 // drops out.
-#define LEAD_TICKS     (3 * TICKS_PER_US)
+#define LEAD_TICKS     (4 * TICKS_PER_US)
 #define SHORTEST_TICKS (LEAD_TICKS + 2 * TICKS_PER_US) // nearer than that is spun for at once
 #define CLEAR_TICKS    (5 * TICKS_PER_US)
 #define SETTLE_TICKS   (2 * TICKS_PER_US)
@@ -33,7 +33,7 @@ void gpt3_setup(void)
 static void start(enum gpt3_state state, uint32_t left_ticks)
 {
     reg_put(GPT3_INIT, 0);
-    reg_put(GPT3_EXPIRE, left_ticks * 5 / TICKS_PER_5US);
+    reg_put(GPT3_EXPIRE, left_ticks * 5 / TICKS_PER_5US + 1); // never INIT itself
     reg_put(NVIC_ICPR, 1U << IRQ_GPT3);
     gpt3.state = state;
     irq_enable(IRQ_GPT3);
@@ -73,7 +73,7 @@ bool gpt3_sleep(uint32_t at_ticks)
     if (gpt3.state == GPT3_READY) {
         uint32_t now = ticks_now();
         gpt3.at_ticks = at_ticks;
-        start(GPT3_SLEEP, ticks_before(now, at_ticks) ? at_ticks - now + TICKS_PER_US : 0);
+        start(GPT3_SLEEP, ticks_before(now, at_ticks) ? at_ticks - now : 0);
     }
     bool set = gpt3.state == GPT3_SLEEP;
     irq_unmask(masked);
