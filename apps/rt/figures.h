@@ -24,12 +24,13 @@ void rt_figures_forget_holds(struct rt_figures *figures);
 struct rt_log {
     struct ic_log records[RT_LOG_MAX]; // ring
     uint8_t first, count;
-    uint32_t dropped; // the oldest go first
+    uint32_t dropped;      // the oldest go first
+    uint32_t dropped_told; // of these the gateway knows
 };
 
 void rt_log_add(struct rt_log *log, uint64_t at_us, enum ic_log_event event, uint16_t a,
                 uint32_t b);
-// Moves as many as fit into one LOG message of at most `capacity` bytes of records.
-void rt_log_take(struct rt_log *log, struct writer *records, uint32_t *dropped);
+// Moves as many records as fit; how many were dropped since the last time.
+uint32_t rt_log_take(struct rt_log *log, struct writer *records);
 
 #endif

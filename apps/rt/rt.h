@@ -3,11 +3,11 @@
 // stamps back. Pure: main_<place>.c gives it messages, events of the transceiver and the time, and
 // does what it asks. Knows no protocol but lib/intercore.
 //
-// One turn of the loop (rt_next() is drained after each input):
+// One turn of the loop:
 //
-//     while (mailbox_receive(...) == OK)  rt_message(rt, port_now_us(), message)
+//     while (mailbox_receive(...) == OK)  rt_message(rt, port_now_us(), message); drain rt_next()
 //     while (transceiver_next(&event))    rt_event(rt, &event)
-//     rt_tick(rt, port_now_us())
+//     rt_tick(rt, port_now_us()); drain rt_next()
 //     core_wait(rt_deadline_us(rt))
 //
 // A message that the mailbox refuses stays here and the next frame waits for it, so that memory is
@@ -45,12 +45,11 @@ struct rt_out {
     enum core_light light; // red: no partner, blue: no line, green: at work
 };
 
-enum rt_setup_state {
-    RT_SETUP_NONE,
-    RT_SETUP_ENDING, // what the line did before must end first
-    RT_SETUP_ASKED,  // RT_OUT_SETUP is out
-    RT_SETUP_DONE,   // LINE_STATE is due
-    RT_SETUP_READY,
+enum rt_line_state {
+    RT_LINE_NONE,   // never set up in this session
+    RT_LINE_ENDING, // what is on the line comes to its end
+    RT_LINE_ASKED,  // RT_OUT_SETUP is due or out
+    RT_LINE_READY,
 };
 
 struct rt {
@@ -58,20 +57,26 @@ struct rt {
     struct line line;
     struct ic_core core;
     struct rt_figures figures;
+    enum rt_line_state line_state;
     // Private:
     uint64_t now_us; // of the last input
     struct ic_line_setup setup;
     struct ic_line_state state;
-    enum rt_setup_state setup_state;
-    bool again; // that set-up is our own, after a frame that did not end
-    bool release_due;
-    bool stats_due;
-    uint32_t session;  // that the line works for
-    uint32_t hold_ns;  // of the frame on the line
+    bool has_setup;   // .setup is to be done, or done
+    bool setup_due;   // as RT_OUT_SETUP
+    bool state_due;   // as LINE_STATE
+    bool stats_due;   // as STATS
+    bool release_due; // as RT_OUT_RELEASE
+    bool discard;     // the line ends what an earlier session asked for
+    bool driving;     // until the transceiver says that it let go
+    uint32_t session; // that the line works for
+    uint32_t hold_ns; // of the frame on the line
+    uint16_t sending_size;
+    uint64_t end_us;   // ENDING: until then at the latest
     uint64_t stuck_us; // when a frame that is not over is given up
-    enum core_light light, light_shown;
+    enum core_light light;
     struct rt_log log;
-    uint64_t full_since_us; // the mailbox had no room; TIME_NEVER: it has
+    uint64_t full_since_us; // the mailbox has had no room since; TIME_NEVER: it has
     bool message_waits;     // until the next tick
     uint16_t message_size;  // 0: none
     uint8_t message[IC_CORE_MESSAGE_MAX];
@@ -83,7 +88,7 @@ void rt_init(struct rt *rt, uint64_t now_us, const struct rt_cfg *cfg);
 void rt_message(struct rt *rt, uint64_t now_us, struct bytes message);
 // An event of the transceiver, in their order.
 void rt_event(struct rt *rt, const struct transceiver_event *event);
-// What became of RT_OUT_SETUP; timing only counts if OK.
+// What became of RT_OUT_SETUP, before any other input; timing only counts if OK.
 void rt_setup_done(struct rt *rt, uint64_t now_us, enum err err,
                    const struct transceiver_timing *timing);
 // What became of RT_OUT_MESSAGE. ERR_AGAIN: it comes again after the next rt_tick().

@@ -105,7 +105,7 @@ struct ic_message {
 // The one place where bytes become a message. ERR_UNSUPPORTED: version or kind unknown, out->head
 // is filled. ERR_CORRUPT: no head, or out->head is filled and the rest breaks its form.
 NODISCARD enum err ic_decode(struct bytes in, struct ic_message *out);
-// ERR_SIZE: does not fit; ERR_ARG: a field outside its range. Version and size are filled in.
+// ERR_SIZE: does not fit, or a field is outside its range. Version and size are filled in.
 NODISCARD enum err ic_encode(const struct ic_message *message, struct writer *out);
 
 // Record i of logs; i below ic_log_count().
