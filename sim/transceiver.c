@@ -14,8 +14,8 @@ void sim_transceiver_init(struct sim_transceiver *t, struct sim_line *line, unsi
     t->node = node;
 }
 
-enum err sim_transceiver_setup(struct sim_transceiver *t, const struct transceiver_cfg *cfg,
-                               struct transceiver_timing *out)
+enum err sim_transceiver_setup(struct sim_transceiver *t, uint64_t now_us,
+                               const struct transceiver_cfg *cfg, struct transceiver_timing *out)
 {
     if (cfg->baud < 1200 || cfg->baud > 921600 || cfg->stop_bits < 1 || cfg->stop_bits > 2) {
         return ERR_ARG;
@@ -23,7 +23,7 @@ enum err sim_transceiver_setup(struct sim_transceiver *t, const struct transceiv
     if (t->setup_err != OK) {
         return t->setup_err;
     }
-    sim_transceiver_release(t);
+    sim_transceiver_release(t, now_us);
     t->cfg = *cfg;
     t->is_set_up = true;
     t->count = 0;
@@ -60,8 +60,11 @@ enum err sim_transceiver_send(struct sim_transceiver *t, uint64_t now_us, struct
     return OK;
 }
 
-void sim_transceiver_release(struct sim_transceiver *t)
+void sim_transceiver_release(struct sim_transceiver *t, uint64_t now_us)
 {
+    if (t->sending) {
+        sim_line_cut(t->line, t->node, now_us);
+    }
     if (t->is_set_up) {
         sim_line_de(t->line, t->node, false);
         t->releases++;

@@ -30,13 +30,13 @@ struct sim_transceiver {
 };
 
 void sim_transceiver_init(struct sim_transceiver *t, struct sim_line *line, unsigned node);
-NODISCARD enum err sim_transceiver_setup(struct sim_transceiver *t,
+NODISCARD enum err sim_transceiver_setup(struct sim_transceiver *t, uint64_t now_us,
                                          const struct transceiver_cfg *cfg,
                                          struct transceiver_timing *out);
 void sim_transceiver_drive(struct sim_transceiver *t);
 NODISCARD enum err sim_transceiver_send(struct sim_transceiver *t, uint64_t now_us,
                                         struct bytes frame);
-void sim_transceiver_release(struct sim_transceiver *t);
+void sim_transceiver_release(struct sim_transceiver *t, uint64_t now_us);
 // An event of the line, its own frames too.
 void sim_transceiver_hear(struct sim_transceiver *t, const struct sim_line_event *event);
 uint64_t sim_transceiver_deadline_us(const struct sim_transceiver *t);

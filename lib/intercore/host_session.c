@@ -176,16 +176,30 @@ static uint64_t no_answer_us(const struct ic_host *host)
     return is_told ? TIME_NEVER : time_after(host->began_us, IC_NO_ANSWER_US);
 }
 
-uint64_t ic_host_deadline_us(const struct ic_host *host)
+// When the next message will be due by the time alone.
+static uint64_t message_us(const struct ic_host *host)
 {
-    uint64_t at_us = no_answer_us(host);
     switch (host->state) {
-    case IC_HOST_OFF: return TIME_NEVER;
-    case IC_HOST_HELLO: return time_min(at_us, host->hello_us);
+    case IC_HOST_OFF: break;
+    case IC_HOST_HELLO: return host->hello_us;
     case IC_HOST_SETUP:
-    case IC_HOST_UP: break;
+    case IC_HOST_UP: return time_min(host->setup_us, time_min(host->sync_us, host->stats_us));
     }
-    at_us = time_min(at_us, time_min(host->setup_us, time_min(host->sync_us, host->stats_us)));
+    return TIME_NEVER;
+}
+
+uint64_t ic_host_deadline_us(const struct ic_host *host, bool can_send)
+{
+    if (host->state == IC_HOST_OFF) {
+        return TIME_NEVER;
+    }
+    uint64_t at_us = no_answer_us(host);
+    if (can_send) {
+        at_us = time_min(at_us, message_us(host));
+    }
+    if (host->state == IC_HOST_HELLO) {
+        return at_us;
+    }
     for (size_t i = 0; i < IC_QUEUE_MAX; i++) {
         const struct ic_host_slot *slot = &host->slots[i];
         if (slot->state == IC_SLOT_OUT) {

@@ -109,7 +109,8 @@ void ic_host_message(struct ic_host *host, uint64_t now_us, struct bytes in);
 NODISCARD enum err ic_host_send(struct ic_host *host, const struct ic_send *send);
 void ic_host_cancel(struct ic_host *host, uint32_t token);
 void ic_host_resume(struct ic_host *host);
-uint64_t ic_host_deadline_us(const struct ic_host *host);
+// When to call ic_host_tick() and ask for a message; can_send false: the link has no room for one.
+uint64_t ic_host_deadline_us(const struct ic_host *host, bool can_send);
 void ic_host_tick(struct ic_host *host, uint64_t now_us);
 bool ic_host_next(struct ic_host *host, struct ic_host_out *out);
 // The next message for the core; false: none. now_us is read before it is sent. It counts as sent:
