@@ -5,15 +5,15 @@
 function(busward_mt3620 NAME)
   cmake_parse_arguments(A "" "LAYOUT" "SOURCES;USES;REPLACE" ${ARGN})
   set(dir ${PROJECT_SOURCE_DIR}/port/mt3620)
-  set(port clock.c core.c crash.c direction.c divider.c gpt3.c irq.c irq_mask.c mailbox.c mem.c memory.c
+  set(port clock.c core.c crash.c direction.c div64.c divider.c gpt3.c irq.c irq_mask.c mailbox.c mem.c memory.c
     release.c rings.c start.c timebase.c transceiver.c uart_isr.c watchdog.c)
   foreach(file IN LISTS A_REPLACE)
     get_filename_component(name ${file} NAME)
     list(REMOVE_ITEM port ${name})
   endforeach()
   list(TRANSFORM port PREPEND ${dir}/)
-  # memset must not become a call of itself.
-  set_property(SOURCE ${dir}/mem.c PROPERTY COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
+  # memset must not become a call of itself, nor vanish before the compiler asks for it at link time.
+  set_source_files_properties(${dir}/mem.c ${dir}/div64.c PROPERTIES COMPILE_OPTIONS "-fno-tree-loop-distribute-patterns;-fno-lto")
   add_executable(${NAME} ${A_SOURCES} ${port} ${A_REPLACE})
   set_target_properties(${NAME} PROPERTIES OUTPUT_NAME ${NAME}.elf
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR} LINK_DEPENDS "${dir}/sections.ld;${dir}/${A_LAYOUT}.ld")

@@ -55,7 +55,8 @@ static struct ring_half half_of(uint32_t descriptor)
         !memory_is_foreign(base, size)) {
         return none;
     }
-    return (struct ring_half){.base = (volatile uint8_t *)base, .data_size = size - RING_HEADER_SIZE};
+    return (struct ring_half){.base = (volatile uint8_t *)base,
+                              .data_size = size - RING_HEADER_SIZE};
 }
 
 // Non-blocking hand-shake: it comes when the other core's application starts, and again when it

@@ -154,13 +154,13 @@ bool transceiver_next(struct transceiver_event *out)
     if (!xcvr_has_event()) {
         return false;
     }
-    const struct xcvr_slot *slot = &xcvr.ring[xcvr.ring_tail % XCVR_RING_SIZE];
+    uint32_t at = xcvr.ring_tail % XCVR_RING_SIZE;
     struct timebase base = clock_base();
     *out = (struct transceiver_event){
-        .kind = (enum transceiver_event_kind)slot->kind,
-        .byte = slot->byte,
-        .flags = slot->flags,
-        .at_us = timebase_us(&base, slot->ticks),
+        .kind = (enum transceiver_event_kind)(xcvr.ring_kinds[at] >> 4),
+        .byte = xcvr.ring_bytes[at],
+        .flags = xcvr.ring_kinds[at] & 0xFU,
+        .at_us = timebase_us(&base, xcvr.ring_ticks[at]),
     };
     if (out->kind == TRANSCEIVER_SENT) {
         out->end_us = timebase_us(&base, xcvr.sent.end_ticks);

@@ -13,17 +13,20 @@ static uint32_t ring_count(void)
     return (uint8_t)(xcvr.ring_head - xcvr.ring_tail);
 }
 
-static void ring_put(const struct xcvr_slot *slot)
+static void ring_put(enum transceiver_event_kind kind, uint32_t ticks, uint8_t byte, uint32_t flags)
 {
-    xcvr.ring[xcvr.ring_head % XCVR_RING_SIZE] = *slot;
-    __asm volatile("" : : : "memory"); // the slot before its count, for the loop
+    uint32_t at = xcvr.ring_head % XCVR_RING_SIZE;
+    xcvr.ring_ticks[at] = ticks;
+    xcvr.ring_bytes[at] = byte;
+    xcvr.ring_kinds[at] = (uint8_t)((uint32_t)kind << 4 | flags);
+    __asm volatile("" : : : "memory"); // the event before its count, for the loop
     xcvr.ring_head++;
 }
 
 static void put_lost(void)
 {
     if (xcvr.is_lost && ring_count() < XCVR_RING_SIZE - 1) {
-        ring_put(&(struct xcvr_slot){.kind = TRANSCEIVER_LOST, .ticks = xcvr.lost_ticks});
+        ring_put(TRANSCEIVER_LOST, xcvr.lost_ticks, 0, 0);
         xcvr.is_lost = false;
     }
 }
@@ -48,8 +51,7 @@ static void put_byte(uint32_t ticks, uint8_t byte, uint32_t lsr)
     put_lost();
     uint32_t flags = (lsr & LSR_CHAR_ERRORS) != 0 ? TRANSCEIVER_CHAR_ERROR : 0;
     flags |= (lsr & LSR_OE) != 0 ? TRANSCEIVER_OVERRUN_ERROR : 0;
-    ring_put(&(struct xcvr_slot){
-        .kind = TRANSCEIVER_RX, .byte = byte, .flags = (uint8_t)flags, .ticks = ticks});
+    ring_put(TRANSCEIVER_RX, ticks, byte, flags);
 }
 
 // THRE may mean empty or at its trigger, so the FIFO's own count decides.
@@ -81,7 +83,7 @@ static void finish(void)
     xcvr.sent.end_ticks = xcvr.end_ticks;
     xcvr.sent.hold_ticks = xcvr.fell_ticks - xcvr.end_ticks;
     put_lost();
-    ring_put(&(struct xcvr_slot){.kind = TRANSCEIVER_SENT, .ticks = xcvr.first_ticks});
+    ring_put(TRANSCEIVER_SENT, xcvr.first_ticks, 0, 0);
     xcvr.tx = XCVR_IDLE;
 }
 

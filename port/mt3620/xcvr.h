@@ -20,13 +20,6 @@
 
 enum xcvr_tx { XCVR_IDLE, XCVR_FILL, XCVR_DRAIN, XCVR_FELL };
 
-struct xcvr_slot {
-    uint32_t ticks;
-    uint8_t kind; // enum transceiver_event_kind
-    uint8_t byte;
-    uint8_t flags;
-};
-
 struct xcvr {
     bool de_active_low;
     bool hears_itself;
@@ -55,7 +48,9 @@ struct xcvr {
     uint32_t rx_ticks; // of the last byte
     uint32_t lost_ticks;
     volatile uint8_t ring_head, ring_tail; // free running
-    struct xcvr_slot ring[XCVR_RING_SIZE];
+    uint32_t ring_ticks[XCVR_RING_SIZE];
+    uint8_t ring_bytes[XCVR_RING_SIZE];
+    uint8_t ring_kinds[XCVR_RING_SIZE]; // enum transceiver_event_kind << 4 | flags
 };
 
 extern struct xcvr xcvr;
