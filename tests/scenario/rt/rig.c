@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "port/mt3620/memory.h"
 
 const char *rig_elf(const char *name)
 {
@@ -47,22 +48,23 @@ static void on_char(struct rig *rig, const struct mt_event *event)
     struct rig_frame *frame = &rig->frame;
     rig->char_count++;
     rig->damaged_count += event->damaged;
-    if (frame->is_done && event->damaged && event->start_u < frame->fall_u) {
-        frame->damaged++; // the driver fell within it
-        frame->end_u = event->at_u;
-    } else if (!rig->is_driving) {
+    bool was_cut = frame->is_done && event->start_u < frame->fall_u;
+    if (!rig->is_driving && !was_cut) {
         rig->stray_count++;
-    } else if (frame->size < RIG_WIRE_MAX) {
-        if (frame->size == 0) {
-            frame->first_u = event->start_u;
-        } else if (event->start_u - frame->end_u > frame->gap_max_u) {
-            frame->gap_max_u = (uint32_t)(event->start_u - frame->end_u);
-        }
-        frame->bytes[frame->size++] = event->heard;
-        frame->damaged += event->damaged;
-        frame->end_u = event->at_u;
-        frame->bit_u = event->bit_u;
+        return;
     }
+    if (frame->size == 0) {
+        frame->first_u = event->start_u;
+    } else if (event->start_u - frame->end_u > frame->gap_max_u) {
+        frame->gap_max_u = (uint32_t)(event->start_u - frame->end_u);
+    }
+    if (frame->size < RIG_WIRE_MAX) {
+        frame->bytes[frame->size++] = event->byte;
+    }
+    frame->cut += event->lost_u != 0;
+    frame->fought += event->lost_u == 0 && event->heard != event->byte;
+    frame->end_u = event->at_u;
+    frame->bit_u = event->bit_u;
 }
 
 static void on_pin(struct rig *rig, const struct mt_event *event)
@@ -77,7 +79,7 @@ static void on_pin(struct rig *rig, const struct mt_event *event)
         rig->frame.is_done = true;
         rig->frame.fall_u = event->at_u;
         rig->frame.instructions = event->instructions;
-        rig->frame_count += rig->frame.size != 0;
+        rig->frame_count++;
     }
     rig->is_driving = drives;
 }
@@ -155,6 +157,20 @@ const struct rig_message *rig_take(struct rig *rig, uint64_t longest_us)
         return NULL;
     }
     return &rig->messages[rig->message_taken++ % RIG_MESSAGES_MAX];
+}
+
+uint32_t rig_stack_bytes(const struct rig *rig)
+{
+    uint32_t at;
+    uint32_t end;
+    uint32_t word = STACK_PAINT;
+    if (!mt_symbol(rig->mt, "ram_stack_start", &at) || !mt_symbol(rig->mt, "ram_stack_end", &end)) {
+        return 0;
+    }
+    while (at < end && mt_peek(rig->mt, at, &word, sizeof word) && word == STACK_PAINT) {
+        at += (uint32_t)sizeof word;
+    }
+    return end - at;
 }
 
 double rig_hold_bits(const struct rig_frame *frame)

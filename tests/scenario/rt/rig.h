@@ -24,8 +24,9 @@ struct rig_message {
 struct rig_frame {
     bool is_done; // the driver fell
     uint16_t size;
-    uint8_t bytes[RIG_WIRE_MAX]; // as the other nodes heard them
-    uint16_t damaged;
+    uint8_t bytes[RIG_WIRE_MAX]; // as they left the shift register
+    uint16_t cut;     // the driver was off for some of it
+    uint16_t fought;  // heard otherwise by the other nodes, though driven
     uint64_t drive_u, first_u, end_u, fall_u; // driver on, first start bit, last stop bit, off
     uint32_t bit_u;
     uint32_t gap_max_u;    // between two of its characters
@@ -61,6 +62,8 @@ bool rig_run_us(struct rig *rig, uint64_t us);
 bool rig_run_frame(struct rig *rig, uint64_t longest_us);
 // Runs until a message waits, at most so long; NULL: none came.
 const struct rig_message *rig_take(struct rig *rig, uint64_t longest_us);
+// The deepest that the stack has been, by the firmware's paint.
+uint32_t rig_stack_bytes(const struct rig *rig);
 uint64_t rig_random(struct rig *rig);
 // From the last stop bit to the driver's fall, in bits; negative: too early.
 double rig_hold_bits(const struct rig_frame *frame);
