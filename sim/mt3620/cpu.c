@@ -279,6 +279,10 @@ static void run_core(struct mt *mt)
 // Nothing to execute: time jumps to the next event.
 static void idle(struct mt *mt, uint64_t until_u)
 {
+    if (mt->cpu.asleep && nvic_deliverable(mt, true) != 0) {
+        mt->cpu.asleep = false; // by the host, before time went on
+        return;
+    }
     uint64_t to_u = mt->next_u < until_u ? mt->next_u : until_u;
     mt->now_u = to_u > mt->now_u ? to_u : mt->now_u;
     mt_sync(mt, mt->now_u);

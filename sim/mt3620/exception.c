@@ -30,6 +30,7 @@
 #define UC_UNDEFINED 1 // Unicorn's exception numbers
 #define UC_SVC       2
 #define UC_FETCH     3
+#define UC_RETURN    8 // EXC_RETURN, once a cps or msr in a handler has told Unicorn that it is one
 #define UC_BKPT      7
 
 static const int FRAME_REGS[8] = {UC_ARM_REG_R0,  UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3,
@@ -203,7 +204,8 @@ static void take_interrupt(struct mt *mt, unsigned number, uint32_t pc)
 {
     switch (number) {
     case UC_UNDEFINED: exception_fault(mt, EXC_USAGE, CFSR_UNDEFINSTR); break;
-    case UC_FETCH: odd_jump(mt, pc); break;
+    case UC_FETCH:
+    case UC_RETURN: odd_jump(mt, pc); break;
     case UC_BKPT: exception_hard(mt, HFSR_DEBUGEVT); break;
     case UC_SVC:
         if (nvic_priority(mt, EXC_SVC) < nvic_masked_priority(mt)) {
