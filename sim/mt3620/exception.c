@@ -83,7 +83,7 @@ static void start_handler(struct mt *mt, unsigned number, uint32_t exc_return)
     uint32_t xpsr = m4_reg(mt, UC_ARM_REG_XPSR) & ~(XPSR_IT | XPSR_NUMBER | XPSR_T);
     m4_set_reg(mt, UC_ARM_REG_XPSR, xpsr | number | XPSR_T);
     m4_set_reg(mt, UC_ARM_REG_LR, exc_return);
-    m4_set_reg(mt, UC_ARM_REG_PC, start & ~1U);
+    m4_set_reg(mt, UC_ARM_REG_PC, start); // its bit 0 sets T, even if no instruction comes first
     if (number >= EXC_IRQ) {
         uint64_t late_u = mt->now_u - cpu->nvic.pended_u[number];
         cpu->irq_latency_u = late_u > cpu->irq_latency_u ? (uint32_t)late_u : cpu->irq_latency_u;
@@ -143,7 +143,7 @@ void exception_return(struct mt *mt, uint32_t exc_return)
     sp += FRAME_SIZE + ((values[7] & XPSR_PADDED) != 0 ? 4U : 0U);
     m4_set_reg(mt, UC_ARM_REG_XPSR, values[7] & ~XPSR_PADDED);
     for (unsigned i = 0; i < 7; i++) {
-        m4_set_reg(mt, FRAME_REGS[i], values[i]);
+        m4_set_reg(mt, FRAME_REGS[i], FRAME_REGS[i] == UC_ARM_REG_PC ? values[i] | 1U : values[i]);
     }
     m4_set_reg(mt, UC_ARM_REG_SP, sp);
     mt->now_u += (uint64_t)EXIT_CYCLES * mt->cycle_u;

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/assert.h"
-#include "tests/scenario/rt/campaign.h"
+#include "tests/scenario/mt3620/campaign.h"
 
 #define SHIPPED_GUARD_BITS8 12
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/scenario/rt/rig.h"
+#include "tests/scenario/mt3620/rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,8 +61,10 @@ static void on_char(struct rig *rig, const struct mt_event *event)
     if (frame->size < RIG_WIRE_MAX) {
         frame->bytes[frame->size++] = event->byte;
     }
-    frame->cut += event->lost_u != 0;
-    frame->fought += event->lost_u == 0 && event->heard != event->byte;
+    if (!rig->de_active_low) { // the model's transceiver is the other kind: its pin alone judges
+        frame->cut += event->lost_u != 0;
+        frame->fought += event->lost_u == 0 && event->heard != event->byte;
+    }
     frame->end_u = event->at_u;
     frame->bit_u = event->bit_u;
 }

@@ -8,7 +8,7 @@
 #include "port/api/core.h"
 #include "port/api/mailbox.h"
 #include "port/api/transceiver.h"
-#include "tests/scenario/rt/firmware/probe.h"
+#include "tests/scenario/mt3620/firmware/probe.h"
 
 #define QUEUE_MAX 8 // answers that found no room yet
 

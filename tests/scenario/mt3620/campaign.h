@@ -4,7 +4,7 @@
 #ifndef RT_CAMPAIGN_H
 #define RT_CAMPAIGN_H
 
-#include "tests/scenario/rt/probe_rig.h"
+#include "tests/scenario/mt3620/probe_rig.h"
 
 struct campaign {
     const char *elf;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/scenario/rt/campaign.h"
+#include "tests/scenario/mt3620/campaign.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 
 #include "port/api/core.h"
 #include "port/api/transceiver.h"
-#include "tests/scenario/rt/rig.h"
+#include "tests/scenario/mt3620/rig.h"
 
 struct probe_started {
     uint32_t boot_id;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/scenario/rt/probe_rig.h"
+#include "tests/scenario/mt3620/probe_rig.h"
 
 #include <string.h>
 

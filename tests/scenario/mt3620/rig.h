@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "sim/mt3620/mt3620.h"
-#include "tests/scenario/rt/firmware/probe.h"
+#include "tests/scenario/mt3620/firmware/probe.h"
 
 #define RIG_WIRE_MAX     600
 #define RIG_MESSAGES_MAX 600
@@ -25,8 +25,8 @@ struct rig_frame {
     bool is_done; // the driver fell
     uint16_t size;
     uint8_t bytes[RIG_WIRE_MAX]; // as they left the shift register
-    uint16_t cut;     // the driver was off for some of it
-    uint16_t fought;  // heard otherwise by the other nodes, though driven
+    uint32_t cut;     // the driver was off for some of it
+    uint32_t fought;  // heard otherwise by the other nodes, though driven
     uint64_t drive_u, first_u, end_u, fall_u; // driver on, first start bit, last stop bit, off
     uint32_t bit_u;
     uint32_t gap_max_u;    // between two of its characters
