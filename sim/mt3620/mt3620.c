@@ -106,6 +106,10 @@ static void paint(struct mt *mt)
 {
     for (unsigned i = 0; i < REGION_COUNT; i++) {
         struct region *region = &mt->cpu.regions[i];
+        if (region->base == XIP_BASE) {
+            memset(region->data, 0xff, region->size); // erased flash
+            continue;
+        }
         for (uint32_t at = 0; at < region->size; at += 4) {
             struct writer out = writer_of(region->data + at, 4);
             put_u32le(&out, paint_of(region->base + at));

@@ -71,6 +71,7 @@ struct mt_event {
     uint64_t lost_u; // how long of it the driver was off
     uint8_t pin;
     bool level;
+    uint8_t busy;          // pins: characters of UART 0 that have not left altogether
     uint32_t instructions; // since the innermost interrupt under way was entered; 0: none
     enum mt_cause cause;
 };
