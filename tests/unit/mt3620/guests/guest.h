@@ -131,13 +131,7 @@ static inline void start_uart(unsigned isu, const struct speed *speed, uint32_t 
 }
 
 // The host chooses the case by the first byte on ISU4.
-static inline uint32_t chosen_case(void)
-{
-    start_uart(4, &SPEED_115200, 3);
-    while ((UART(4, 0x14) & 1) == 0) {
-    }
-    return UART(4, 0x00);
-}
+uint32_t chosen_case(void);
 
 // DE low, RE on (low).
 static inline void start_pins(void)
