@@ -282,15 +282,16 @@ static void run_core(struct mt *mt)
     }
 }
 
-// Nothing to execute: time jumps to the next event.
+// Nothing to execute: time jumps to the next event, unless something waits already.
 static void idle(struct mt *mt, uint64_t until_u)
 {
+    if (mt->cpu.asleep && nvic_deliverable(mt, true) != 0) {
+        mt->cpu.asleep = false;
+        return;
+    }
     uint64_t to_u = mt->next_u < until_u ? mt->next_u : until_u;
     mt->now_u = to_u > mt->now_u ? to_u : mt->now_u;
     mt_sync(mt, mt->now_u);
-    if (mt->cpu.asleep && nvic_deliverable(mt, true) != 0) {
-        mt->cpu.asleep = false;
-    }
 }
 
 void m4_run(struct mt *mt, uint64_t until_u)

@@ -251,10 +251,12 @@ uint64_t mt_now_u(const struct mt *mt)
     return mt->now_u;
 }
 
-uint64_t mt_wake_u(const struct mt *mt)
+uint64_t mt_wake_u(struct mt *mt)
 {
     bool runs = !mt->cpu.asleep && !mt->cpu.locked_up;
-    return runs || mt->cpu.reset_wanted != 0 || mt->event_count != 0 ? mt->now_u : mt->next_u;
+    bool wakes = mt->cpu.asleep && nvic_deliverable(mt, true) != 0;
+    bool now = runs || wakes || mt->cpu.reset_wanted != 0 || mt->event_count != 0;
+    return now ? mt->now_u : mt->next_u;
 }
 
 void mt_reset(struct mt *mt, bool cold)
