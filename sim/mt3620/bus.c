@@ -23,9 +23,11 @@ struct slot {
     }
 
 static const struct slot SLOTS[] = {
+    // the busy ones first
+    UART_SLOT(0, 0x38070500),
+    {0x21030000, 0x100, 0, gpt_read, gpt_write},
     {0x2101000c, 4, 0, clock_read, clock_write},
     {0x21020000, 0x100, 0, watchdog_read, watchdog_write},
-    {0x21030000, 0x100, 0, gpt_read, gpt_write},
     {0x21050000, 0x100, 0, mailbox_read, mailbox_write},
     GPIO_SLOT(0, 0x38010000), // GPIO0 to 3
     GPIO_SLOT(1, 0x38020000),
@@ -39,7 +41,6 @@ static const struct slot SLOTS[] = {
     GPIO_SLOT(9, 0x380a0000), // ISU3: 66 to 70
     GPIO_SLOT(10, 0x380b0000),
     GPIO_SLOT(11, 0x38000000), // ADC: 41 to 48
-    UART_SLOT(0, 0x38070500),
     UART_SLOT(1, 0x38080500),
     UART_SLOT(2, 0x38090500),
     UART_SLOT(3, 0x380a0500),

@@ -96,6 +96,7 @@ static uint32_t inspect(struct mt *mt, uint32_t address, uint32_t size)
     return count;
 }
 
+// 0: it must not run.
 static uint32_t block_instructions(struct mt *mt, uint32_t address, uint32_t size)
 {
     for (unsigned i = 0; i < REGION_COUNT; i++) {
@@ -106,6 +107,10 @@ static uint32_t block_instructions(struct mt *mt, uint32_t address, uint32_t siz
         }
         uint32_t *known = &region->block[offset / 2];
         if (*known >> 16 != size || size > UINT16_MAX) {
+            if ((m4_reg(mt, UC_ARM_REG_XPSR) & XPSR_T) == 0) {
+                mt->cpu.interrupted = 1 + IN_ARM_STATE; // Unicorn would run it
+                return 0;
+            }
             *known = (size & UINT16_MAX) << 16 | inspect(mt, address, size);
         }
         return *known & UINT16_MAX;
@@ -128,9 +133,10 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     struct mt *mt = user;
     struct cpu *cpu = &mt->cpu;
-    uint32_t count = must_stop(mt) ? 0 : block_instructions(mt, (uint32_t)address, size);
-    if (count == 0 || mt->failure[0] != '\0') {
-        cpu->stopped = true;
+    cpu->stopped = must_stop(mt);
+    uint32_t count = cpu->stopped ? 0 : block_instructions(mt, (uint32_t)address, size);
+    cpu->stopped = cpu->stopped || mt->failure[0] != '\0';
+    if (count == 0 || cpu->stopped) {
         (void)uc_emu_stop(uc);
         return;
     }
@@ -276,19 +282,16 @@ static void run_core(struct mt *mt)
     }
 }
 
-// Nothing to execute: time jumps to the next event.
+// Nothing to execute: time jumps to the next event, unless something waits already.
 static void idle(struct mt *mt, uint64_t until_u)
 {
     if (mt->cpu.asleep && nvic_deliverable(mt, true) != 0) {
-        mt->cpu.asleep = false; // by the host, before time went on
+        mt->cpu.asleep = false;
         return;
     }
     uint64_t to_u = mt->next_u < until_u ? mt->next_u : until_u;
     mt->now_u = to_u > mt->now_u ? to_u : mt->now_u;
     mt_sync(mt, mt->now_u);
-    if (mt->cpu.asleep && nvic_deliverable(mt, true) != 0) {
-        mt->cpu.asleep = false;
-    }
 }
 
 void m4_run(struct mt *mt, uint64_t until_u)

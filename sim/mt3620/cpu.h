@@ -19,6 +19,8 @@ struct mt;
 #define EXC_SVC       11
 #define EXC_PENDSV    14
 #define EXC_IRQ       16
+#define XPSR_T        (1U << 24)
+#define IN_ARM_STATE  100U // beside Unicorn's own exception numbers
 
 #define REGION_COUNT 4
 

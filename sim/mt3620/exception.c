@@ -5,7 +5,6 @@
 #include "sim/mt3620/model.h"
 
 #define FRAME_SIZE   32
-#define XPSR_T       (1U << 24)
 #define XPSR_IT      0x0600fc00U
 #define XPSR_PADDED  (1U << 9)
 #define XPSR_NUMBER  0x1ffU
@@ -204,6 +203,7 @@ static void take_interrupt(struct mt *mt, unsigned number, uint32_t pc)
 {
     switch (number) {
     case UC_UNDEFINED: exception_fault(mt, EXC_USAGE, CFSR_UNDEFINSTR); break;
+    case IN_ARM_STATE: exception_fault(mt, EXC_USAGE, CFSR_INVSTATE); break;
     case UC_FETCH:
     case UC_RETURN: odd_jump(mt, pc); break;
     case UC_BKPT: exception_hard(mt, HFSR_DEBUGEVT); break;

@@ -58,6 +58,8 @@ static void announce(struct mt *mt, unsigned pin, bool level)
 {
     const struct cpu *cpu = &mt->cpu;
     struct mt_event event = {.kind = MT_PIN, .at_u = mt->at_u, .pin = (uint8_t)pin, .level = level};
+    const struct uart *uart = &mt->uarts[0];
+    event.busy = (uint8_t)(uart->tx_count + uart->held + uart->shift.active);
     if (cpu->exception != 0) {
         event.instructions =
             (uint32_t)(m4_access_instructions(mt) - cpu->entered_at[cpu->exception]);

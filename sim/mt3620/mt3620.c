@@ -106,6 +106,10 @@ static void paint(struct mt *mt)
 {
     for (unsigned i = 0; i < REGION_COUNT; i++) {
         struct region *region = &mt->cpu.regions[i];
+        if (region->base == XIP_BASE) {
+            memset(region->data, 0xff, region->size); // erased flash
+            continue;
+        }
         for (uint32_t at = 0; at < region->size; at += 4) {
             struct writer out = writer_of(region->data + at, 4);
             put_u32le(&out, paint_of(region->base + at));
@@ -247,10 +251,12 @@ uint64_t mt_now_u(const struct mt *mt)
     return mt->now_u;
 }
 
-uint64_t mt_wake_u(const struct mt *mt)
+uint64_t mt_wake_u(struct mt *mt)
 {
     bool runs = !mt->cpu.asleep && !mt->cpu.locked_up;
-    return runs || mt->cpu.reset_wanted != 0 || mt->event_count != 0 ? mt->now_u : mt->next_u;
+    bool wakes = mt->cpu.asleep && nvic_deliverable(mt, true) != 0;
+    bool now = runs || wakes || mt->cpu.reset_wanted != 0 || mt->event_count != 0;
+    return now ? mt->now_u : mt->next_u;
 }
 
 void mt_reset(struct mt *mt, bool cold)

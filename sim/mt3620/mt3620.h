@@ -71,6 +71,7 @@ struct mt_event {
     uint64_t lost_u; // how long of it the driver was off
     uint8_t pin;
     bool level;
+    uint8_t busy;          // pins: characters of UART 0 that have not left altogether
     uint32_t instructions; // since the innermost interrupt under way was entered; 0: none
     enum mt_cause cause;
 };
@@ -113,7 +114,7 @@ bool mt_next(struct mt *mt, struct mt_event *out);
 const char *mt_failure(const struct mt *mt);
 uint64_t mt_now_u(const struct mt *mt);
 // When the model next does anything by itself: now while the core runs.
-uint64_t mt_wake_u(const struct mt *mt);
+uint64_t mt_wake_u(struct mt *mt);
 
 // Puts a character on the wire; *end_u is the end of its last stop bit. ERR_FULL, ERR_ARG.
 NODISCARD enum err mt_rx(struct mt *mt, const struct mt_rx *in, uint64_t *end_u);
