@@ -34,6 +34,31 @@ static void babble(struct rig *rig, uint32_t bit_u, size_t size)
     }
 }
 
+static const uint8_t REPLY[4] = {0x11, 0x55, 0x00, 0xFF};
+
+// A quick device: answers half a character after our last stop bit.
+static bool reply(struct rig *rig, uint32_t bit_u, size_t size)
+{
+    if (!rig_run_chars(rig, (unsigned)size, 4000000)) {
+        return false;
+    }
+    (void)rig_talk(rig, rig->frame.end_u + UINT64_C(5) * bit_u, bit_u,
+                   bytes_of(REPLY, sizeof REPLY), SERIAL_NONE, 1);
+    return true;
+}
+
+static bool hear_reply(struct rig *rig, uint32_t bit_u, struct verdict *out)
+{
+    struct transceiver_event event;
+    for (size_t i = 0; i < sizeof REPLY; i++) {
+        if (!probe_event(rig, &event) || event.byte != REPLY[i] || event.flags != 0) {
+            out->cut_replies++;
+            return rig_run_us(rig, 100000);
+        }
+    }
+    return rig_run(rig, mt_now_u(rig->mt) + 2 * bit_u); // its last stop bit
+}
+
 static bool run_frame(const struct campaign *c, struct rig *rig, uint32_t bit_u, size_t size,
                       struct verdict *out)
 {
@@ -50,7 +75,11 @@ static bool run_frame(const struct campaign *c, struct rig *rig, uint32_t bit_u,
             probe_say(rig, PROBE_ECHO, bytes_of(text, rig_random(rig) % sizeof text));
         }
     }
-    if (!probe_send(rig, bytes_of(frame, size))) {
+    probe_say(rig, PROBE_SEND, bytes_of(frame, size));
+    if (c->has_reply && !reply(rig, bit_u, size)) {
+        return false;
+    }
+    if (!rig_wait_frame(rig, 4000000)) {
         return false;
     }
     // A character cut in its middle still leaves the shift register.
@@ -64,7 +93,7 @@ static bool run_frame(const struct campaign *c, struct rig *rig, uint32_t bit_u,
             return false;
         }
     } while (event.kind != TRANSCEIVER_SENT);
-    return true;
+    return !c->has_reply || hear_reply(rig, bit_u, out);
 }
 
 static void run(const struct campaign *c, struct rig *rig, struct verdict *out)
@@ -103,12 +132,12 @@ void campaign_run(const struct campaign *campaign, struct verdict *out)
 bool verdict_is_good(const struct verdict *verdict)
 {
     return verdict->failure[0] == '\0' && verdict->early == 0 && verdict->wrong == 0 &&
-           verdict->broken == 0;
+           verdict->broken == 0 && verdict->cut_replies == 0;
 }
 
 void verdict_print(const struct verdict *v, const char *what)
 {
-    printf("%-44s %4u frames, hold %.4f %.4f %.4f bits, early %u wrong %u broken %u %s\n", what,
-           v->frames, v->hold_min, v->frames == 0 ? 0 : v->hold_sum / v->frames, v->hold_max,
-           v->early, v->wrong, v->broken, v->failure);
+    printf("%-44s %4u frames, hold %.4f %.4f %.4f bits, early %u wrong %u broken %u cut %u %s\n",
+           what, v->frames, v->hold_min, v->frames == 0 ? 0 : v->hold_sum / v->frames, v->hold_max,
+           v->early, v->wrong, v->broken, v->cut_replies, v->failure);
 }

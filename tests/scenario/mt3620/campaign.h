@@ -10,18 +10,20 @@ struct campaign {
     const char *elf;
     struct mt_knobs knobs;
     struct transceiver_cfg line;
-    unsigned frames;      // sizes run through 1 to 256
-    unsigned first_size;  // 0: 1
-    unsigned size_step;   // 0: 1
-    bool has_echoes;      // mailbox traffic meanwhile
-    bool has_babble;      // somebody talks into our frames
+    unsigned frames;     // sizes run through 1 to 256
+    unsigned first_size; // 0: 1
+    unsigned size_step;  // 0: 1
+    bool has_echoes;     // mailbox traffic meanwhile
+    bool has_babble;     // somebody talks into our frames
+    bool has_reply;      // a device answers half a character after each
 };
 
 struct verdict {
     unsigned frames;
-    unsigned early;   // driver fell before the last stop bit ended
-    unsigned wrong;   // bytes on the wire are not those sent, or not all
-    unsigned broken;  // a gap of more than half a character within a frame
+    unsigned early;  // driver fell before the last stop bit ended
+    unsigned wrong;  // bytes on the wire are not those sent, or not all
+    unsigned broken; // a gap of more than half a character within a frame
+    unsigned cut_replies;
     double hold_min, hold_max; // bits
     double hold_sum;
     uint32_t instructions_max;

@@ -79,7 +79,7 @@ enum err probe_setup(struct rig *rig, const struct transceiver_cfg *cfg,
 bool probe_send(struct rig *rig, struct bytes frame)
 {
     probe_say(rig, PROBE_SEND, frame);
-    return rig_run_frame(rig, PATIENCE_US * 2);
+    return rig_wait_frame(rig, PATIENCE_US * 2);
 }
 
 bool probe_event(struct rig *rig, struct transceiver_event *out)

@@ -141,13 +141,23 @@ bool rig_run_us(struct rig *rig, uint64_t us)
     return rig_run(rig, mt_now_u(rig->mt) + us * MT_U_PER_US);
 }
 
-bool rig_run_frame(struct rig *rig, uint64_t longest_us)
+bool rig_wait_frame(struct rig *rig, uint64_t longest_us)
 {
     uint64_t until_u = mt_now_u(rig->mt) + longest_us * MT_U_PER_US;
-    uint32_t count = rig->frame_count;
-    while (rig->frame_count == count && step(rig, until_u)) {
+    while (rig->frame_count == rig->frame_seen && step(rig, until_u)) {
     }
-    return rig->frame_count != count && rig->failure[0] == '\0';
+    bool is_there = rig->frame_count != rig->frame_seen;
+    rig->frame_seen = rig->frame_count;
+    return is_there && rig->failure[0] == '\0';
+}
+
+bool rig_run_chars(struct rig *rig, unsigned count, uint64_t longest_us)
+{
+    uint64_t until_u = mt_now_u(rig->mt) + longest_us * MT_U_PER_US;
+    uint32_t target = rig->char_count + count;
+    while (rig->char_count != target && step(rig, until_u)) {
+    }
+    return rig->char_count == target;
 }
 
 const struct rig_message *rig_take(struct rig *rig, uint64_t longest_us)

@@ -24,9 +24,9 @@ struct rig_message {
 struct rig_frame {
     bool is_done; // the driver fell
     uint16_t size;
-    uint8_t bytes[RIG_WIRE_MAX]; // as they left the shift register
-    uint32_t cut;     // the driver was off for some of it
-    uint32_t fought;  // heard otherwise by the other nodes, though driven
+    uint8_t bytes[RIG_WIRE_MAX];              // as they left the shift register
+    uint32_t cut;                             // the driver was off for some of it
+    uint32_t fought;                          // heard otherwise by the other nodes, though driven
     uint64_t drive_u, first_u, end_u, fall_u; // driver on, first start bit, last stop bit, off
     uint32_t bit_u;
     uint32_t gap_max_u;    // between two of its characters
@@ -38,10 +38,11 @@ struct rig {
     uint64_t random;
     bool is_driving;
     bool de_active_low;
-    struct rig_frame frame;  // under way, or the last one
-    uint32_t frame_count;    // whole ones
+    struct rig_frame frame; // under way, or the last one
+    uint32_t frame_count;   // whole ones
+    uint32_t frame_seen;    // of them by rig_wait_frame
     uint32_t char_count;
-    uint32_t stray_count;    // characters outside any frame
+    uint32_t stray_count; // characters outside any frame
     uint32_t damaged_count;
     uint32_t reset_count;
     enum mt_cause cause; // of the last reset
@@ -58,8 +59,10 @@ void rig_close(struct rig *rig);
 // Runs until then; false: the model refused something, .failure says what.
 bool rig_run(struct rig *rig, uint64_t until_u);
 bool rig_run_us(struct rig *rig, uint64_t us);
-// Runs until the driver has fallen once more, at most so long.
-bool rig_run_frame(struct rig *rig, uint64_t longest_us);
+// Runs until the driver has fallen once more than it had been waited for, at most so long.
+bool rig_wait_frame(struct rig *rig, uint64_t longest_us);
+// Runs until so many characters of the next frame have ended.
+bool rig_run_chars(struct rig *rig, unsigned count, uint64_t longest_us);
 // Runs until a message waits, at most so long; NULL: none came.
 const struct rig_message *rig_take(struct rig *rig, uint64_t longest_us);
 // The deepest that the stack has been, by the firmware's paint.

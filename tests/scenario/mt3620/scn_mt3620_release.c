@@ -16,7 +16,7 @@
 
 #define SHIPPED_GUARD_BITS8 12
 
-static const uint32_t SPEEDS[] = {1200,  2400,  4800,   9600,   14400,  19200,  38400,
+static const uint32_t SPEEDS[] = {1200,  2400,  4800,   9600,   14400,  19200, 38400,
                                   57600, 76800, 115200, 230400, 460800, 921600};
 
 static unsigned scale(void)
@@ -38,7 +38,7 @@ static struct verdict expect_good(const struct campaign *campaign)
     char what[128];
     campaign_run(campaign, &verdict);
     snprintf(what, sizeof what, "%u %c%u lag %u temt %u thre %u%s wait %u%s%s", campaign->line.baud,
-             "NEO"[campaign->line.parity], campaign->line.stop_bits, campaign->knobs.tx_lag,
+             "NEO"[campaign->line.parity], campaign -> line.stop_bits, campaign->knobs.tx_lag,
              campaign->knobs.temt_lead, campaign->knobs.thre_lead,
              campaign->knobs.thre_at_trigger ? "t" : "", campaign->knobs.bus_wait_cycles,
              campaign->has_echoes ? " echoes" : "", campaign->has_babble ? " babble" : "");
@@ -76,25 +76,24 @@ static void test_with_the_shipped_guard_never_early_whatever_the_silicon(void **
     for (unsigned knobs = 0; knobs < 64; knobs++) {
         static const uint32_t speeds[] = {1200, 9600, 19200, 115200, 921600};
         uint32_t baud = speeds[knobs % COUNT_OF(speeds)];
-        struct campaign campaign = {
-            .elf = "rt-probe",
-            .frames = frames_at(baud, 60),
-            .size_step = 5,
-            .line = {.baud = baud,
-                     .parity = (enum serial_parity)(knobs % 3),
-                     .stop_bits = (uint8_t)(1 + knobs % 2),
-                     .guard_bits8 = SHIPPED_GUARD_BITS8,
-                     .de_active_low = (knobs & 2U) != 0,
-                     .hears_itself = (knobs & 4U) != 0},
-            .knobs = {.tx_lag = (knobs & 1U) != 0 ? 1000 : 0,
-                      .temt_lead = (knobs & 2U) != 0 ? 1000 : 0,
-                      .thre_lead = (knobs & 4U) != 0 ? 1000 : 0,
-                      .thre_at_trigger = (knobs & 8U) != 0,
-                      .bus_wait_cycles = (knobs & 16U) != 0 ? 40 : 4,
-                      .irq_latency_cycles = (knobs & 16U) != 0 ? 40 : 0,
-                      .storm_u = (knobs & 32U) != 0 ? 7 * MT_U_PER_US : 0,
-                      .seed = knobs},
-            .has_echoes = (knobs & 32U) != 0};
+        struct campaign campaign = {.elf = "rt-probe",
+                                    .frames = frames_at(baud, 60),
+                                    .size_step = 5,
+                                    .line = {.baud = baud,
+                                             .parity = (enum serial_parity)(knobs % 3),
+                                             .stop_bits = (uint8_t)(1 + knobs % 2),
+                                             .guard_bits8 = SHIPPED_GUARD_BITS8,
+                                             .de_active_low = (knobs & 2U) != 0,
+                                             .hears_itself = (knobs & 4U) != 0},
+                                    .knobs = {.tx_lag = (knobs & 1U) != 0 ? 1000 : 0,
+                                              .temt_lead = (knobs & 2U) != 0 ? 1000 : 0,
+                                              .thre_lead = (knobs & 4U) != 0 ? 1000 : 0,
+                                              .thre_at_trigger = (knobs & 8U) != 0,
+                                              .bus_wait_cycles = (knobs & 16U) != 0 ? 40 : 4,
+                                              .irq_latency_cycles = (knobs & 16U) != 0 ? 40 : 0,
+                                              .storm_u = (knobs & 32U) != 0 ? 7 * MT_U_PER_US : 0,
+                                              .seed = knobs},
+                                    .has_echoes = (knobs & 32U) != 0};
         struct verdict verdict = expect_good(&campaign);
         assert_true(verdict.hold_max <= 5.0);
     }
