@@ -71,6 +71,9 @@ static void on_char(struct rig *rig, const struct mt_event *event)
 
 static void on_pin(struct rig *rig, const struct mt_event *event)
 {
+    if (event->pin >= MT_PIN_RED && event->pin < MT_PIN_RED + 3) {
+        rig->light_count[event->pin - MT_PIN_RED] += !event->level;
+    }
     if (event->pin != MT_PIN_DE) {
         return;
     }

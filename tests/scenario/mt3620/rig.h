@@ -44,6 +44,7 @@ struct rig {
     uint32_t char_count;
     uint32_t stray_count; // characters outside any frame
     uint32_t damaged_count;
+    uint32_t light_count[3]; // times that red, green, blue were lit
     uint32_t reset_count;
     enum mt_cause cause; // of the last reset
     uint32_t message_count, message_taken;

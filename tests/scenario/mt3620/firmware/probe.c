@@ -8,6 +8,7 @@
 #include "port/api/core.h"
 #include "port/api/mailbox.h"
 #include "port/api/transceiver.h"
+#include "port/mt3620/irq.h"
 #include "tests/scenario/mt3620/firmware/probe.h"
 
 #define QUEUE_MAX 8 // answers that found no room yet
@@ -77,6 +78,13 @@ static void on_send(struct bytes frame)
     }
 }
 
+static void spend(uint32_t us)
+{
+    uint64_t until_us = port_now_us() + us;
+    while (port_now_us() < until_us) {
+    }
+}
+
 static void on_message(struct bytes in)
 {
     struct reader r = reader_of(in);
@@ -94,6 +102,13 @@ static void on_message(struct bytes in)
     case PROBE_FAULT: (void)*(volatile uint32_t *)get_u32le(&r); break;
     case PROBE_HANG: is_hung = true; break;
     case PROBE_AT: wake_us = port_now_us() + get_u32le(&r); break;
+    case PROBE_BUSY: spend(get_u32le(&r)); break;
+    case PROBE_DEAF: {
+        uint32_t held = irq_hold();
+        spend(get_u32le(&r));
+        irq_restore(held);
+        break;
+    }
     case PROBE_STARTED:
     case PROBE_SETUP_DONE:
     case PROBE_SEND_DONE:

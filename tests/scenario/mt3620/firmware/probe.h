@@ -15,6 +15,8 @@ enum probe_kind {
     PROBE_FAULT,  // u32 address: reads it
     PROBE_HANG,   // feeds the watchdog no more
     PROBE_AT,     // u32 us from now: says PROBE_WOKEN then
+    PROBE_BUSY,   // u32 us: its loop does nothing for so long
+    PROBE_DEAF,   // u32 us: nor does any interrupt
     // From the probe.
     PROBE_STARTED,    // u32 boot id, u8 end, u32 line, 16 file, u32 pc, u32 cfsr, u32 address, u32
                       // count
