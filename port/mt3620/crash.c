@@ -16,11 +16,10 @@
 static RETAINED struct {
     uint32_t magic;
     uint32_t boots; // since power came
+    uint32_t boot_id;
     struct core_crash crash;
     uint64_t check; // of all before
 } retained;
-
-static uint32_t boot_id;
 
 static uint64_t check_of(void)
 {
@@ -33,7 +32,8 @@ static uint32_t fold(uint64_t hash)
 }
 
 // The counter alone would begin anew after each loss of power; memory that nothing has written yet
-// and a timer that ran through the reset are different each time.
+// and a timer that ran through the reset are different each time. The last id goes into the next, so
+// that what luck there was at power-on is never lost.
 static uint32_t make_boot_id(uint64_t junk)
 {
     const uint32_t now[2] = {retained.boots, ticks_now()};
@@ -49,7 +49,7 @@ void crash_setup(void)
         retained.magic = MAGIC;
     }
     retained.boots++;
-    boot_id = make_boot_id(junk);
+    retained.boot_id = make_boot_id(junk);
     if ((reg_get(WDT_STATUS) & WDT_TIMED_OUT) != 0 && retained.crash.end == CORE_END_NONE) {
         retained.crash.end = CORE_END_WATCHDOG;
         retained.crash.count++;
@@ -60,7 +60,7 @@ void crash_setup(void)
 
 uint32_t core_boot_id(void)
 {
-    return boot_id;
+    return retained.boot_id;
 }
 
 void core_take_crash(struct core_crash *out)

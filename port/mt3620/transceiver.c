@@ -80,6 +80,10 @@ enum err transceiver_setup(const struct transceiver_cfg *cfg, struct transceiver
     xcvr.rx_ticks = ticks_now() - xcvr.char_max;
     direction_listen();
     setup_uart(cfg, &divider);
+    if ((reg_get(board.uart + UART_LSR) & LSR_TEMT) == 0) { // a frame of before our reset
+        xcvr.is_aborted = true;
+        xcvr.tail_ticks = ticks_now() + 2 * xcvr.char_max;
+    }
     irq_enable(board.uart_irq);
     irq_unmask(masked);
     out->baud = divider.baud;
@@ -151,6 +155,11 @@ static uint32_t ticks_to_ns(uint32_t ticks)
 
 bool transceiver_next(struct transceiver_event *out)
 {
+    if (xcvr.is_lost) { // there is room again, and no byte may follow for long
+        uint32_t masked = irq_mask_uart();
+        xcvr_put_lost();
+        irq_unmask(masked);
+    }
     if (!xcvr_has_event()) {
         return false;
     }
@@ -174,7 +183,7 @@ bool transceiver_next(struct transceiver_event *out)
 
 bool xcvr_has_event(void)
 {
-    return xcvr.ring_tail != xcvr.ring_head;
+    return xcvr.ring_tail != xcvr.ring_head || xcvr.is_lost;
 }
 
 bool xcvr_is_in_air(void)

@@ -23,7 +23,7 @@ static void ring_put(enum transceiver_event_kind kind, uint32_t ticks, uint8_t b
     xcvr.ring_head++;
 }
 
-static void put_lost(void)
+void xcvr_put_lost(void)
 {
     if (xcvr.is_lost && ring_count() < XCVR_RING_SIZE - 1) {
         ring_put(TRANSCEIVER_LOST, xcvr.lost_ticks, 0, 0);
@@ -48,7 +48,7 @@ static void put_byte(uint32_t ticks, uint8_t byte, uint32_t lsr)
         xcvr.lost_ticks = ticks;
         return;
     }
-    put_lost();
+    xcvr_put_lost();
     uint32_t flags = (lsr & LSR_CHAR_ERRORS) != 0 ? TRANSCEIVER_CHAR_ERROR : 0;
     flags |= (lsr & LSR_OE) != 0 ? TRANSCEIVER_OVERRUN_ERROR : 0;
     ring_put(TRANSCEIVER_RX, ticks, byte, flags);
@@ -82,7 +82,7 @@ static void finish(void)
     xcvr.sent.waits = true;
     xcvr.sent.end_ticks = xcvr.end_ticks;
     xcvr.sent.hold_ticks = xcvr.fell_ticks - xcvr.end_ticks;
-    put_lost();
+    xcvr_put_lost();
     ring_put(TRANSCEIVER_SENT, xcvr.first_ticks, 0, 0);
     xcvr.tx = XCVR_IDLE;
 }

@@ -57,6 +57,8 @@ extern struct xcvr xcvr;
 
 // The UART's interrupt without the interrupt; the UART must be masked.
 void xcvr_service(void);
+// Says so in the ring if bytes were lost and there is room; the UART must be masked.
+void xcvr_put_lost(void);
 
 bool xcvr_has_event(void);
 bool xcvr_is_in_air(void);

@@ -43,6 +43,9 @@ static void assert_frames_go(unsigned count)
     const struct transceiver_cfg cfg = {.baud = 115200, .stop_bits = 1, .guard_bits8 = 12};
     struct transceiver_timing timing;
     assert_int_equal(probe_setup(&rig, &cfg, &timing), OK);
+    // It refuses to talk into the last byte of what a reset has cut.
+    assert_true(rig_run_us(&rig, 1000));
+    rig.frame_seen = rig.frame_count;
     for (unsigned i = 0; i < count; i++) {
         assert_true(probe_send(&rig, bytes_of("frame", 5)));
         assert_int_equal(rig.frame.size, 5);
@@ -86,7 +89,7 @@ static void test_it_wakes_on_time(void **state)
 {
     (void)state;
     static const uint32_t waits_us[] = {0,   1,    2,    3,     5,      7,       10,     50,
-                                        100, 1000, 1750, 10000, 500000, 1000000, 3999999};
+                                        100, 1000, 1750, 10000, 500000, 1000000, 3000000};
     open_probe("rt-probe");
     for (size_t i = 0; i < COUNT_OF(waits_us); i++) {
         say_u32(PROBE_AT, waits_us[i]);
@@ -135,7 +138,7 @@ static void test_an_assertion_is_remembered_over_the_reset(void **state)
         assert_int_equal(started.crash.end, CORE_END_ASSERT);
         assert_int_equal(started.crash.count, i);
         assert_true(started.crash.line > 10 && started.crash.line < 500);
-        assert_string_equal(started.crash.file, "mware/probe.c" + 0);
+        assert_string_equal(started.crash.file, "irmware/probe.c");
         assert_int_not_equal(started.boot_id, boot_id);
         assert_false(rig.is_driving);
         boot_id = started.boot_id;
@@ -221,7 +224,6 @@ static void test_a_reset_at_any_moment_of_a_frame(void **state)
         assert_false(rig.is_driving);
         assert_true(rig.frame.fall_u < reset_u + 50 * MT_U_PER_US);
         assert_int_equal(rig.stray_count, strays);
-        rig.frame_seen = rig.frame_count;
     }
     assert_frames_go(1);
     rig_close(&rig);
@@ -283,7 +285,7 @@ static void test_the_blinky_blinks(void **state)
 {
     (void)state;
     assert_true(rig_open(&rig, rig_elf("busward-blinky"), NULL));
-    assert_true(rig_run_us(&rig, 10 * US_PER_S + 1000));
+    assert_true(rig_run_us(&rig, 9900 * US_PER_MS));
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(rig.light_count[i], 5);
     }

@@ -41,15 +41,13 @@ static void assert_stamp(const struct transceiver_event *event, uint64_t end_u, 
     }
 }
 
-// What the core's clock is behind the model's: it starts a little after power.
+// What the core's clock is behind the model's, by a frame of its own.
 static uint32_t clock_offset_us(void)
 {
-    uint8_t now[4] = {0};
-    probe_say(&rig, PROBE_AT, bytes_of(now, sizeof now));
-    const struct rig_message *message = probe_wait(&rig, PROBE_WOKEN);
-    assert_non_null(message);
-    struct reader r = reader_of(bytes_of(message->bytes + 9, 8));
-    return (uint32_t)(mt_now_u(rig.mt) / MT_U_PER_US - get_u64le(&r));
+    assert_true(probe_send(&rig, bytes_of("x", 1)));
+    struct transceiver_event sent = next_event();
+    assert_int_equal(sent.kind, TRANSCEIVER_SENT);
+    return (uint32_t)(rig.frame.first_u / MT_U_PER_US - sent.at_us);
 }
 
 static void hear_whole_frame(uint32_t baud, enum serial_parity parity, uint8_t stop_bits,
