@@ -9,6 +9,9 @@ pkg_check_modules(libsodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(openssl REQUIRED IMPORTED_TARGET openssl)
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
 
+# The emulator of the real-time core (GPL): for tests and the demo, never linked into what ships.
+pkg_check_modules(unicorn IMPORTED_TARGET unicorn)
+
 # Partners of the tests and benches only: never linked into what ships.
 if(BUILD_TESTING)
   pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)

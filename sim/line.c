@@ -101,6 +101,22 @@ enum err sim_line_drive(struct sim_line *line, unsigned node, uint64_t at_us, st
     return OK;
 }
 
+void sim_line_cut(struct sim_line *line, unsigned node, uint64_t at_us)
+{
+    for (size_t i = 0; i < SIM_LINE_TX; i++) {
+        struct sim_line_tx *tx = &line->tx[i];
+        while (tx->used && tx->node == node && tx->given < tx->size &&
+               end_of(line, tx, tx->size) > at_us) {
+            tx->size--;
+            tx->spoilt = true;
+        }
+        if (tx->used && tx->size == 0) {
+            tx->used = false;
+        }
+    }
+    line->tx_end_us[node] = time_min(line->tx_end_us[node], at_us);
+}
+
 // The unfinished burst whose next event comes first.
 static const struct sim_line_tx *first_tx(const struct sim_line *line, uint64_t *at_us)
 {

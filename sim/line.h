@@ -73,6 +73,9 @@ void sim_line_de(struct sim_line *line, unsigned node, bool on);
 // ERR_FULL: SIM_LINE_TX bursts are on the wire.
 NODISCARD enum err sim_line_drive(struct sim_line *line, unsigned node, uint64_t at_us,
                                   struct bytes data, uint64_t *start_us, uint64_t *end_us);
+// The node stops in the middle of what it sends: the byte on the wire and those after it never
+// were.
+void sim_line_cut(struct sim_line *line, unsigned node, uint64_t at_us);
 // When the next event is due.
 uint64_t sim_line_deadline_us(const struct sim_line *line);
 // The earliest event up to now_us; false: none.

@@ -190,6 +190,18 @@ void line_cancel(struct line *line, uint64_t now_us, uint32_t token)
     line_tick(line, now_us);
 }
 
+void line_cancel_all(struct line *line, uint64_t now_us)
+{
+    for (uint8_t place = on_line(line) ? 1 : 0; place < line->queue_count; place++) {
+        struct line_slot *slot = slot_at(line, place);
+        if (!slot->ended) {
+            slot->ended = true;
+            slot->outcome = LINE_CANCELLED;
+        }
+    }
+    line_tick(line, now_us);
+}
+
 void line_set_early(struct line *line, bool early_reply)
 {
     line->cfg.early_reply = early_reply;
@@ -382,28 +394,46 @@ static bool take_ended(struct line *line)
     return false;
 }
 
+bool line_peek(const struct line *line, enum line_out_kind *kind)
+{
+    static const enum line_out_kind ORDER[] = {LINE_OUT_DE_OFF, LINE_OUT_DONE, LINE_OUT_HEARD,
+                                               LINE_OUT_DE_ON, LINE_OUT_TX};
+    for (size_t i = 0; i < COUNT_OF(ORDER); i++) {
+        if (line_is_due(line, ORDER[i])) {
+            *kind = ORDER[i];
+            return true;
+        }
+    }
+    *kind = LINE_OUT_DONE;
+    for (uint8_t place = on_line(line) ? 1 : 0; place < line->queue_count; place++) {
+        if (line->queue[(line->queue_first + place) % LINE_QUEUE_MAX].ended) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool line_next(struct line *line, struct line_out *out)
 {
     *out = (struct line_out){.kind = LINE_OUT_DONE};
-    if (line_is_due(line, LINE_OUT_DE_OFF)) {
-        out->kind = LINE_OUT_DE_OFF;
-        out->at_us = line->de_off_us;
-    } else if (line_is_due(line, LINE_OUT_DONE)) {
-        out->done = &line->done;
-    } else if (line_is_due(line, LINE_OUT_HEARD)) {
-        out->kind = LINE_OUT_HEARD;
+    if (!line_peek(line, &out->kind)) {
+        return false;
+    }
+    if (!line_is_due(line, out->kind)) {
+        out->done = &line->aside;
+        return take_ended(line);
+    }
+    switch (out->kind) {
+    case LINE_OUT_DE_OFF: out->at_us = line->de_off_us; break;
+    case LINE_OUT_DONE: out->done = &line->done; break;
+    case LINE_OUT_HEARD:
         out->at_us = line->done.rx_last_us;
         out->frame = bytes_of(line->done.reply, line->done.reply_size);
-    } else if (line_is_due(line, LINE_OUT_DE_ON)) {
-        out->kind = LINE_OUT_DE_ON;
-    } else if (line_is_due(line, LINE_OUT_TX)) {
-        out->kind = LINE_OUT_TX;
+        break;
+    case LINE_OUT_DE_ON: break;
+    case LINE_OUT_TX:
         out->frame = bytes_of(line_active(line)->frame, line_active(line)->frame_size);
-    } else if (take_ended(line)) {
-        out->done = &line->aside;
-        return true;
-    } else {
-        return false;
+        break;
     }
     line_undue(line, out->kind);
     return true;

@@ -109,6 +109,8 @@ void line_init(struct line *line, const struct line_cfg *cfg);
 NODISCARD enum err line_send(struct line *line, uint64_t now_us, const struct line_send *send);
 // Waiting frames with this token end as cancelled; the one on the line goes on.
 void line_cancel(struct line *line, uint64_t now_us, uint32_t token);
+// The same for all that wait.
+void line_cancel_all(struct line *line, uint64_t now_us);
 // Ends the hold of a barrier.
 void line_resume(struct line *line, uint64_t now_us);
 // Changes cfg.early_reply, when only an opened port tells.
@@ -127,6 +129,8 @@ uint64_t line_deadline_us(const struct line *line);
 void line_tick(struct line *line, uint64_t now_us);
 // Drains outputs, in the order in which they must be done.
 bool line_next(struct line *line, struct line_out *out);
+// What line_next() would give, for a user that has room for some kinds only; false: nothing.
+bool line_peek(const struct line *line, enum line_out_kind *kind);
 
 // Coarse ports: no byte that matters can complete the reply before this time, so that a port may
 // sleep until then and read once. 0: unknown, wait for the first byte.

@@ -3,8 +3,9 @@
 #ifndef LINE_LINE_LIMITS_H
 #define LINE_LINE_LIMITS_H
 
+#include "line/line_queue.h"
+
 #define LINE_FRAME_MAX 256 // bytes of one frame [Serial Line V1.02, 2.5.1: RTU frame]
-#define LINE_QUEUE_MAX 16  // SENDs waiting or on the line
 #define LINE_BAUD_MIN  300
 #define LINE_BAUD_MAX  4000000
 

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// 64-bit division, bit by bit: a sixth of the compiler library's size, and only set-up divides so.
+#include <stdint.h>
+
+struct quotient {
+    uint64_t quotient, rest;
+};
+
+struct quotient div64(uint64_t dividend, uint64_t divisor);
+void __aeabi_uldivmod(void);
+
+struct quotient div64(uint64_t dividend, uint64_t divisor)
+{
+    struct quotient out = {.quotient = 0, .rest = 0};
+    for (int bit = 63; bit >= 0; bit--) {
+        out.rest = out.rest << 1 | (dividend >> bit & 1U);
+        out.quotient <<= 1;
+        if (out.rest >= divisor) {
+            out.rest -= divisor;
+            out.quotient |= 1U;
+        }
+    }
+    return out;
+}
+
+// Dividend in r0:r1, divisor in r2:r3; quotient to r0:r1, rest to r2:r3 [RTABI 4.3.1].
+__attribute__((naked, used)) void __aeabi_uldivmod(void)
+{
+    __asm volatile("push {r0-r4, lr}\n\t"
+                   "mov r4, sp\n\t"
+                   "push {r2, r3}\n\t"
+                   "mov r2, r0\n\t"
+                   "mov r3, r1\n\t"
+                   "mov r0, r4\n\t"
+                   "bl div64\n\t"
+                   "add sp, #8\n\t"
+                   "pop {r0-r4, pc}");
+}
