@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gateway and the paced line as processes, and what /proc says of them."""
+import contextlib
 import json
 import os
 import pathlib
@@ -66,10 +67,12 @@ class Line:
         self.port, self.report_file = folder / "client", folder / "report"
         command = [build / "sim/busward-line", "--baud", str(baud), "--format", form,
                    "--client", self.port, "--responder", str(UNITS), "--responder-delay-us", "1000",
-                   "--report", self.report_file, "--log-level", "error", "--priority", "50"]
+                   "--report", self.report_file, "--log-level", "error"]
         if chars:
             command.append("--silence-in-chars")
         self.process = subprocess.Popen(command)
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, -20)
         wait_until("busward-line", lambda: os.path.exists(self.port))
 
     def report(self) -> dict:

@@ -2,8 +2,8 @@
 #include "port/linux/stay.h"
 
 #define LATE_US    400 // an idle CPU wakes a thread within 200
-#define BLAME_LATE 12  // more than one late wake-up in so many is too often
-#define BLAME_MAX  48
+#define BLAME_LATE 40  // more than one late wake-up in so many is too often
+#define BLAME_MAX  120
 #define ROAM_WAKES 32
 
 static void blame(struct stay *stay, uint64_t late_us)
