@@ -17,9 +17,12 @@ enum {
     CONFIG_POINTS_MAX = 10000, // devices per bus, points in all
     CONFIG_PROFILES_MAX = 64,
     CONFIG_RETRIES_BUS = 255, // of a device: as its bus
+    CONFIG_RT_PATH_MAX = 107, // bytes of a Unix socket's path
+    CONFIG_RT_BAUD_MIN = 1200,
+    CONFIG_RT_BAUD_MAX = 921600,
 };
 
-enum bus_kind { BUS_TTY, BUS_TCP, BUS_RTU_TCP };
+enum bus_kind { BUS_TTY, BUS_RT, BUS_TCP, BUS_RTU_TCP };
 enum bus_silence { SILENCE_STANDARD, SILENCE_CHARACTERS }; // 1.75 ms above 19200, or 3.5 characters
 enum bus_direction { DIRECTION_NONE, DIRECTION_KERNEL };   // kernel: TIOCSRS485
 
@@ -91,7 +94,7 @@ struct config_bus {
     const char *name;
     const char *port;   // as written
     uint32_t port_kind; // enum bus_kind
-    const char *path;   // of a tty
+    const char *path;   // of a tty, or of a core's socket
     const char *host;   // of TCP
     uint32_t tcp_port;  // of TCP
     uint32_t baud;
@@ -101,6 +104,9 @@ struct config_bus {
     uint32_t silence_us; // 0: by `silence`
     uint32_t direction;  // enum bus_direction
     bool has_echo;
+    double guard_bits; // of a core: the driver is held after the last stop bit, in steps of 1/8
+    double lead_bits;  // of a core: and on before the first start bit
+    bool is_low;       // of a core: the driver's pin is active low
     uint32_t reply_timeout_ms; // the longest wait for a reply's first byte
     uint32_t reply_timeout_min_ms;
     uint32_t turnaround_ms; // after a broadcast
