@@ -17,9 +17,6 @@ enum {
     CONFIG_POINTS_MAX = 10000, // devices per bus, points in all
     CONFIG_PROFILES_MAX = 64,
     CONFIG_RETRIES_BUS = 255, // of a device: as its bus
-    CONFIG_RT_PATH_MAX = 107, // bytes of a Unix socket's path
-    CONFIG_RT_BAUD_MIN = 1200,
-    CONFIG_RT_BAUD_MAX = 921600,
 };
 
 enum bus_kind { BUS_TTY, BUS_RT, BUS_TCP, BUS_RTU_TCP };
@@ -61,8 +58,7 @@ struct config_journal {
 struct config_limit {
     const struct doc_node *node;
     const char *point; // the point's name in the profile
-    double low;        // NAN: none
-    double high;
+    double low, high;  // NAN: none
 };
 
 struct config_sensor {
@@ -104,16 +100,14 @@ struct config_bus {
     uint32_t silence_us; // 0: by `silence`
     uint32_t direction;  // enum bus_direction
     bool has_echo;
-    double guard_bits; // of a core: the driver is held after the last stop bit, in steps of 1/8
-    double lead_bits;  // of a core: and on before the first start bit
-    bool is_low;       // of a core: the driver's pin is active low
-    uint32_t reply_timeout_ms; // the longest wait for a reply's first byte
+    double guard_bits, lead_bits; // rt: driver on after and before a frame, in steps of 1/8
+    bool is_low;                  // rt: the pin that drives is active low
+    uint32_t reply_timeout_ms;    // the longest wait for a reply's first byte
     uint32_t reply_timeout_min_ms;
     uint32_t turnaround_ms; // after a broadcast
     uint32_t retries;
     uint32_t suspend_after; // requests in a row without any answer
-    uint32_t probe_min_ms;
-    uint32_t probe_max_ms;
+    uint32_t probe_min_ms, probe_max_ms;
     uint32_t dead_share_percent; // of the bus's time, for all units without an answer together
     struct config_device *devices;
     size_t device_count;
