@@ -67,7 +67,7 @@ static void line_done(struct app *app, uint64_t now_us, uint32_t bus, const stru
                  .reply = bytes_of(done->reply, done->reply_size)},
         .tx_end_us = done->tx_end_us,
         .rx_last_us = done->rx_last_us,
-        .jitter_us = done->coarse ? COARSE_JITTER_US : 0,
+        .jitter_us = done->coarse ? COARSE_JITTER_US : event->error_us,
         .busy_us =
             done->tx_first_us != 0 && at_us > done->tx_first_us ? at_us - done->tx_first_us : 0,
     };

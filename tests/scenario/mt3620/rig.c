@@ -121,8 +121,7 @@ static void drain(struct rig *rig)
     }
 }
 
-// One step; false: over, by the time or by a failure.
-static bool step(struct rig *rig, uint64_t until_u)
+bool rig_step(struct rig *rig, uint64_t until_u)
 {
     enum mt_ran ran = mt_run(rig->mt, until_u);
     drain(rig);
@@ -134,7 +133,7 @@ static bool step(struct rig *rig, uint64_t until_u)
 
 bool rig_run(struct rig *rig, uint64_t until_u)
 {
-    while (step(rig, until_u)) {
+    while (rig_step(rig, until_u)) {
     }
     return rig->failure[0] == '\0';
 }
@@ -147,7 +146,7 @@ bool rig_run_us(struct rig *rig, uint64_t us)
 bool rig_wait_frame(struct rig *rig, uint64_t longest_us)
 {
     uint64_t until_u = mt_now_u(rig->mt) + longest_us * MT_U_PER_US;
-    while (rig->frame_count == rig->frame_seen && step(rig, until_u)) {
+    while (rig->frame_count == rig->frame_seen && rig_step(rig, until_u)) {
     }
     bool is_there = rig->frame_count != rig->frame_seen;
     rig->frame_seen = rig->frame_count;
@@ -158,7 +157,7 @@ bool rig_run_chars(struct rig *rig, unsigned count, uint64_t longest_us)
 {
     uint64_t until_u = mt_now_u(rig->mt) + longest_us * MT_U_PER_US;
     uint32_t target = rig->char_count + count;
-    while (rig->char_count != target && step(rig, until_u)) {
+    while (rig->char_count != target && rig_step(rig, until_u)) {
     }
     return rig->char_count == target;
 }
@@ -166,7 +165,7 @@ bool rig_run_chars(struct rig *rig, unsigned count, uint64_t longest_us)
 const struct rig_message *rig_take(struct rig *rig, uint64_t longest_us)
 {
     uint64_t until_u = mt_now_u(rig->mt) + longest_us * MT_U_PER_US;
-    while (rig->message_taken == rig->message_count && step(rig, until_u)) {
+    while (rig->message_taken == rig->message_count && rig_step(rig, until_u)) {
     }
     if (rig->message_taken == rig->message_count) {
         return NULL;
