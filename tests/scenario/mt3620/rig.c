@@ -50,7 +50,7 @@ static void on_char(struct rig *rig, const struct mt_event *event)
     rig->damaged_count += event->damaged;
     bool was_cut = frame->is_done && event->start_u < frame->fall_u;
     if (!rig->is_driving && !was_cut) {
-        rig->stray_count++;
+        rig->stray_count += event->lost_u < event->at_u - event->start_u; // else nobody heard it
         return;
     }
     if (frame->size == 0) {
@@ -115,6 +115,11 @@ static void drain(struct rig *rig)
         case MT_RESET:
             rig->reset_count++;
             rig->cause = event.cause;
+            if (event.cause == MT_CAUSE_POWER) { // the pins fell with the power
+                rig->frame.is_done = true;
+                rig->frame.fall_u = event.at_u;
+                rig->is_driving = false;
+            }
             break;
         case MT_LOCKUP: break;
         }
