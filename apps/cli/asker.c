@@ -35,7 +35,8 @@ bool asker_open(struct asker *asker, const char *program, const struct line_opti
     struct config_bus cfg = {.name = "line",
                              .port = options->port,
                              .baud = (uint32_t)options->baud,
-                             .format = options->format};
+                             .format = options->format,
+                             .guard_bits = CONFIG_GUARD_BITS};
     struct serial_cfg serial;
     const struct mb_client_config client = {
         .reply_timeout_us = (uint32_t)(options->timeout_ms * US_PER_MS),
@@ -45,10 +46,8 @@ bool asker_open(struct asker *asker, const char *program, const struct line_opti
     *asker = (struct asker){.program = program, .options = *options};
     mb_client_init(&asker->client, &client);
     if (!config_port(&arena, &cfg) || cfg.host == NULL) {
-        fprintf(stderr,
-                "%s: --port: \"%.80s\" is no port; expected tty:/dev/..., tcp:host:port or "
-                "rtu+tcp:host:port\n",
-                program, options->port);
+        fprintf(stderr, "%s: --port: \"%.80s\" is no port; expected " CONFIG_PORTS "\n", program,
+                options->port);
         return false;
     }
     if (serial_format(options->format, &serial) != OK) {

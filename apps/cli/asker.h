@@ -18,11 +18,11 @@ struct line_options {
 // clang-format off
 #define LINE_OPTIONS(timeout_text, retries_text)                                                   \
     {"port", OPTION_TEXT, offsetof(struct line_options, port), 1, 0, NULL,                         \
-     "tty:/dev/..., tcp:host:port (Modbus TCP) or rtu+tcp:host:port"},                             \
+     "tty:/dev/..., rt:/path, tcp:host:port or rtu+tcp:host:port"},                                \
     {"baud", OPTION_UINT, offsetof(struct line_options, baud), 300, 4000000, "19200",              \
-     "bits per second of a tty"},                                                                  \
+     "bits per second of a line"},                                                                 \
     {"format", OPTION_TEXT, offsetof(struct line_options, format), 0, 0, "8E1",                    \
-     "of a tty: 8N1, 8E1, 8O1 or 8N2"},                                                            \
+     "of a line: 8N1, 8E1, 8O1 or 8N2"},                                                           \
     {"timeout-ms", OPTION_UINT, offsetof(struct line_options, timeout_ms), 10, 60000,              \
      (timeout_text), "how long to wait for a reply"},                                              \
     {"retries", OPTION_UINT, offsetof(struct line_options, retries), 0, 10, (retries_text),        \

@@ -74,7 +74,7 @@ static void line_done(struct app *app, uint64_t now_us, uint32_t bus, const stru
         .tx_end_us = done->tx_end_us,
         .rx_first_us = done->coarse ? 0 : done->rx_first_us,
         .rx_last_us = done->rx_last_us,
-        .jitter_us = done->coarse ? COARSE_JITTER_US : 0,
+        .jitter_us = done->coarse ? COARSE_JITTER_US : event->error_us,
         .busy_us =
             done->tx_first_us != 0 && at_us > done->tx_first_us ? at_us - done->tx_first_us : 0,
     };
@@ -112,7 +112,7 @@ bool app_wants_figures(const struct app *app, uint64_t now_us, uint32_t bus)
     return now_us >= diagnostics_deadline_us(&app->buses[bus].diagnostics);
 }
 
-void app_figures(struct app *app, uint64_t now_us, uint32_t bus, const struct line_figures *in)
+void app_figures(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_figures *in)
 {
     struct app_bus *b = &app->buses[bus];
     const struct sampler_figure *figures =

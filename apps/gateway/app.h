@@ -68,7 +68,7 @@ void app_set_relay(struct app *app, uint32_t relay, const struct sampler_relay *
 void app_bus_event(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_event *event);
 // Whether the span of a bus's diagnostics is over: then app_figures() is the next input.
 bool app_wants_figures(const struct app *app, uint64_t now_us, uint32_t bus);
-void app_figures(struct app *app, uint64_t now_us, uint32_t bus, const struct line_figures *in);
+void app_figures(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_figures *in);
 uint64_t app_deadline_us(const struct app *app);
 void app_tick(struct app *app, uint64_t now_us);
 bool app_next(struct app *app, uint64_t now_us, struct app_out *out);

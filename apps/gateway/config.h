@@ -19,7 +19,7 @@ enum {
     CONFIG_RETRIES_BUS = 255, // of a device: as its bus
 };
 
-enum bus_kind { BUS_TTY, BUS_TCP, BUS_RTU_TCP };
+enum bus_kind { BUS_TTY, BUS_RT, BUS_TCP, BUS_RTU_TCP };
 enum bus_silence { SILENCE_STANDARD, SILENCE_CHARACTERS }; // 1.75 ms above 19200, or 3.5 characters
 enum bus_direction { DIRECTION_NONE, DIRECTION_KERNEL };   // kernel: TIOCSRS485
 
@@ -48,16 +48,14 @@ struct config_telemetry {
 
 struct config_journal {
     const struct doc_node *node;
-    uint32_t bytes_max;
-    uint32_t segment_size;
+    uint32_t bytes_max, segment_size;
 };
 
 // Takes the place of a profile's limits here: a freezer and a till are of one profile.
 struct config_limit {
     const struct doc_node *node;
     const char *point; // the point's name in the profile
-    double low;        // NAN: none
-    double high;
+    double low, high;  // NAN: none
 };
 
 struct config_sensor {
@@ -89,7 +87,7 @@ struct config_bus {
     const char *name;
     const char *port;   // as written
     uint32_t port_kind; // enum bus_kind
-    const char *path;   // of a tty
+    const char *path;   // of a tty, or of a core's socket
     const char *host;   // of TCP
     uint32_t tcp_port;  // of TCP
     uint32_t baud;
@@ -99,7 +97,9 @@ struct config_bus {
     uint32_t silence_us; // 0: by `silence`
     uint32_t direction;  // enum bus_direction
     bool has_echo;
-    uint32_t reply_timeout_ms; // the longest wait for a reply's first byte
+    double guard_bits, lead_bits; // rt: driver on after and before a frame, in steps of 1/8
+    bool is_low;                  // rt: the pin that drives is active low
+    uint32_t reply_timeout_ms;    // the longest wait for a reply's first byte
     uint32_t reply_timeout_min_ms;
     uint32_t turnaround_ms; // after a broadcast
     uint32_t retries;

@@ -4,6 +4,7 @@
 #include "apps/gateway/diagnostics_table.h"
 #include "apps/gateway/doc.h"
 #include "apps/gateway/plan.h"
+#include "base/assert.h"
 #include "telemetry/catalogue.h"
 
 #include <stdlib.h>
@@ -55,6 +56,10 @@ bool config_port(struct arena *arena, struct config_bus *bus)
         bus->port_kind = BUS_TTY;
         bus->path = rest;
         is_right = rest[0] == '/' && rest[1] != '\0';
+    } else if (begins(bus->port, "rt:", &rest)) {
+        bus->port_kind = BUS_RT;
+        bus->path = rest;
+        is_right = rest[0] == '/' && rest[1] != '\0' && strlen(rest) <= CONFIG_RT_PATH_MAX;
     } else if (begins(bus->port, "tcp:", &rest)) {
         bus->port_kind = BUS_TCP;
         is_right = split_host(arena, rest, bus);
@@ -68,9 +73,42 @@ bool config_port(struct arena *arena, struct config_bus *bus)
 static void check_port(struct config_report *report, struct arena *arena, struct config_bus *bus)
 {
     if (!config_port(arena, bus) && bus->port[0] != '\0') {
-        doc_error(report, key_or(bus->node, "port"),
-                  "\"%.80s\" is no port; expected tty:/dev/..., tcp:host:port or rtu+tcp:host:port",
+        doc_error(report, key_or(bus->node, "port"), "\"%.80s\" is no port; expected " CONFIG_PORTS,
                   bus->port);
+    }
+}
+
+static bool is_eighths(double bits)
+{
+    return bits * 8 == (double)(int)(bits * 8);
+}
+
+// What only a real-time core can do is said on its port alone, or it would seem to be done.
+static void check_core(struct config_report *report, const struct config_bus *bus)
+{
+    static const char *const KEYS[] = {"guard_bits", "lead_bits", "de_active_low"};
+    const double bits[] = {bus->guard_bits, bus->lead_bits};
+    for (size_t i = 0; i < COUNT_OF(KEYS) && bus->port_kind != BUS_RT; i++) {
+        if (doc_member(bus->node, KEYS[i]) != NULL) {
+            doc_error(report, doc_member(bus->node, KEYS[i]), "is for rt: ports only");
+        }
+    }
+    if (bus->port_kind != BUS_RT) {
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(bits); i++) {
+        if (!is_eighths(bits[i])) {
+            doc_error(report, key_or(bus->node, KEYS[i]), "%g is no multiple of 1/8 bit (0.125)",
+                      bits[i]);
+        }
+    }
+    if (bus->baud < CONFIG_RT_BAUD_MIN || bus->baud > CONFIG_RT_BAUD_MAX) {
+        doc_error(report, key_or(bus->node, "baud"), "a real-time core has %d to %d baud",
+                  CONFIG_RT_BAUD_MIN, CONFIG_RT_BAUD_MAX);
+    }
+    if (bus->direction != DIRECTION_NONE) {
+        doc_error(report, key_or(bus->node, "direction"),
+                  "is for tty: ports; a real-time core switches the transceiver by itself");
     }
 }
 
@@ -243,6 +281,7 @@ static void check_bus(struct config_report *report, struct arena *arena, struct 
     check_port(report, arena, bus);
     check_format(report, bus);
     check_bus_limits(report, bus);
+    check_core(report, bus);
     for (size_t k = 0; k < index; k++) {
         const struct config_bus *other = &config->buses[k];
         if (other->node != NULL && same(other->name, bus->name)) {

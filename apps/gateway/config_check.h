@@ -11,8 +11,15 @@ void config_check(struct config_report *report, struct arena *arena, struct conf
 void config_check_load(struct config_report *report, struct arena *arena,
                        const struct config *config);
 
-// Reads "tty:/dev/...", "tcp:host:port" or "rtu+tcp:host:port" from bus->port into port_kind, path,
-// host and tcp_port; false: none of these.
+enum {
+    CONFIG_RT_PATH_MAX = 107, // bytes of a Unix socket's path
+    CONFIG_RT_BAUD_MIN = 1200,
+    CONFIG_RT_BAUD_MAX = 921600,
+};
+#define CONFIG_GUARD_BITS 1.5 // of a real-time core, unless told
+#define CONFIG_PORTS      "tty:/dev/..., rt:/path, tcp:host:port or rtu+tcp:host:port"
+// Reads "tty:/dev/...", "rt:/path", "tcp:host:port" or "rtu+tcp:host:port" from bus->port into
+// port_kind, path, host and tcp_port; false: none of these.
 bool config_port(struct arena *arena, struct config_bus *bus);
 
 #endif

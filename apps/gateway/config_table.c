@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every key of the gateway's configuration.
-#include "apps/gateway/config.h"
+#include "apps/gateway/config_check.h"
 #include "apps/gateway/fields_table.h"
 #include "telemetry/telemetry_limits.h"
 
@@ -55,9 +55,11 @@ static const struct field BUS_FIELDS[] = {
     {"name", FIELD_NAME, FIELD_REQUIRED, AT(config_bus, name),
      .help = "the bus's name, once per gateway"},
     {"port", FIELD_TEXT, FIELD_REQUIRED, AT(config_bus, port), .min = 1, .max = 512,
-     .help = "tty:/dev/..., tcp:host:port (Modbus TCP) or rtu+tcp:host:port"},
+     .help =
+         "tty:/dev/..., rt:/path (the socket of a real-time core), tcp:host:port (Modbus TCP) or "
+         "rtu+tcp:host:port"},
     {"baud", FIELD_UINT, FIELD_LIVE, AT(config_bus, baud), .min = 300, .max = 4000000,
-     .fallback = 19200, .help = "bits per second of a tty"},
+     .fallback = 19200, .help = "bits per second of a line; a real-time core has 1200 to 921600"},
     {"format", FIELD_TEXT, FIELD_LIVE, AT(config_bus, format), .min = 3, .max = 3,
      .text_fallback = "8E1", .help = "data bits, parity, stop bits: 8N1, 8E1, 8O1 or 8N2"},
     {"silence", FIELD_WORD, FIELD_LIVE, AT(config_bus, silence), .words = SILENCE_WORDS,
@@ -67,7 +69,14 @@ static const struct field BUS_FIELDS[] = {
     {"direction", FIELD_WORD, FIELD_LIVE, AT(config_bus, direction), .words = DIRECTION_WORDS,
      .help = "kernel: the driver switches the transceiver (TIOCSRS485); none: it switches itself"},
     {"echo", FIELD_BOOL, FIELD_LIVE, AT(config_bus, has_echo),
-     .help = "the receiver hears what we send"},
+     .help = "the receiver hears what we send: it is checked and removed"},
+    {"guard_bits", FIELD_REAL, FIELD_LIVE, AT(config_bus, guard_bits), .max = 31.875,
+     .fallback = CONFIG_GUARD_BITS,
+     .help = "rt: the driver is held this many bits after the last stop bit, in steps of 0.125"},
+    {"lead_bits", FIELD_REAL, FIELD_LIVE, AT(config_bus, lead_bits), .max = 31.875,
+     .help = "rt: the driver is on this many bits before the first start bit, in steps of 0.125"},
+    {"de_active_low", FIELD_BOOL, FIELD_LIVE, AT(config_bus, is_low),
+     .help = "rt: the pin that switches the driver on is active low"},
     {"reply_timeout_ms", FIELD_UINT, FIELD_LIVE, AT(config_bus, reply_timeout_ms), .min = 10,
      .max = 60000, .fallback = 1000,
      .help = "longest wait for the first byte of a reply; a known unit gets less, by its habit"},

@@ -75,7 +75,7 @@ static struct sampler_figure delay(uint64_t us)
 }
 
 // In hundredths of a bit, of the hold of `frames` frames together.
-static struct sampler_figure hold(const struct diagnostics *d, const struct line_figures *now,
+static struct sampler_figure hold(const struct diagnostics *d, const struct bus_figures *now,
                                   uint64_t ns, uint64_t frames)
 {
     uint64_t baud = now->baud != 0 ? now->baud : d->config->baud;
@@ -95,8 +95,8 @@ static uint64_t restarts(uint64_t now, uint64_t before)
 // What a figure is made from: the span that ends, of the bus and of one unit.
 struct span {
     uint64_t length_us;
-    const struct line_figures *now;
-    const struct line_figures *before;
+    const struct bus_figures *now;
+    const struct bus_figures *before;
     struct poller_counts counts; // of the unit; for a figure of the bus, of all its units
     struct poller_delays delays; // of the unit
     enum unit_state state;
@@ -134,8 +134,8 @@ static struct sampler_figure turnaround(const struct span *s, uint64_t us)
 static struct sampler_figure value_of(const struct diagnostics *d, enum figure figure,
                                       const struct span *s, struct poller *poller)
 {
-    const struct line_figures *now = s->now;
-    const struct line_figures *before = s->before;
+    const struct bus_figures *now = s->now;
+    const struct bus_figures *before = s->before;
     uint32_t divisor = s->delays.count > 0 ? s->delays.count : 1;
     switch (figure) {
     case FIGURE_UTILISATION:
@@ -210,7 +210,7 @@ static struct span span_of(const struct diagnostics *d, const struct point *poin
     return s;
 }
 
-static void begin_span(struct diagnostics *d, uint64_t now_us, const struct line_figures *in,
+static void begin_span(struct diagnostics *d, uint64_t now_us, const struct bus_figures *in,
                        struct poller *poller)
 {
     d->from_us = now_us;
@@ -224,7 +224,7 @@ static void begin_span(struct diagnostics *d, uint64_t now_us, const struct line
 }
 
 const struct sampler_figure *diagnostics_take(struct diagnostics *d, uint64_t now_us,
-                                              const struct line_figures *in, struct poller *poller,
+                                              const struct bus_figures *in, struct poller *poller,
                                               bool is_up)
 {
     const struct point_range *range = &d->points->diagnostics[d->bus];

@@ -61,8 +61,10 @@ static const uint8_t NEEDS[FIGURE_COUNT] = {
 
 unsigned figures_known(const struct config_bus *bus)
 {
+    unsigned echo = bus->has_echo ? NEEDS_ECHO : NEEDS_NOTHING;
     switch ((enum bus_kind)bus->port_kind) {
-    case BUS_TTY: return NEEDS_WIRE | NEEDS_RAW | (bus->has_echo ? NEEDS_ECHO : NEEDS_NOTHING);
+    case BUS_TTY: return NEEDS_WIRE | NEEDS_RAW | echo;
+    case BUS_RT: return NEEDS_WIRE | NEEDS_RAW | NEEDS_CORE | echo;
     case BUS_RTU_TCP: return NEEDS_RAW;
     case BUS_TCP: break;
     }

@@ -16,7 +16,7 @@ enum {
 
 struct plan_timing plan_timing_of(const struct config_bus *bus)
 {
-    if (bus->port_kind != BUS_TTY) {
+    if (bus->port_kind != BUS_TTY && bus->port_kind != BUS_RT) {
         return (struct plan_timing){.request_us = TCP_REQUEST_US};
     }
     struct mb_silence silence =

@@ -98,8 +98,8 @@ static void take_figures(struct run *run, uint64_t now_us)
 {
     for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
         if (app_wants_figures(&run->setup.app, now_us, b)) {
-            struct line_figures figures = {0};
-            bus_stats(run->buses[b], &figures.line);
+            struct bus_figures figures;
+            bus_figures(run->buses[b], &figures);
             app_figures(&run->setup.app, now_us, b, &figures);
             drain(run, now_us);
         }

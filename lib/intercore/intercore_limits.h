@@ -16,7 +16,7 @@
 #define IC_LOG_MAX     16 // records in one message
 
 // The longest message of a core: DONE with a full reply, so that a core needs no larger buffer.
-#define IC_CORE_MESSAGE_MAX (IC_HEAD_SIZE + 48 + IC_FRAME_MAX)
+#define IC_CORE_MESSAGE_MAX (IC_HEAD_SIZE + 46 + IC_FRAME_MAX)
 _Static_assert(IC_CORE_MESSAGE_MAX >= IC_HEAD_SIZE + 8 + IC_LOG_MAX * IC_LOG_SIZE, "LOG fits");
 _Static_assert(IC_CORE_MESSAGE_MAX <= IC_MESSAGE_MAX, "and a mailbox takes it");
 

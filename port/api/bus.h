@@ -24,6 +24,24 @@ struct bus_event {
     uint64_t at_us;
     char detail[320];
     struct line_done done;
+    uint32_t error_us; // of the times in done, unless they are coarse: at most so far off our clock
+};
+
+// What a bus counted. Everything but .line is of a real-time core only.
+struct bus_figures {
+    struct line_stats line;
+    bool has_core;
+    char firmware[33];       // its version
+    uint32_t core_sessions;  // how often it had to be linked
+    uint32_t clock_error_us; // of its times on our clock, now
+    uint32_t hold_count;     // frames whose hold of the driver is known; since the line's set-up
+    uint32_t hold_early;     // let go before the guard was over
+    uint32_t hold_max_ns;    // from the last stop bit to the driver's release, guard included
+    uint64_t hold_sum_ns;
+    uint16_t hold_steps[16]; // frames per 1/32 bit that it was held beyond the guard; last: more
+    uint8_t guard_bits8;
+    uint32_t baud; // that the hardware makes
+    uint32_t overruns, mailbox_waits;
 };
 
 // Never blocks. ERR_FULL: LINE_QUEUE_MAX are not DONE yet. ERR_SIZE. Each accepted SEND gets one
@@ -33,6 +51,6 @@ void bus_cancel(struct bus *bus, uint32_t token);
 void bus_resume(struct bus *bus);
 // Drains events; false: none.
 bool bus_next(struct bus *bus, struct bus_event *out);
-void bus_stats(struct bus *bus, struct line_stats *out);
+void bus_figures(struct bus *bus, struct bus_figures *out);
 
 #endif

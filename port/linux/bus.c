@@ -14,8 +14,7 @@
 
 static void free_bus(struct bus *bus)
 {
-    bus->ops->close(bus->port);
-    bus->ops->free(bus->port);
+    bus->release(bus);
     if (bus->event_fd >= 0) {
         close(bus->event_fd);
     }
@@ -26,20 +25,10 @@ static void free_bus(struct bus *bus)
     free(bus);
 }
 
-enum err bus_start(const char *name, const struct bus_port_ops *ops, struct bus_port *port,
-                   const struct line_cfg *line, uint8_t cpu_priority, struct bus **out)
+enum err bus_begin(struct bus *bus, const char *name, void *(*thread)(void *bus))
 {
-    struct bus *bus = calloc(1, sizeof *bus);
-    if (bus == NULL) {
-        ops->close(port);
-        ops->free(port);
-        return ERR_IO;
-    }
-    bus->ops = ops;
-    bus->port = port;
-    bus->cpu_priority = cpu_priority;
     bus->random = port_now_us() ^ (uint64_t)(uintptr_t)bus;
-    line_init(&bus->line, line);
+    bus->tell_us = TIME_NEVER;
     // Held for a copy only: spinning that long beats a trip through the kernel.
     pthread_mutexattr_t adaptive;
     pthread_mutexattr_init(&adaptive);
@@ -49,14 +38,13 @@ enum err bus_start(const char *name, const struct bus_port_ops *ops, struct bus_
     bus->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     bus->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (bus->event_fd < 0 || bus->wake_fd < 0 ||
-        pthread_create(&bus->thread, NULL, bus_main, bus) != 0) {
+        pthread_create(&bus->thread, NULL, thread, bus) != 0) {
         free_bus(bus);
         return ERR_IO;
     }
     char shown[16];
     snprintf(shown, sizeof shown, "%s", name);
     pthread_setname_np(bus->thread, shown);
-    *out = bus;
     return OK;
 }
 
@@ -113,14 +101,17 @@ bool bus_next(struct bus *bus, struct bus_event *out)
 {
     bool has = true;
     pthread_mutex_lock(&bus->lock);
-    if (bus->state_changed) {
-        bus->state_changed = false;
-        out->kind = bus->up ? BUS_UP : BUS_DOWN;
-        out->at_us = bus->state_at_us;
-        memcpy(out->detail, bus->detail, sizeof out->detail);
+    if (bus->state_count > 0) {
+        const struct bus_state *state = &bus->states[0];
+        out->kind = state->up ? BUS_UP : BUS_DOWN;
+        out->at_us = state->at_us;
+        memcpy(out->detail, state->detail, sizeof out->detail);
+        bus->states[0] = bus->states[1];
+        bus->state_count--;
     } else if (bus->done_count > 0) {
         out->kind = BUS_DONE;
         out->done = bus->dones[bus->done_first];
+        out->error_us = bus->errors_us[bus->done_first];
         out->at_us = out->done.rx_last_us;
         out->detail[0] = '\0';
         bus->done_first = (bus->done_first + 1) % LINE_QUEUE_MAX;
@@ -136,10 +127,10 @@ bool bus_next(struct bus *bus, struct bus_event *out)
     return has;
 }
 
-void bus_stats(struct bus *bus, struct line_stats *out)
+void bus_figures(struct bus *bus, struct bus_figures *out)
 {
     pthread_mutex_lock(&bus->lock);
-    *out = bus->stats;
+    *out = bus->figures;
     pthread_mutex_unlock(&bus->lock);
 }
 

@@ -33,6 +33,26 @@ struct bus_tcp_cfg {
 // one request is under way at a time.
 NODISCARD enum err bus_open_tcp(const struct bus_tcp_cfg *cfg, struct bus **out);
 
+struct bus_rt_cfg {
+    const char *name;
+    const char *path; // of the core's SOCK_SEQPACKET socket; copied
+    uint32_t baud;    // 1200 to 921600
+    enum serial_parity parity;
+    uint8_t stop_bits; // 1 or 2; 0: 1
+    bool silence_in_chars;
+    uint32_t t1_5_us, t3_5_us; // 0: as the standard says
+    uint8_t guard_bits8;       // driver held after the last stop bit, in 1/8 bit
+    uint8_t lead_bits8;        // driver on before the first start bit, in 1/8 bit
+    bool de_active_low;
+    bool echo;
+    bool listen_only;
+};
+
+// A line behind a real-time core, which keeps the times: frames go there ahead, so that none waits
+// for this machine. Connects again with back-off; a core that restarts ends what it had as
+// LINE_PORT_LOST. Times are the core's stamps on our clock, with their error. ERR_ARG, ERR_IO.
+NODISCARD enum err bus_open_rt(const struct bus_rt_cfg *cfg, struct bus **out);
+
 // Readable while bus_next() has something; watch it level-triggered.
 int bus_fd(const struct bus *bus);
 // Ends the thread; SENDs not DONE are dropped. NULL is fine.

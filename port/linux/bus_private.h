@@ -33,25 +33,23 @@ struct bus_port_ops {
     void (*free)(struct bus_port *port); // after close()
 };
 
+struct bus_state {
+    bool up;
+    uint64_t at_us;
+    char detail[320];
+};
+
+// What every kind of bus begins with.
 struct bus {
-    const struct bus_port_ops *ops;
-    struct bus_port *port; // owned
+    void (*release)(struct bus *bus); // frees what the kind holds, once its thread has ended
     pthread_t thread;
     int event_fd; // to the loop: events wait
     int wake_fd;  // to the thread: commands wait
-    uint8_t cpu_priority;
 
     // The thread's own.
-    struct line line;
-    bool open;
-    uint64_t retry_us; // when to open again
     uint64_t backoff_us;
     uint64_t random;
-    bool down_told;
     uint64_t tell_us; // DONEs wait until then for company; TIME_NEVER: none waits
-    struct nap nap;
-    struct stay stay;
-    cpu_set_t cpus; // where the thread may run; empty: unknown, it is never told to stay
 
     // Shared, under lock.
     pthread_mutex_t lock;
@@ -59,24 +57,62 @@ struct bus {
     bool told;        // the loop was woken for DONEs and has not taken them all yet
     bool wake_wanted; // the thread sleeps until something comes
     bool resume;
-    bool state_changed;
-    bool up;
-    uint64_t state_at_us;
-    char detail[320];
+    struct bus_state states[2]; // not told yet: down and up again are both news
+    size_t state_count;
     struct line_send sends[LINE_QUEUE_MAX];
     size_t send_count;
     uint32_t cancels[LINE_QUEUE_MAX];
     size_t cancel_count;
     struct line_done dones[LINE_QUEUE_MAX]; // ring
+    uint32_t errors_us[LINE_QUEUE_MAX];     // of their times
     size_t done_first;
     size_t done_count;
     size_t outstanding; // accepted and not yet fetched as DONE
-    struct line_stats stats;
+    struct bus_figures figures;
+};
+
+// How a machine takes the loop's commands.
+struct bus_commands {
+    void (*send)(struct bus *bus, uint64_t now_us, const struct line_send *send);
+    void (*cancel)(struct bus *bus, uint64_t now_us, uint32_t token);
+    void (*resume)(struct bus *bus, uint64_t now_us);
+};
+
+// Takes bus, allocated and with .release set; on failure it is released. The rest is zero.
+enum err bus_begin(struct bus *bus, const char *name, void *(*thread)(void *bus));
+
+// On the thread:
+void bus_set_scheduling(uint8_t cpu_priority);
+// False: the end.
+bool bus_take_commands(struct bus *bus, const struct bus_commands *commands);
+void bus_tell_state(struct bus *bus, uint64_t now_us, bool up, const char *detail);
+// may_wait: for more of them if the next one should be here in time, so that one wake-up of the
+// loop serves several.
+void bus_tell_done(struct bus *bus, const struct line_done *done, uint32_t error_us, bool may_wait);
+void bus_wake_loop(struct bus *bus);
+void bus_set_figures(struct bus *bus, const struct bus_figures *figures);
+// Sleeps until the deadline, something on fd, or, if commands_wake, a command. True: fd is ready.
+bool bus_sleep(struct bus *bus, int fd, short events, uint64_t deadline_us, bool commands_wake);
+// How long to wait before the next try, with back-off and jitter; was_good: the last one held.
+uint64_t bus_retry_delay_us(struct bus *bus, bool was_good);
+
+// A bus that is a line machine on a port of bytes.
+struct bus_line {
+    struct bus base; // first, so that one pointer is both
+    const struct bus_port_ops *ops;
+    struct bus_port *port; // owned
+    uint8_t cpu_priority;
+    struct line line;
+    bool open;
+    uint64_t retry_us; // when to open again
+    bool down_told;
+    struct nap nap;
+    struct stay stay;
+    cpu_set_t cpus; // where the thread may run; empty: unknown, it is never told to stay
 };
 
 // Takes port; on failure it is freed.
 enum err bus_start(const char *name, const struct bus_port_ops *ops, struct bus_port *port,
                    const struct line_cfg *line, uint8_t cpu_priority, struct bus **out);
-void *bus_main(void *ctx); // bus_thread.c
 
 #endif

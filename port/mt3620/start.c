@@ -48,7 +48,7 @@ static void setup_output(uint32_t gpio, uint32_t mask)
 
 static void setup_pins(void)
 {
-    direction_listen(); // the level before the output
+    xcvr_stop(); // the level before the output
     setup_output(board.direction_gpio, (uint32_t)board.de_mask | board.re_mask);
     core_light(CORE_LIGHT_OFF);
     setup_output(board.light_gpio, (uint32_t)board.red_mask | board.green_mask | board.blue_mask);

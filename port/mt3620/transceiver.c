@@ -195,4 +195,6 @@ void xcvr_stop(void)
 {
     (void)irq_hold();
     direction_listen();
+    uart_put(UART_IER, 0);
+    uart_put(UART_FCR, FCR_ON | FCR_CLEAR);
 }

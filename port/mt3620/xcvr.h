@@ -62,7 +62,8 @@ void xcvr_put_lost(void);
 
 bool xcvr_has_event(void);
 bool xcvr_is_in_air(void);
-// The core is about to reset: lets go of the line, and nothing interrupts any more.
+// Lets go of the line, forgets what was to be sent, and nothing interrupts any more: before a reset
+// and after one, since a reset leaves the peripherals as they were.
 void xcvr_stop(void);
 
 void direction_drive(void);

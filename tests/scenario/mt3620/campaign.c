@@ -102,7 +102,7 @@ static void run(const struct campaign *c, struct rig *rig, struct verdict *out)
     if (!probe_open(rig, c->elf, &c->knobs) || probe_setup(rig, &c->line, &timing) != OK) {
         return;
     }
-    uint32_t bit_u = (uint32_t)(988000000U / timing.baud);
+    uint32_t bit_u = (uint32_t)((uint32_t)U_PER_S / timing.baud);
     size_t size = c->first_size == 0 ? 1 : c->first_size;
     for (unsigned i = 0; i < c->frames; i++) {
         if (!run_frame(c, rig, bit_u, size, out)) {

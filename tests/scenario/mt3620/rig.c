@@ -50,7 +50,7 @@ static void on_char(struct rig *rig, const struct mt_event *event)
     rig->damaged_count += event->damaged;
     bool was_cut = frame->is_done && event->start_u < frame->fall_u;
     if (!rig->is_driving && !was_cut) {
-        rig->stray_count++;
+        rig->stray_count += event->lost_u < event->at_u - event->start_u; // else nobody heard it
         return;
     }
     if (frame->size == 0) {
@@ -115,14 +115,18 @@ static void drain(struct rig *rig)
         case MT_RESET:
             rig->reset_count++;
             rig->cause = event.cause;
+            if (event.cause == MT_CAUSE_POWER) { // the pins fell with the power
+                rig->frame.is_done = true;
+                rig->frame.fall_u = event.at_u;
+                rig->is_driving = false;
+            }
             break;
         case MT_LOCKUP: break;
         }
     }
 }
 
-// One step; false: over, by the time or by a failure.
-static bool step(struct rig *rig, uint64_t until_u)
+bool rig_step(struct rig *rig, uint64_t until_u)
 {
     enum mt_ran ran = mt_run(rig->mt, until_u);
     drain(rig);
@@ -134,7 +138,7 @@ static bool step(struct rig *rig, uint64_t until_u)
 
 bool rig_run(struct rig *rig, uint64_t until_u)
 {
-    while (step(rig, until_u)) {
+    while (rig_step(rig, until_u)) {
     }
     return rig->failure[0] == '\0';
 }
@@ -147,7 +151,7 @@ bool rig_run_us(struct rig *rig, uint64_t us)
 bool rig_wait_frame(struct rig *rig, uint64_t longest_us)
 {
     uint64_t until_u = mt_now_u(rig->mt) + longest_us * MT_U_PER_US;
-    while (rig->frame_count == rig->frame_seen && step(rig, until_u)) {
+    while (rig->frame_count == rig->frame_seen && rig_step(rig, until_u)) {
     }
     bool is_there = rig->frame_count != rig->frame_seen;
     rig->frame_seen = rig->frame_count;
@@ -158,7 +162,7 @@ bool rig_run_chars(struct rig *rig, unsigned count, uint64_t longest_us)
 {
     uint64_t until_u = mt_now_u(rig->mt) + longest_us * MT_U_PER_US;
     uint32_t target = rig->char_count + count;
-    while (rig->char_count != target && step(rig, until_u)) {
+    while (rig->char_count != target && rig_step(rig, until_u)) {
     }
     return rig->char_count == target;
 }
@@ -166,7 +170,7 @@ bool rig_run_chars(struct rig *rig, unsigned count, uint64_t longest_us)
 const struct rig_message *rig_take(struct rig *rig, uint64_t longest_us)
 {
     uint64_t until_u = mt_now_u(rig->mt) + longest_us * MT_U_PER_US;
-    while (rig->message_taken == rig->message_count && step(rig, until_u)) {
+    while (rig->message_taken == rig->message_count && rig_step(rig, until_u)) {
     }
     if (rig->message_taken == rig->message_count) {
         return NULL;

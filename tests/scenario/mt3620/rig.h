@@ -8,9 +8,11 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/time.h"
 #include "sim/mt3620/mt3620.h"
 #include "tests/scenario/mt3620/firmware/probe.h"
 
+#define U_PER_S          (US_PER_S * MT_U_PER_US)
 #define RIG_WIRE_MAX     600
 #define RIG_MESSAGES_MAX 600
 #define RIG_MESSAGE_MAX  1024
@@ -57,6 +59,8 @@ const char *rig_elf(const char *name);
 // False: .failure says why.
 bool rig_open(struct rig *rig, const char *elf, const struct mt_knobs *knobs);
 void rig_close(struct rig *rig);
+// Runs until something came out or then; false: the latter, or a failure.
+bool rig_step(struct rig *rig, uint64_t until_u);
 // Runs until then; false: the model refused something, .failure says what.
 bool rig_run(struct rig *rig, uint64_t until_u);
 bool rig_run_us(struct rig *rig, uint64_t us);

@@ -21,7 +21,7 @@ static uint32_t open_line(const struct transceiver_cfg *cfg, const struct mt_kno
     struct transceiver_timing timing;
     assert_true(probe_open(&rig, "rt-probe", knobs));
     assert_int_equal(probe_setup(&rig, cfg, &timing), OK);
-    return (uint32_t)(988000000U / cfg->baud);
+    return (uint32_t)((uint32_t)U_PER_S / cfg->baud);
 }
 
 static struct transceiver_event next_event(void)

@@ -73,7 +73,7 @@ static void test_without_a_guard_within_a_fraction_of_a_bit(void **state)
 // Every 7 us at the highest speeds, and several times per bit at any.
 static uint64_t storm_u(uint32_t baud)
 {
-    return baud >= 115200 ? 7 * MT_U_PER_US : 988000000U / 5 / baud;
+    return baud >= 115200 ? 7 * MT_U_PER_US : (uint32_t)U_PER_S / 5 / baud;
 }
 
 static void test_with_the_shipped_guard_never_early_whatever_the_silicon(void **state)

@@ -13,7 +13,7 @@
 #include "port/linux/options.h"
 
 struct probe_options {
-    const char *tty, *host;
+    const char *tty, *host, *rt;
     uint64_t port;
     bool rtu;
 };
@@ -22,6 +22,7 @@ struct probe_options {
 static const struct option OPTIONS[] = {
     {.name = "tty", .type = OPTION_TEXT, FIELD(tty), .help = "serial port, 19200 8E1"},
     {.name = "host", .type = OPTION_TEXT, FIELD(host), .help = "or a TCP endpoint"},
+    {.name = "rt", .type = OPTION_TEXT, FIELD(rt), .help = "or a core's socket, 19200 8E1"},
     {.name = "port", .type = OPTION_UINT, FIELD(port), .min = 1, .max = 65535, .help = "its port"},
     {.name = "rtu", .type = OPTION_FLAG, FIELD(rtu), .help = "RTU over TCP"},
 };
@@ -42,7 +43,9 @@ static void print_event(const struct bus_event *event)
         for (size_t i = 0; i < done->reply_size; i++) {
             printf("%02x", done->reply[i]);
         }
-        printf("\n");
+        printf(" %llu %llu %llu %llu %u\n", (unsigned long long)done->tx_first_us,
+               (unsigned long long)done->tx_end_us, (unsigned long long)done->rx_first_us,
+               (unsigned long long)done->rx_last_us, event->error_us);
         break;
     }
     (void)fflush(stdout);
@@ -84,7 +87,14 @@ int main(int argc, char **argv)
                               .host = options.host,
                               .port = (uint16_t)options.port,
                               .rtu_over_tcp = options.rtu};
-    enum err err = options.tty != NULL ? bus_open_tty(&tty, &bus) : bus_open_tcp(&tcp, &bus);
+    struct bus_rt_cfg rt = {.name = "probe",
+                            .path = options.rt,
+                            .baud = 19200,
+                            .parity = SERIAL_EVEN,
+                            .guard_bits8 = 12};
+    enum err err = options.rt != NULL    ? bus_open_rt(&rt, &bus)
+                   : options.tty != NULL ? bus_open_tty(&tty, &bus)
+                                         : bus_open_tcp(&tcp, &bus);
     if (err != OK) {
         fprintf(stderr, "bus-probe: %s\n", err_name(err));
         return 1;

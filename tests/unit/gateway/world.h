@@ -30,7 +30,7 @@ struct world {
     uint32_t asked[8];   // requests per unit
     uint64_t last_asked_us;
     uint64_t dead_us;
-    struct line_figures figures; // what the bus tells of itself
+    struct bus_figures figures; // what the bus tells of itself
     struct tm_sample samples[SAMPLES_MAX];
     size_t sample_count;
     struct tm_sample diagnostics[SAMPLES_MAX];

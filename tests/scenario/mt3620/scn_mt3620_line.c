@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: the deployed ELF, whole: frames queued ahead go out exactly when the silence is over, every
+// SEND has one clear outcome whatever the line does, and either side may restart at any time.
+// Method: busward-rt.elf in the model between a gateway's session and a device; the line's judge
+// and the shift register decide, not the firmware.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/scenario/mt3620/app_rig.h"
+
+static struct app app;
+
+static const struct ic_line_setup FAST = {.baud = 115200, .stop_bits = 1, .guard_bits8 = 12};
+static const struct ic_line_setup SLOW = {
+    .baud = 19200, .parity = 1, .stop_bits = 1, .guard_bits8 = 12};
+
+static void open_app(const char *elf, const struct ic_line_setup *setup)
+{
+    if (!app_open(&app, elf, NULL, setup)) {
+        fail_msg("%s", app.rig.failure);
+    }
+    app.device = app_device_echoes;
+    app.turnaround_u = app.host.line_state.t3_5_us * (uint32_t)MT_U_PER_US;
+}
+
+static void send(uint32_t token, struct bytes frame, uint32_t timeout_us)
+{
+    assert_int_equal(app_send(&app, token, frame, timeout_us), OK);
+}
+
+static void wait_done(uint32_t count)
+{
+    if (!app_run_done(&app, count, 20 * US_PER_S)) {
+        fail_msg("%u of %u DONE: %s", app.done_count, count, app.rig.failure);
+    }
+}
+
+static void assert_good_frame(void)
+{
+    uint32_t count = app.done_count;
+    send(99, bytes_of("good", 4), 50000);
+    wait_done(count + 1);
+    assert_int_equal(app.done.token, 99);
+    assert_int_equal(app.done.outcome, LINE_REPLY);
+    assert_int_equal(app.done.reply_size, 4);
+    assert_memory_equal(app.done.reply, "good", 4);
+}
+
+static void test_256_bytes_back_to_back(void **state)
+{
+    (void)state;
+    static const struct ic_line_setup *const setups[] = {&FAST, &SLOW};
+    for (size_t line = 0; line < 2; line++) {
+        open_app(NULL, setups[line]);
+        for (uint32_t i = 0; i < 64; i++) {
+            uint8_t frame[256];
+            for (size_t j = 0; j < sizeof frame; j++) {
+                frame[j] = (uint8_t)(i * 31 + j);
+            }
+            send(i, bytes_of(frame, sizeof frame - i % 3), 100000);
+            if (app.done_count + 8 <= i) {
+                wait_done(app.done_count + 1);
+            }
+        }
+        wait_done(64);
+        assert_int_equal(app.outcomes[LINE_REPLY], 64);
+        assert_int_equal(app.judge.violations, 0);
+        assert_int_equal(app.rig.stray_count, 0);
+        struct mt_counters counters;
+        mt_counters(app.rig.mt, &counters);
+        assert_int_equal(counters.rx_overruns, 0);
+        assert_true(judge_utilisation(&app.judge) > 0.995);
+        printf("baud %u: utilisation %.5f, stack %u bytes\n", setups[line]->baud,
+               judge_utilisation(&app.judge), rig_stack_bytes(&app.rig));
+        app_close(&app);
+    }
+}
+
+static void run_against(const char *elf, uint64_t *violations)
+{
+    open_app(elf, &FAST);
+    for (uint32_t i = 0; i < 20; i++) {
+        send(i, bytes_of("12345678", 8), 100000);
+        wait_done(app.done_count + (i >= 7));
+    }
+    wait_done(20);
+    *violations = app.judge.violations;
+    app_close(&app);
+}
+
+static void test_without_the_silence_the_judge_says_so(void **state)
+{
+    (void)state;
+    uint64_t violations;
+    run_against(NULL, &violations);
+    assert_int_equal(violations, 0);
+    run_against("rt-mutant-silence", &violations);
+    assert_true(violations >= 10);
+}
+
+// --- a line that misbehaves ---
+
+static void silent(struct app *a, const struct rig_frame *frame)
+{
+    (void)a;
+    (void)frame;
+}
+
+static void noisy(struct app *a, const struct rig_frame *frame)
+{
+    struct mt_rx rx = {.byte = 0x5A,
+                       .start_u = frame->end_u + a->turnaround_u,
+                       .bit_u = a->bit_u,
+                       .flags = MT_RX_BAD_STOP};
+    uint64_t end_u;
+    assert_int_equal(mt_rx(a->rig.mt, &rx, &end_u), OK);
+}
+
+static void babbling(struct app *a, const struct rig_frame *frame)
+{
+    static const uint8_t babble[700];
+    app_talk(a, frame->end_u + a->turnaround_u, bytes_of(babble, sizeof babble));
+}
+
+static void halting(struct app *a, const struct rig_frame *frame)
+{
+    uint64_t at_u = frame->end_u + a->turnaround_u;
+    at_u = rig_talk(&a->rig, at_u, a->bit_u, bytes_of("ab", 2), SERIAL_NONE, 1);
+    app_talk(a, at_u + 1000 * MT_U_PER_US, bytes_of("cd", 2)); // more than t1.5
+}
+
+static void test_each_fault_has_its_outcome_and_the_next_frame_works(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*device)(struct app *app, const struct rig_frame *frame);
+        enum line_outcome outcome;
+    } rows[] = {
+        {silent, LINE_TIMEOUT}, {noisy, LINE_NOISE},    {babbling, LINE_NOISE},
+        {halting, LINE_NOISE},  {silent, LINE_TIMEOUT},
+    };
+    open_app(NULL, &FAST);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        app.device = rows[i].device;
+        uint32_t count = app.done_count;
+        send((uint32_t)i, bytes_of("12345678", 8), 20000);
+        wait_done(count + 1);
+        assert_int_equal(app.done.token, i);
+        assert_int_equal(app.done.outcome, rows[i].outcome);
+        app.device = app_device_echoes;
+        assert_good_frame();
+    }
+    assert_int_equal(app.judge.violations, 0);
+    app_close(&app);
+}
+
+static void test_a_line_that_never_rests(void **state)
+{
+    (void)state;
+    static const uint8_t babble[1200];
+    open_app(NULL, &FAST);
+    uint64_t at_u = mt_now_u(app.rig.mt) + 1000;
+    for (unsigned i = 0; i < 14; i++) { // 1.4 s without a pause
+        at_u = rig_talk(&app.rig, at_u, app.bit_u, bytes_of(babble, sizeof babble), SERIAL_NONE, 1);
+        if (i == 1) {
+            send(1, bytes_of("12345678", 8), 20000);
+        }
+        assert_true(app_run_us(&app, (at_u - mt_now_u(app.rig.mt)) / MT_U_PER_US - 5000));
+    }
+    wait_done(1);
+    assert_int_equal(app.done.outcome, LINE_BUSY);
+    assert_int_equal(app.rig.char_count, 0);
+    assert_true(app_run_us(&app, 200000));
+    assert_good_frame();
+    app_close(&app);
+}
+
+// --- restarts ---
+
+static void test_the_core_restarts_at_any_moment(void **state)
+{
+    (void)state;
+    open_app(NULL, &FAST);
+    for (unsigned i = 0; i < 60; i++) {
+        for (uint32_t token = 0; token < 4; token++) {
+            send(token, bytes_of("0123456789abcdef", 16), 20000);
+        }
+        assert_true(app_run_us(&app, 1 + rig_random(&app.rig) % 12000));
+        uint32_t strays = app.rig.stray_count;
+        mt_reset(app.rig.mt, i % 4 == 3);
+        assert_true(app_run_us(&app, 1000));
+        assert_false(app.rig.is_driving);
+        assert_true(app_run_up(&app, 10 * US_PER_S));
+        assert_int_equal(app.rig.stray_count, strays);
+        assert_true(app_run_us(&app, 50000));
+        assert_good_frame();
+    }
+    assert_int_equal(app.done_count, 60 * 5);
+    app_close(&app);
+}
+
+static void test_the_gateway_restarts_at_any_moment(void **state)
+{
+    (void)state;
+    open_app(NULL, &FAST);
+    for (unsigned i = 0; i < 60; i++) {
+        for (uint32_t token = 0; token < 4; token++) {
+            send(token, bytes_of("0123456789abcdef", 16), 20000);
+        }
+        assert_true(app_run_us(&app, 1 + rig_random(&app.rig) % 12000));
+        struct ic_host_cfg cfg = app.host.cfg;
+        cfg.seed += i;
+        ic_host_init(&app.host, &cfg);
+        app.out_size = 0;
+        mt_partner_restart(app.rig.mt);
+        ic_host_link(&app.host, mt_now_u(app.rig.mt) / MT_U_PER_US, true);
+        assert_true(app_run_up(&app, 10 * US_PER_S));
+        assert_true(app_run_us(&app, 50000));
+        assert_good_frame();
+    }
+    assert_int_equal(app.rig.reset_count, 0);
+    assert_int_equal(app.judge.violations, 0);
+    app_close(&app);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_256_bytes_back_to_back),
+        cmocka_unit_test(test_without_the_silence_the_judge_says_so),
+        cmocka_unit_test(test_each_fault_has_its_outcome_and_the_next_frame_works),
+        cmocka_unit_test(test_a_line_that_never_rests),
+        cmocka_unit_test(test_the_core_restarts_at_any_moment),
+        cmocka_unit_test(test_the_gateway_restarts_at_any_moment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
