@@ -21,6 +21,7 @@
 #define IC_CORE_SILENT_US (7 * US_PER_S) // three questions without an answer
 #define IC_OVERDUE_US     (10 * US_PER_S)
 #define IC_SYNCS_FOR_UP   4
+#define IC_SYNCS_QUICK    16
 
 enum { IC_OUTCOME_REPLY = 0, IC_OUTCOME_CANCELLED = 7, IC_OUTCOME_PORT_LOST = 8 };
 
