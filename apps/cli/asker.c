@@ -10,16 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-// The next event of the bus, or false at the deadline.
-static bool next_event(struct asker *asker, uint64_t deadline_us, struct bus_event *event)
+bool cli_next_event(struct bus *bus, uint64_t deadline_us, struct bus_event *event)
 {
-    while (!bus_next(asker->bus, event)) {
+    while (!bus_next(bus, event)) {
         const uint64_t now_us = port_now_us();
         if (now_us >= deadline_us) {
             return false;
         }
         const uint64_t left_ms = (deadline_us - now_us + US_PER_MS - 1) / US_PER_MS;
-        struct pollfd wait = {.fd = bus_fd(asker->bus), .events = POLLIN};
+        struct pollfd wait = {.fd = bus_fd(bus), .events = POLLIN};
         // A signal or an early end only makes another round.
         (void)poll(&wait, 1,
                    deadline_us == TIME_NEVER ? -1 : (int)(left_ms < 60000 ? left_ms : 60000));
@@ -27,8 +26,8 @@ static bool next_event(struct asker *asker, uint64_t deadline_us, struct bus_eve
     return true;
 }
 
-bool asker_open(struct asker *asker, const char *program, const struct line_options *options,
-                uint32_t late_ms)
+bool cli_open_bus(const char *program, const struct line_options *options,
+                  const struct line_wiring *wiring, struct bus **out)
 {
     uint8_t memory[600];
     struct arena arena = arena_of(memory, sizeof(memory));
@@ -36,15 +35,10 @@ bool asker_open(struct asker *asker, const char *program, const struct line_opti
                              .port = options->port,
                              .baud = (uint32_t)options->baud,
                              .format = options->format,
-                             .guard_bits = CONFIG_GUARD_BITS};
+                             .guard_bits = wiring->guard_bits,
+                             .has_echo = wiring->has_echo};
     struct serial_cfg serial;
-    const struct mb_client_config client = {
-        .reply_timeout_us = (uint32_t)(options->timeout_ms * US_PER_MS),
-        .late_us = (uint32_t)(late_ms * US_PER_MS),
-        .retry_max = (uint8_t)options->retries,
-    };
-    *asker = (struct asker){.program = program, .options = *options};
-    mb_client_init(&asker->client, &client);
+    *out = NULL;
     if (!config_port(&arena, &cfg) || cfg.host == NULL) {
         fprintf(stderr, "%s: --port: \"%.80s\" is no port; expected " CONFIG_PORTS "\n", program,
                 options->port);
@@ -55,16 +49,31 @@ bool asker_open(struct asker *asker, const char *program, const struct line_opti
                 options->format);
         return false;
     }
-    const enum err err = open_bus(&cfg, &asker->bus);
+    const enum err err = open_bus(&cfg, out);
     struct bus_event event = {.kind = BUS_DOWN, .detail = "cannot be opened"};
     // Each way of opening has its own limit and then tells that the bus is down.
-    if (err == OK && next_event(asker, TIME_NEVER, &event) && event.kind == BUS_UP) {
+    if (err == OK && cli_next_event(*out, TIME_NEVER, &event) && event.kind == BUS_UP) {
         return true;
     }
     fprintf(stderr, "%s: %s: %s\n", program, options->port,
             err == OK ? event.detail : err_name(err));
-    asker_close(asker);
+    bus_close(*out);
+    *out = NULL;
     return false;
+}
+
+bool asker_open(struct asker *asker, const char *program, const struct line_options *options,
+                uint32_t late_ms)
+{
+    const struct line_wiring wiring = {.guard_bits = CONFIG_GUARD_BITS};
+    const struct mb_client_config client = {
+        .reply_timeout_us = (uint32_t)(options->timeout_ms * US_PER_MS),
+        .late_us = (uint32_t)(late_ms * US_PER_MS),
+        .retry_max = (uint8_t)options->retries,
+    };
+    *asker = (struct asker){.program = program, .options = *options};
+    mb_client_init(&asker->client, &client);
+    return cli_open_bus(program, options, &wiring, &asker->bus);
 }
 
 void asker_close(struct asker *asker)
@@ -123,7 +132,7 @@ enum mb_answer_kind asker_ask(struct asker *asker, uint8_t unit, const struct mb
             return answer.kind;
         }
         send_due(asker);
-        if (!next_event(asker, mb_client_deadline_us(&asker->client), &event) ||
+        if (!cli_next_event(asker->bus, mb_client_deadline_us(&asker->client), &event) ||
             event.kind != BUS_DONE) {
             continue;
         }

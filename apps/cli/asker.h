@@ -29,6 +29,18 @@ struct line_options {
      "tries after the first"}
 // clang-format on
 
+// How the line is wired, where the port can be told.
+struct line_wiring {
+    double guard_bits; // of a real-time core
+    bool has_echo;
+};
+
+// Opens the port and waits until it stands. False: why not is on stderr.
+bool cli_open_bus(const char *program, const struct line_options *options,
+                  const struct line_wiring *wiring, struct bus **out);
+// The next event of the bus, or false at the deadline.
+bool cli_next_event(struct bus *bus, uint64_t deadline_us, struct bus_event *event);
+
 struct asker {
     const char *program; // in front of complaints
     struct line_options options;
@@ -38,7 +50,7 @@ struct asker {
     enum line_outcome heard; // the same: what the line said
 };
 
-// Opens the port and waits until it stands. False: why not is on stderr. late_ms: how long a unit
+// As cli_open_bus(). late_ms: how long a unit
 // that did not answer is left alone before it is asked again.
 bool asker_open(struct asker *asker, const char *program, const struct line_options *options,
                 uint32_t late_ms);

@@ -13,6 +13,7 @@ struct command {
 
 int command_read(int argc, char **argv);
 int command_write(int argc, char **argv);
+int command_line_test(int argc, char **argv);
 int command_scan(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_schema(int argc, char **argv);

@@ -3,6 +3,7 @@
 #include "apps/cli/commands.h"
 #include "apps/cli/version.h"
 #include "base/assert.h"
+#include "port/linux/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,8 @@ static const struct command COMMANDS[] = {
     {"check", "[--profiles DIR] [--plan] FILE...", "every mistake in configurations or profiles",
      command_check},
     {"keys", "config | profile", "every key with its range and default", command_keys},
+    {"line-test", "--port PORT [--from N] [--to N] [--count N]",
+     "is this line all right? quiet, driver, echo, each unit's turn-around", command_line_test},
     {"read", "--port PORT --unit N --table input|holding|coil|discrete --address A --count N",
      "what a unit says, once", command_read},
     {"scan", "--port PORT [--from N] [--to N]", "who is on a bus, and what it says it is",
@@ -41,6 +44,9 @@ static void print_help(FILE *out)
 
 int main(int argc, char **argv)
 {
+    // A command's own words are what is asked for; --log-level info tells the rest.
+    const enum err err = log_set_level("warn");
+    ASSERT(err == OK);
     if (argc < 2) {
         print_help(stderr);
         return 2;

@@ -304,7 +304,6 @@ static void check_stuck(struct rt *rt)
     rt->stuck_us = TIME_NEVER;
     line_port(&rt->line, rt->now_us, false);
     rt->line_state = RT_LINE_ENDING;
-    rt->end_us = rt->now_us;
 }
 
 uint64_t rt_deadline_us(const struct rt *rt)

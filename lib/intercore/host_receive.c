@@ -131,9 +131,6 @@ static void take_done(struct ic_host *host, uint64_t now_us, const struct ic_don
     for (size_t i = 0; i < IC_QUEUE_MAX && host->held; i++) {
         host->slots[i].overdue_us = TIME_NEVER; // they wait for us
     }
-    if (host->stats_us == TIME_NEVER) {
-        host->stats_us = now_us + IC_STATS_US;
-    }
     ic_host_watch_first(host, now_us);
 }
 

@@ -332,14 +332,16 @@ static bool fill_message(struct ic_host *host, uint64_t now_us, struct ic_messag
         message->head.kind = IC_CANCEL;
         message->u.cancel = slot->send.token;
     } else if (now_us >= host->sync_us) {
-        host->sync_us = now_us + IC_SYNC_US;
+        // More of them while the clocks' rates are hardly known.
+        host->sync_us = now_us + (host->clock.count < IC_SYNCS_QUICK ? IC_SYNC_US / 8 : IC_SYNC_US);
+        host->stats_us = host->state == IC_HOST_UP ? now_us : TIME_NEVER;
         message->head.kind = IC_SYNC_ASK;
         message->u.sync.asked_us = now_us;
     } else if (host->state == IC_HOST_UP && out_count(host) < host->core_hello.queue_length &&
                (slot = first_of(host, IC_SLOT_WAITS)) != NULL) {
         fill_send(host, now_us, slot, message);
     } else if (now_us >= host->stats_us) {
-        host->stats_us = TIME_NEVER; // until something happened on the line
+        host->stats_us = TIME_NEVER; // until the next SYNC, which wakes both sides anyway
         message->head.kind = IC_STATS_ASK;
     } else {
         return false;

@@ -18,10 +18,10 @@
 #define IC_SETUP_AGAIN_US (2 * US_PER_S)
 #define IC_SETUP_RETRY_US (5 * US_PER_S) // after a refusal
 #define IC_SYNC_US        (2 * US_PER_S)
-#define IC_STATS_US       (5 * US_PER_S)
 #define IC_CORE_SILENT_US (7 * US_PER_S) // three questions without an answer
 #define IC_OVERDUE_US     (10 * US_PER_S)
 #define IC_SYNCS_FOR_UP   4
+#define IC_SYNCS_QUICK    16
 
 enum { IC_OUTCOME_REPLY = 0, IC_OUTCOME_CANCELLED = 7, IC_OUTCOME_PORT_LOST = 8 };
 
@@ -82,6 +82,7 @@ struct ic_host {
     enum ic_host_state state;
     enum ic_trouble trouble;
     struct ic_hello core_hello; // of the core last heard; .firmware is empty
+    uint32_t core_boot_id;      // 0: not linked
     char firmware[IC_TEXT_MAX + 1];
     struct ic_line_state line_state;
     struct ic_clock clock;
@@ -91,7 +92,7 @@ struct ic_host {
     uint32_t waits_max;              // most SENDs the core had at one time
     // Private:
     struct ic_host_cfg cfg;
-    uint32_t boot_id, core_boot_id, order;
+    uint32_t boot_id, order;
     uint16_t sequence_in, sequence_out;
     uint64_t heard_us, hello_us, setup_us, sync_us, stats_us, began_us;
     bool sync_asked, resume_due, held, told_down, told_up;

@@ -42,6 +42,7 @@ struct bus_figures {
     uint8_t guard_bits8;
     uint32_t baud; // that the hardware makes
     uint32_t overruns, mailbox_waits;
+    uint32_t updates; // how often the core told its figures
 };
 
 // Never blocks. ERR_FULL: LINE_QUEUE_MAX are not DONE yet. ERR_SIZE. Each accepted SEND gets one

@@ -36,7 +36,7 @@ struct bus_rt {
     struct bus_figures figures;
     struct ic_stats before; // of the core's earlier lives
     struct ic_stats last;   // of this one
-    uint32_t sessions;      // to which .last belongs
+    uint32_t core_boot_id;  // whose that is
 };
 
 static struct bus_rt *rt_of(struct bus *bus)
@@ -134,6 +134,7 @@ static void take_done(struct bus_rt *bus, const struct ic_host_out *out)
     }
     bus->out--;
     count_done(bus, &done);
+    bus->figures.clock_error_us = out->error_us != 0 ? out->error_us : bus->figures.clock_error_us;
     bus_set_figures(&bus->base, &bus->figures);
     bus_tell_done(&bus->base, &done, out->error_us,
                   done.outcome == LINE_REPLY && bus->out >= HOLD_SENDS_MIN);
@@ -145,9 +146,8 @@ static void take_stats(struct bus_rt *bus)
     struct ic_stats *before = &bus->before;
     const struct ic_stats *now = &bus->host.stats;
     struct line_stats *line = &bus->figures.line;
-    if (now->messages_bad < bus->last.messages_bad || now->tx_bytes < bus->last.tx_bytes ||
-        now->hold_count < bus->last.hold_count) {
-        const struct ic_stats *last = &bus->last; // it began anew
+    if (bus->core_boot_id != bus->host.core_boot_id) {
+        const struct ic_stats *last = &bus->last; // of the boot before, which counted from 0 too
         before->unsolicited_bytes += last->unsolicited_bytes;
         before->char_errors += last->char_errors;
         before->t1_5_broken += last->t1_5_broken;
@@ -156,6 +156,7 @@ static void take_stats(struct bus_rt *bus)
         before->overruns += last->overruns;
         before->mailbox_waits += last->mailbox_waits;
     }
+    bus->core_boot_id = bus->host.core_boot_id;
     bus->last = *now;
     line->unsolicited_bytes = before->unsolicited_bytes + now->unsolicited_bytes;
     line->char_errors = before->char_errors + now->char_errors;
@@ -163,6 +164,7 @@ static void take_stats(struct bus_rt *bus)
     line->too_long = before->too_long + now->too_long;
     line->heard_frames = before->heard_frames + now->heard_frames;
     bus->figures.overruns = before->overruns + now->overruns;
+    bus->figures.updates++;
     bus->figures.mailbox_waits = before->mailbox_waits + now->mailbox_waits;
     bus->figures.hold_count = now->hold_count;
     bus->figures.hold_early = now->hold_early;

@@ -107,6 +107,31 @@ static void test_the_host_restarts_at_any_moment(void **state)
     }
 }
 
+// The reply to the old session's frame is still to come when the new one has something to send.
+static void test_a_new_host_does_not_talk_into_the_old_ones_reply(void **state)
+{
+    (void)state;
+    struct world world;
+    struct world_cfg cfg = USUAL;
+    cfg.reply_us = 60000;
+    world_init(&world, &cfg);
+    assert_true(world_run_up(&world));
+    assert_int_equal(world_send(&world, token_at++, 5, 12, 40), OK);
+    world_run(&world, 20 * US_PER_MS);
+    assert_in_range(world.reply_us, world.now_us, world.now_us + 60000); // is still to come
+    uint64_t over_us = world.reply_us + sim_line_chars_us(&world.line, 40);
+    world_host_restart(&world);
+    assert_true(world_run_up(&world));
+    assert_true(world.now_us >= over_us);
+    assert_int_equal(world_send(&world, token_at, 5, 12, 9), OK);
+    assert_true(world_run_dones(&world, 1));
+    assert_int_equal(world.dones[0].done.token, token_at++);
+    assert_int_equal(world.dones[0].done.outcome, LINE_REPLY);
+    assert_int_equal(world.line.stats.collisions, 0);
+    assert_int_equal(world.judge.violations, 0);
+    world_deinit(&world);
+}
+
 static void test_a_host_that_dies_leaves_the_line_at_rest(void **state)
 {
     (void)state;
@@ -196,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_core_restarts_at_any_moment),
         cmocka_unit_test(test_the_host_restarts_at_any_moment),
+        cmocka_unit_test(test_a_new_host_does_not_talk_into_the_old_ones_reply),
         cmocka_unit_test(test_a_host_that_dies_leaves_the_line_at_rest),
         cmocka_unit_test(test_a_core_that_dies_is_told),
         cmocka_unit_test(test_chaos_heals),

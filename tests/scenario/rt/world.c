@@ -168,7 +168,9 @@ enum err world_send_as(struct world *world, struct ic_send *send, uint8_t unit, 
     frame[1] = size;
     frame[2] = reply_size;
     send->frame = bytes_of(frame, size);
-    return ic_host_send(&world->host, send);
+    enum err err = ic_host_send(&world->host, send);
+    send->frame = bytes_of(NULL, 0); // it was copied
+    return err;
 }
 
 enum err world_send(struct world *world, uint32_t token, uint8_t unit, uint8_t size,

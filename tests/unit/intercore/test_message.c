@@ -15,12 +15,10 @@
 
 static const uint8_t FRAME[] = {0x11, 0x03, 0x00, 0x6b, 0x00, 0x03, 0x76, 0x87};
 
-static struct ic_message sample(uint8_t kind)
+static void fill_of_host(struct ic_message *out)
 {
-    struct ic_message m = {
-        .head = {.version = IC_VERSION, .kind = kind, .from = 0x11223344, .to = 0x55667788}};
-    m.head.sequence = 0x0102;
-    switch ((enum ic_kind)kind) {
+    struct ic_message m = *out;
+    switch (m.head.kind) {
     case IC_HELLO:
         m.u.hello = (struct ic_hello){.version_min = 1,
                                       .version_max = 3,
@@ -51,10 +49,6 @@ static struct ic_message sample(uint8_t kind)
                                                 .de_active_low = true,
                                                 .echo = true};
         break;
-    case IC_LINE_STATE:
-        m.u.line_state = (struct ic_line_state){
-            .id = 7, .char_bits = 11, .baud = 115198, .char_ns = 95488, .t1_5_us = 1, .t3_5_us = 2};
-        break;
     case IC_SEND:
         m.u.send = (struct ic_send){.token = 42,
                                     .barrier = true,
@@ -63,6 +57,24 @@ static struct ic_message sample(uint8_t kind)
                                     .frame = bytes_of(FRAME, sizeof FRAME)};
         break;
     case IC_CANCEL: m.u.cancel = 42; break;
+    case IC_SYNC_ASK: m.u.sync.asked_us = 1; break;
+    case IC_REFUSED:
+        m.u.refused = (struct ic_refused){
+            .reason = IC_REFUSED_FULL, .kind = IC_SEND, .version = 1, .detail = 42};
+        break;
+    default: break;
+    }
+    *out = m;
+}
+
+static void fill_of_core(struct ic_message *out)
+{
+    struct ic_message m = *out;
+    switch (m.head.kind) {
+    case IC_LINE_STATE:
+        m.u.line_state = (struct ic_line_state){
+            .id = 7, .char_bits = 11, .baud = 115198, .char_ns = 95488, .t1_5_us = 1, .t3_5_us = 2};
+        break;
     case IC_DONE:
         m.u.done = (struct ic_done){.token = 42,
                                     .outcome = 3,
@@ -75,7 +87,6 @@ static struct ic_message sample(uint8_t kind)
                                     .rx_last_us = 4,
                                     .reply = bytes_of(FRAME, 5)};
         break;
-    case IC_SYNC_ASK: m.u.sync.asked_us = 1; break;
     case IC_SYNC: m.u.sync = (struct ic_sync){.asked_us = 1, .received_us = 2, .sent_us = 3}; break;
     case IC_STATS:
         m.u.stats = (struct ic_stats){.tx_bytes = 1, .wire_us = UINT64_MAX, .hold_max_ns = 9};
@@ -88,13 +99,18 @@ static struct ic_message sample(uint8_t kind)
     case IC_LOG:
         m.u.logs = (struct ic_logs){.dropped = 3, .records = bytes_of("0123456789abcdef", 16)};
         break;
-    case IC_REFUSED:
-        m.u.refused = (struct ic_refused){
-            .reason = IC_REFUSED_FULL, .kind = IC_SEND, .version = 1, .detail = 42};
-        break;
-    case IC_RESUME:
-    case IC_STATS_ASK: break;
+    default: break;
     }
+    *out = m;
+}
+
+static struct ic_message sample(uint8_t kind)
+{
+    struct ic_message m = {
+        .head = {.version = IC_VERSION, .kind = kind, .from = 0x11223344, .to = 0x55667788}};
+    m.head.sequence = 0x0102;
+    fill_of_host(&m);
+    fill_of_core(&m);
     return m;
 }
 
