@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROW_KEYS = {"name", "value", "unit", "better", "reference", "ratio"}
 BENCHES = {
     "bus": [str(HERE / "bench_bus.py"), "--build", "{build}", "--out", "{out}"],
+    "rt": ["{build}/bench/bench-rt", "--out", "{out}"],
     "telemetry": ["{build}/bench/bench_telemetry", "--out", "{out}"],
     "journal": ["{build}/bench/bench_journal", "--out", "{out}"],
     "store": ["{build}/bench/bench_store", "--out", "{out}"],

@@ -9,6 +9,9 @@ static void judge(const struct campaign *c, const struct rig *rig, struct bytes 
 {
     const struct rig_frame *frame = &rig->frame;
     double hold = rig_hold_bits(frame);
+    if (out->frames < CAMPAIGN_HOLDS_MAX) {
+        out->holds[out->frames] = (float)hold;
+    }
     out->frames++;
     out->early += frame->fall_u < frame->end_u;
     out->wrong += frame->cut != 0 || (frame->fought != 0 && !c->has_babble) ||

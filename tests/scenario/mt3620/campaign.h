@@ -6,6 +6,8 @@
 
 #include "tests/scenario/mt3620/probe_rig.h"
 
+#define CAMPAIGN_HOLDS_MAX 1024
+
 struct campaign {
     const char *elf;
     struct mt_knobs knobs;
@@ -26,6 +28,7 @@ struct verdict {
     unsigned cut_replies;
     double hold_min, hold_max; // bits
     double hold_sum;
+    float holds[CAMPAIGN_HOLDS_MAX]; // of the first frames, in their order
     uint32_t instructions_max;
     uint32_t stack_bytes;
     char failure[512]; // of the rig: empty if none
