@@ -27,7 +27,7 @@ enum err sim_transceiver_setup(struct sim_transceiver *t, uint64_t now_us,
     t->cfg = *cfg;
     t->is_set_up = true;
     t->count = 0;
-    t->lost = false;
+    t->is_lost = false;
     t->setups++;
     uint8_t bits = (uint8_t)(9 + cfg->stop_bits + (cfg->parity != SERIAL_NONE ? 1 : 0));
     *out = (struct transceiver_timing){
@@ -74,17 +74,12 @@ void sim_transceiver_release(struct sim_transceiver *t, uint64_t now_us)
 
 static void push(struct sim_transceiver *t, const struct transceiver_event *event)
 {
-    if (t->count == SIM_TRANSCEIVER_EVENTS) {
-        t->lost = true;
+    if (t->is_lost || t->count == SIM_TRANSCEIVER_EVENTS) {
+        t->is_lost = true; // until the ring is read empty, which tells it
+        t->lost_us = event->at_us;
         return;
     }
-    struct transceiver_event *events = t->events;
-    if (t->lost && t->count < SIM_TRANSCEIVER_EVENTS - 1) {
-        t->lost = false;
-        events[(t->first + t->count++) % SIM_TRANSCEIVER_EVENTS] =
-            (struct transceiver_event){.kind = TRANSCEIVER_LOST, .at_us = event->at_us};
-    }
-    events[(t->first + t->count++) % SIM_TRANSCEIVER_EVENTS] = *event;
+    t->events[(t->first + t->count++) % SIM_TRANSCEIVER_EVENTS] = *event;
 }
 
 void sim_transceiver_hear(struct sim_transceiver *t, const struct sim_line_event *event)
@@ -125,11 +120,16 @@ void sim_transceiver_tick(struct sim_transceiver *t, uint64_t now_us)
 
 bool sim_transceiver_next(struct sim_transceiver *t, struct transceiver_event *out)
 {
+    if (t->count == 0 && t->is_lost) {
+        t->is_lost = false;
+        *out = (struct transceiver_event){.kind = TRANSCEIVER_LOST, .at_us = t->lost_us};
+        return true;
+    }
     if (t->count == 0) {
         return false;
     }
     *out = t->events[t->first];
-    t->first = (uint8_t)((t->first + 1) % SIM_TRANSCEIVER_EVENTS);
+    t->first = (uint16_t)((t->first + 1) % SIM_TRANSCEIVER_EVENTS);
     t->count--;
     return true;
 }

@@ -7,7 +7,7 @@
 #include "port/api/transceiver.h"
 #include "sim/line.h"
 
-#define SIM_TRANSCEIVER_EVENTS 64
+#define SIM_TRANSCEIVER_EVENTS 600 // more than two frames
 
 struct sim_transceiver {
     // Knobs, changed at will:
@@ -24,8 +24,9 @@ struct sim_transceiver {
     bool sending;
     uint64_t start_us, end_us, release_us;
     uint32_t hold_ns;
-    bool lost;
-    uint8_t first, count;
+    bool is_lost;
+    uint64_t lost_us;
+    uint16_t first, count;
     struct transceiver_event events[SIM_TRANSCEIVER_EVENTS]; // ring
 };
 

@@ -2,14 +2,15 @@
 #include "apps/rt/figures.h"
 
 #define STEPS_PER_BIT 32
+#define NS_PER_S      UINT64_C(1000000000)
 
 bool rt_figures_hold(struct rt_figures *figures, uint32_t hold_ns, uint8_t guard_bits8,
                      uint32_t baud)
 {
-    // In 1/32 bit: the guard is given in 1/8.
-    uint64_t hold = (uint64_t)hold_ns * baud * STEPS_PER_BIT / UINT64_C(1000000000);
-    uint64_t guard = (uint64_t)guard_bits8 * (STEPS_PER_BIT / 8);
-    uint64_t beyond = hold > guard ? hold - guard : 0;
+    // Whole nanoseconds, as the hold is told.
+    uint64_t guard_ns = guard_bits8 * NS_PER_S / (8 * (uint64_t)baud);
+    uint64_t beyond_ns = hold_ns > guard_ns ? hold_ns - guard_ns : 0;
+    uint64_t beyond = beyond_ns * baud * STEPS_PER_BIT / NS_PER_S;
     uint64_t step = beyond < IC_HOLD_STEPS ? beyond : IC_HOLD_STEPS - 1;
     figures->hold_count++;
     figures->hold_sum_ns += hold_ns;
@@ -17,7 +18,7 @@ bool rt_figures_hold(struct rt_figures *figures, uint32_t hold_ns, uint8_t guard
     if (figures->hold_steps[step] < UINT16_MAX) {
         figures->hold_steps[step]++;
     }
-    if (hold < guard) {
+    if (hold_ns < guard_ns) {
         figures->hold_early++;
         return true;
     }

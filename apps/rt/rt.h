@@ -6,8 +6,9 @@
 // One turn of the loop:
 //
 //     while (mailbox_receive(...) == OK)  rt_message(rt, port_now_us(), message); drain rt_next()
-//     while (transceiver_next(&event))    rt_event(rt, &event)
-//     rt_tick(rt, port_now_us()); drain rt_next()
+//     now_us = port_now_us()              before the events: a byte that comes meanwhile is not
+//     while (transceiver_next(&event))    rt_event(rt, &event)       taken for silence
+//     rt_tick(rt, now_us); drain rt_next()
 //     core_wait(rt_deadline_us(rt))
 //
 // A message that the mailbox refuses stays here and the next frame waits for it, so that memory is

@@ -91,6 +91,8 @@ static void test_frames_follow_at_the_end_of_the_silence(void **state)
             assert_int_equal(world.dones[k].done.token, k);
         }
         assert_clean(&world);
+        assert_int_equal(world.rt.figures.hold_early, 0);
+        assert_int_equal(world.rt.figures.hold_steps[0], world.rt.figures.hold_count);
         double share = judge_utilisation(&world.judge);
         print_message("%u baud: %.4f of the wire's limit, clock error %u us\n", cfg.baud, share,
                       world.dones[299].error_us);

@@ -211,11 +211,12 @@ static void take_messages(struct host *host)
 static void turn_core(struct host *host)
 {
     struct transceiver_event event;
-    carry_line(host, core_now_us(host));
+    uint64_t now_us = core_now_us(host);
+    carry_line(host, now_us);
     while (sim_transceiver_next(&host->transceiver, &event)) {
         rt_event(&host->rt, &event);
     }
-    rt_tick(&host->rt, core_now_us(host));
+    rt_tick(&host->rt, now_us); // no later than what was heard
     drain(host);
 }
 

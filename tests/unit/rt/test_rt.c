@@ -173,6 +173,9 @@ static void test_holds_are_counted_beyond_the_guard(void **state)
     assert_int_equal(f.hold_early, 1);
     assert_int_equal(f.hold_count, 5);
     assert_int_equal(f.hold_max_ns, 1041670);
+    // 1.5 bit at 115200 baud are 13,020.83 ns, told as 13,020.
+    assert_false(rt_figures_hold(&f, 13020, 12, 115200));
+    assert_true(rt_figures_hold(&f, 13019, 12, 115200));
     rt_figures_forget_holds(&f);
     assert_int_equal(f.hold_count, 0);
     assert_int_equal(f.overruns, 9);
