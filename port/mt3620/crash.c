@@ -32,8 +32,8 @@ static uint32_t fold(uint64_t hash)
 }
 
 // The counter alone would begin anew after each loss of power; memory that nothing has written yet
-// and a timer that ran through the reset are different each time. The last id goes into the next, so
-// that what luck there was at power-on is never lost.
+// and a timer that ran through the reset are different each time. The last id goes into the next,
+// so that what luck there was at power-on is never lost.
 static uint32_t make_boot_id(uint64_t junk)
 {
     const uint32_t now[2] = {retained.boots, ticks_now()};
