@@ -81,7 +81,7 @@ static void start_handler(struct mt *mt, unsigned number, uint32_t exc_return)
     uint32_t xpsr = m4_reg(mt, UC_ARM_REG_XPSR) & ~(XPSR_IT | XPSR_NUMBER | XPSR_T);
     m4_set_reg(mt, UC_ARM_REG_XPSR, xpsr | number | XPSR_T);
     m4_set_reg(mt, UC_ARM_REG_LR, exc_return);
-    m4_set_reg(mt, UC_ARM_REG_PC, start & ~1U);
+    m4_set_reg(mt, UC_ARM_REG_PC, start | 1U); // an even one would clear T
     if (number >= EXC_IRQ) {
         uint64_t late_u = mt->now_u - cpu->nvic.pended_u[number];
         cpu->irq_latency_u = late_u > cpu->irq_latency_u ? (uint32_t)late_u : cpu->irq_latency_u;
@@ -140,6 +140,7 @@ void exception_return(struct mt *mt, uint32_t exc_return)
     }
     sp += FRAME_SIZE + ((values[7] & XPSR_PADDED) != 0 ? 4U : 0U);
     m4_set_reg(mt, UC_ARM_REG_XPSR, values[7] & ~XPSR_PADDED);
+    values[6] |= 1U; // PC: an even one would clear T
     for (unsigned i = 0; i < 7; i++) {
         m4_set_reg(mt, FRAME_REGS[i], values[i]);
     }

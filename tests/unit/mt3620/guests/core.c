@@ -129,6 +129,24 @@ static void it_case(void)
     note(spare_count != 0);
 }
 
+// Longer than any block of the engine's, which then goes from one to the next without a jump.
+__attribute__((naked, noinline, aligned(4096))) static uint32_t count_to_1500(uint32_t from)
+{
+    (void)from;
+    __asm volatile(".rept 1500\n adds r0, #1\n .endr\n bx lr");
+}
+
+static void long_case(void)
+{
+    enable_irq(SPARE, 1); // the host's storm pends it
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < 200; i++) {
+        sum = count_to_1500(sum);
+    }
+    note(sum);
+    note(spare_count != 0);
+}
+
 // Every store runs once, whatever the access starts.
 static void store_case(void)
 {
@@ -303,6 +321,7 @@ int main(void)
     case 8: padded_stack_case(); break;
     case 9: lockup_case(); break;
     case 10: reset_case(); break;
+    case 11: long_case(); break;
     default: stray_case(which - 100); break;
     }
     note(0xe0d); // the end
