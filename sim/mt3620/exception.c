@@ -29,6 +29,7 @@
 #define UC_UNDEFINED 1 // Unicorn's exception numbers
 #define UC_SVC       2
 #define UC_FETCH     3
+#define UC_RETURN    8 // EXC_RETURN, once a cps or msr in a handler has told Unicorn that it is one
 #define UC_BKPT      7
 
 static const int FRAME_REGS[8] = {UC_ARM_REG_R0,  UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3,
@@ -81,7 +82,7 @@ static void start_handler(struct mt *mt, unsigned number, uint32_t exc_return)
     uint32_t xpsr = m4_reg(mt, UC_ARM_REG_XPSR) & ~(XPSR_IT | XPSR_NUMBER | XPSR_T);
     m4_set_reg(mt, UC_ARM_REG_XPSR, xpsr | number | XPSR_T);
     m4_set_reg(mt, UC_ARM_REG_LR, exc_return);
-    m4_set_reg(mt, UC_ARM_REG_PC, start | 1U); // an even one would clear T
+    m4_set_reg(mt, UC_ARM_REG_PC, start); // its bit 0 sets T, even if no instruction comes first
     if (number >= EXC_IRQ) {
         uint64_t late_u = mt->now_u - cpu->nvic.pended_u[number];
         cpu->irq_latency_u = late_u > cpu->irq_latency_u ? (uint32_t)late_u : cpu->irq_latency_u;
@@ -140,9 +141,8 @@ void exception_return(struct mt *mt, uint32_t exc_return)
     }
     sp += FRAME_SIZE + ((values[7] & XPSR_PADDED) != 0 ? 4U : 0U);
     m4_set_reg(mt, UC_ARM_REG_XPSR, values[7] & ~XPSR_PADDED);
-    values[6] |= 1U; // PC: an even one would clear T
     for (unsigned i = 0; i < 7; i++) {
-        m4_set_reg(mt, FRAME_REGS[i], values[i]);
+        m4_set_reg(mt, FRAME_REGS[i], FRAME_REGS[i] == UC_ARM_REG_PC ? values[i] | 1U : values[i]);
     }
     m4_set_reg(mt, UC_ARM_REG_SP, sp);
     mt->now_u += (uint64_t)EXIT_CYCLES * mt->cycle_u;
@@ -204,7 +204,8 @@ static void take_interrupt(struct mt *mt, unsigned number, uint32_t pc)
     switch (number) {
     case UC_UNDEFINED: exception_fault(mt, EXC_USAGE, CFSR_UNDEFINSTR); break;
     case IN_ARM_STATE: exception_fault(mt, EXC_USAGE, CFSR_INVSTATE); break;
-    case UC_FETCH: odd_jump(mt, pc); break;
+    case UC_FETCH:
+    case UC_RETURN: odd_jump(mt, pc); break;
     case UC_BKPT: exception_hard(mt, HFSR_DEBUGEVT); break;
     case UC_SVC:
         if (nvic_priority(mt, EXC_SVC) < nvic_masked_priority(mt)) {

@@ -48,6 +48,7 @@ struct mt {
     uint64_t storm_at_u;
     uint64_t random;
     uint32_t resets;
+    uint32_t paint; // of memory that was never written
     unsigned event_head, event_count;
     struct mt_event events[MT_EVENTS_MAX];
     char failure[320];

@@ -96,14 +96,15 @@ void mt_sync(struct mt *mt, uint64_t until_u)
     }
 }
 
-// Memory that was never written looks like this.
-static uint32_t paint_of(uint32_t address)
+// Memory that was never written looks like this, otherwise each time that power comes.
+static uint32_t paint_of(const struct mt *mt, uint32_t address)
 {
-    return PAINT ^ (address * UINT32_C(2654435761)) >> 8;
+    return mt->paint ^ (address * UINT32_C(2654435761)) >> 8;
 }
 
 static void paint(struct mt *mt)
 {
+    mt->paint = PAINT ^ (uint32_t)(mt->knobs.seed * UINT32_C(40503)) ^ (uint32_t)mt_random(mt) >> 8;
     for (unsigned i = 0; i < REGION_COUNT; i++) {
         struct region *region = &mt->cpu.regions[i];
         if (region->base == XIP_BASE) {
@@ -112,7 +113,7 @@ static void paint(struct mt *mt)
         }
         for (uint32_t at = 0; at < region->size; at += 4) {
             struct writer out = writer_of(region->data + at, 4);
-            put_u32le(&out, paint_of(region->base + at));
+            put_u32le(&out, paint_of(mt, region->base + at));
         }
     }
 }
@@ -289,7 +290,7 @@ static uint32_t stack_used(const struct mt *mt)
     uint32_t at = stack_floor(mt, top);
     for (; at < top; at += 4) {
         struct reader in = reader_of(bytes_of(m4_memory(mt, at, 4), 4));
-        if (get_u32le(&in) != paint_of(at)) {
+        if (get_u32le(&in) != paint_of(mt, at)) {
             break;
         }
     }

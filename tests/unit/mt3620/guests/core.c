@@ -18,6 +18,8 @@ void on_spare(void)
 {
     spare_count++;
     if (nest != 0) {
+        mask(); // tells the engine that this is a handler
+        unmask();
         note(0x10);
         pend_irq(SPARE2);
         __asm volatile("dsb; isb");
