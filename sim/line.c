@@ -5,7 +5,8 @@
 
 #include "base/assert.h"
 
-#define PPM 1000000
+#define PPM  1000000
+#define LOST 0x09U // no single bit, so no flip
 
 void sim_line_init(struct sim_line *line, const struct sim_line_cfg *cfg)
 {
@@ -69,6 +70,22 @@ static struct sim_line_tx *free_tx(struct sim_line *line)
     return oldest;
 }
 
+// The noise of a burst is decided when it starts.
+static void make_noise(struct sim_line *line, struct sim_line_tx *tx)
+{
+    for (size_t i = 0; i < tx->size; i++) {
+        tx->noise[i] = 0;
+        if (line->cfg.flip_ppm != 0 && sim_line_random(line) % PPM < line->cfg.flip_ppm) {
+            tx->noise[i] = (uint8_t)(1U << sim_line_random(line) % 8);
+            line->stats.flipped++;
+        }
+        if (line->cfg.drop_ppm != 0 && sim_line_random(line) % PPM < line->cfg.drop_ppm) {
+            tx->noise[i] = LOST;
+            line->stats.dropped++;
+        }
+    }
+}
+
 enum err sim_line_drive(struct sim_line *line, unsigned node, uint64_t at_us, struct bytes data,
                         uint64_t *start_us, uint64_t *end_us)
 {
@@ -83,6 +100,7 @@ enum err sim_line_drive(struct sim_line *line, unsigned node, uint64_t at_us, st
     *tx = (struct sim_line_tx){.used = true, .node = (uint8_t)node, .size = (uint16_t)data.size};
     tx->start_us = at_us > line->tx_end_us[node] ? at_us : line->tx_end_us[node];
     memcpy(tx->data, data.data, data.size);
+    make_noise(line, tx);
     *start_us = tx->start_us;
     *end_us = end_of(line, tx, tx->size);
     line->tx_end_us[node] = *end_us;
@@ -166,18 +184,29 @@ static bool carry(struct sim_line *line, struct sim_line_tx *tx, uint8_t *byte, 
         *flags = 1;
         tx->spoilt = true;
     }
-    if (line->cfg.flip_ppm != 0 && sim_line_random(line) % PPM < line->cfg.flip_ppm) {
-        *byte = (uint8_t)(*byte ^ 1U << sim_line_random(line) % 8);
-        *flags = 1;
+    if (tx->noise[index] != 0) {
         tx->spoilt = true;
-        line->stats.flipped++;
-    }
-    if (line->cfg.drop_ppm != 0 && sim_line_random(line) % PPM < line->cfg.drop_ppm) {
-        tx->spoilt = true;
-        line->stats.dropped++;
-        return false;
+        *flags |= tx->noise[index] != LOST;
+        *byte ^= tx->noise[index];
+        return tx->noise[index] != LOST;
     }
     return true;
+}
+
+bool sim_line_foretell(const struct sim_line *line, unsigned node, size_t index, uint8_t *byte,
+                       unsigned *flags)
+{
+    const struct sim_line_tx *newest = NULL;
+    for (size_t i = 0; i < SIM_LINE_TX; i++) {
+        const struct sim_line_tx *tx = &line->tx[i];
+        if (tx->used && tx->node == node && (newest == NULL || tx->start_us > newest->start_us)) {
+            newest = tx;
+        }
+    }
+    ASSERT(newest != NULL && index < newest->size);
+    *byte = newest->data[index] ^ newest->noise[index];
+    *flags = newest->noise[index] != 0;
+    return newest->noise[index] != LOST;
 }
 
 bool sim_line_next(struct sim_line *line, uint64_t now_us, struct sim_line_event *out)

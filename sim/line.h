@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An RS-485 line in virtual time: every byte takes its time, two talkers at once garble each other,
-// and noise comes from one seed. The times may as well be real ones (busward-line paces it).
+// and noise comes from one seed. The times may as well be real ones (sim/paced.h paces it).
 #ifndef SIM_LINE_H
 #define SIM_LINE_H
 
@@ -51,6 +51,7 @@ struct sim_line_tx {
     uint16_t given;
     uint64_t start_us;
     uint8_t data[SIM_LINE_BURST];
+    uint8_t noise[SIM_LINE_BURST]; // per byte: bits flipped, or the byte lost
 };
 
 // Private but for .stats.
@@ -76,6 +77,10 @@ NODISCARD enum err sim_line_drive(struct sim_line *line, unsigned node, uint64_t
 // The node stops in the middle of what it sends: the byte on the wire and those after it never
 // were.
 void sim_line_cut(struct sim_line *line, unsigned node, uint64_t at_us);
+// One byte of the burst that the node sent last, as noise leaves it; collisions come on top. For a
+// node that hears bit by bit and makes its own of collisions. False: nobody hears it.
+bool sim_line_foretell(const struct sim_line *line, unsigned node, size_t index, uint8_t *byte,
+                       unsigned *flags);
 // When the next event is due.
 uint64_t sim_line_deadline_us(const struct sim_line *line);
 // The earliest event up to now_us; false: none.

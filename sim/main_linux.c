@@ -1,152 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // busward-line: an RS-485 line between PTYs in real time, with a judge.
-#include <math.h>
-#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "port/api/clock.h"
-#include "port/api/serial.h"
 #include "port/linux/log.h"
-#include "port/linux/options.h"
-#include "sim/paced.h"
+#include "sim/line_options.h"
 
-struct line_options {
-    uint64_t baud, t3_5_us, responder, responder_delay_us, drop_ppm, flip_ppm, late_ppm, late_ms;
-    uint64_t seed, seconds, priority;
-    bool silence_in_chars, by_byte;
-    const char *format, *client, *log, *report;
-    struct option_list device;
+struct options {
+    struct line_options line; // first: the shared table fills it
+    const char *client;
 };
 
-#define FIELD(name) .offset = offsetof(struct line_options, name)
-static const struct option OPTIONS[] = {
-    {.name = "baud",
-     .type = OPTION_UINT,
-     FIELD(baud),
-     .min = 300,
-     .max = 4e6,
-     .fallback = "19200",
-     .help = "speed of the wire, bits per second"},
-    {.name = "format",
-     .type = OPTION_TEXT,
-     FIELD(format),
-     .fallback = "8E1",
-     .help = "8N1, 8E1, 8O1 or 8N2"},
+static const struct option OWN[] = {
     {.name = "client",
      .type = OPTION_TEXT,
-     FIELD(client),
+     .offset = offsetof(struct options, client),
      .min = 1,
      .help = "path of the link to the client's PTY"},
-    {.name = "device",
-     .type = OPTION_LIST,
-     FIELD(device),
-     .max = PACED_ENDS_MAX - 1,
-     .help = "path of the link to a device's PTY"},
-    {.name = "log", .type = OPTION_TEXT, FIELD(log), .help = "file for one JSON line per reply"},
-    {.name = "report",
-     .type = OPTION_TEXT,
-     FIELD(report),
-     .help = "file for the judge's report, at the end and on SIGUSR1"},
-    {.name = "silence-in-chars",
-     .type = OPTION_FLAG,
-     FIELD(silence_in_chars),
-     .help = "t3.5 is 3.5 characters above 19200 baud too"},
-    {.name = "t3-5-us",
-     .type = OPTION_UINT,
-     FIELD(t3_5_us),
-     .min = 1,
-     .max = 1e6,
-     .help = "t3.5 to judge by, instead of the standard's"},
-    {.name = "by-byte",
-     .type = OPTION_FLAG,
-     FIELD(by_byte),
-     .help = "deliver byte by byte instead of whole frames"},
-    {.name = "responder",
-     .type = OPTION_UINT,
-     FIELD(responder),
-     .max = 247,
-     .help = "answer reads of units 1 to N in here"},
-    {.name = "responder-delay-us",
-     .type = OPTION_UINT,
-     FIELD(responder_delay_us),
-     .max = 1e7,
-     .fallback = "1000",
-     .help = "its time from the silence after a request to the reply"},
-    {.name = "drop-ppm", .type = OPTION_UINT, FIELD(drop_ppm), .max = 1e6, .help = "lost bytes"},
-    {.name = "flip-ppm",
-     .type = OPTION_UINT,
-     FIELD(flip_ppm),
-     .max = 1e6,
-     .help = "bytes with a wrong bit"},
-    {.name = "late-ppm",
-     .type = OPTION_UINT,
-     FIELD(late_ppm),
-     .max = 1e6,
-     .help = "replies that come late"},
-    {.name = "late-ms",
-     .type = OPTION_UINT,
-     FIELD(late_ms),
-     .max = 6e4,
-     .fallback = "500",
-     .help = "how late"},
-    {.name = "priority",
-     .type = OPTION_UINT,
-     FIELD(priority),
-     .max = 99,
-     .help = "SCHED_FIFO priority if allowed, so that the line itself is never late"},
-    {.name = "seed", .type = OPTION_UINT, FIELD(seed), .fallback = "1", .help = "of the noise"},
-    {.name = "seconds",
-     .type = OPTION_UINT,
-     FIELD(seconds),
-     .max = 1e6,
-     .help = "end after so long; 0: never"},
 };
-
-static const struct option_table TABLE = {
-    .program = "busward-line",
-    .purpose = "an RS-485 line between PTYs, paced in real time, that judges its client",
-    .options = OPTIONS,
-    .count = COUNT_OF(OPTIONS),
-};
-
-static bool to_cfg(const struct line_options *options, struct paced_cfg *cfg)
-{
-    struct serial_cfg serial = {.baud = (uint32_t)options->baud};
-    if (serial_format(options->format, &serial) != OK) {
-        log_error("line", "format", "value=%s allowed=8N1,8E1,8O1,8N2",
-                  log_quote(options->format).text);
-        return false;
-    }
-    double char_us = 1e6 * serial_char_bits(&serial) / (double)options->baud;
-    bool in_chars = options->baud <= 19200 || options->silence_in_chars;
-    *cfg = (struct paced_cfg){
-        .line = {.baud = (uint32_t)options->baud,
-                 .char_bits = serial_char_bits(&serial),
-                 .by_byte = options->by_byte,
-                 .drop_ppm = (uint32_t)options->drop_ppm,
-                 .flip_ppm = (uint32_t)options->flip_ppm,
-                 .seed = options->seed},
-        .t3_5_us = in_chars ? (uint32_t)ceil(3.5 * char_us) : 1750,
-        .client = options->client,
-        .devices = options->device.item,
-        .device_count = options->device.count,
-        .responder_units = (unsigned)options->responder,
-        .responder_delay_us = options->responder_delay_us,
-        .late_ppm = (uint32_t)options->late_ppm,
-        .late_us = options->late_ms * US_PER_MS,
-        .log = options->log,
-    };
-    if (options->t3_5_us != 0) {
-        cfg->t3_5_us = (uint32_t)options->t3_5_us;
-    }
-    return true;
-}
 
 static void write_report(const struct paced *paced, const char *path)
 {
@@ -155,7 +30,9 @@ static void write_report(const struct paced *paced, const char *path)
         log_error("line", "report_failed", "path=%s", log_quote(path).text);
         return;
     }
+    fputc('{', out);
     paced_report(paced, out);
+    fputs("}\n", out);
     if (out != stdout) {
         (void)fclose(out);
     }
@@ -175,15 +52,25 @@ static bool take_signal(const struct paced *paced, int signal_fd, const char *re
 int main(int argc, char **argv)
 {
     static struct paced paced;
-    struct line_options options = {0};
+    struct options all = {0};
+    const struct line_options *options = &all.line;
     struct paced_cfg cfg;
-    enum option_result result = options_parse(&TABLE, argc, argv, &options);
+    struct option list[LINE_OPTIONS_MAX];
+    struct option_table table = {
+        .program = "busward-line",
+        .purpose = "an RS-485 line between PTYs, paced in real time, that judges its client; "
+                   "SIGUSR1: report",
+        .options = list,
+        .count = line_options_table(OWN, COUNT_OF(OWN), list),
+    };
+    enum option_result result = options_parse(&table, argc, argv, &all);
     if (result != OPTIONS_RUN) {
         return result == OPTIONS_HELP ? 0 : 2;
     }
-    if (!to_cfg(&options, &cfg)) {
+    if (!line_options_cfg(options, &cfg)) {
         return 2;
     }
+    cfg.client = all.client;
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -191,27 +78,23 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    struct sched_param param = {.sched_priority = (int)options.priority};
-    if (options.priority != 0 && sched_setscheduler(0, SCHED_FIFO, &param) != 0) {
-        log_warn("line", "priority_refused", "");
-    }
-    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    line_options_schedule(options);
     if (signal_fd < 0 || paced_open(&paced, &cfg) != OK) {
         log_error("line", "start_failed", "reason=%s", log_quote(paced.problem).text);
         paced_close(&paced);
         return 1;
     }
     log_info("line", "ready", "client=%s devices=%zu baud=%u t3_5_us=%u",
-             log_quote(options.client).text, options.device.count, cfg.line.baud, cfg.t3_5_us);
+             log_quote(all.client).text, options->device.count, cfg.line.baud, cfg.t3_5_us);
     uint64_t end_us =
-        options.seconds == 0 ? TIME_NEVER : port_now_us() + options.seconds * US_PER_S;
+        options->seconds == 0 ? TIME_NEVER : port_now_us() + options->seconds * US_PER_S;
     while (port_now_us() < end_us) {
         if (!paced_turn(&paced, signal_fd, end_us) &&
-            !take_signal(&paced, signal_fd, options.report)) {
+            !take_signal(&paced, signal_fd, options->report)) {
             break;
         }
     }
-    write_report(&paced, options.report);
+    write_report(&paced, options->report);
     paced_close(&paced);
     return 0;
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -46,6 +45,9 @@ static enum err open_end(struct paced *paced, const char *link)
     struct paced_end *end = &paced->ends[paced->end_count];
     *end = (struct paced_end){.master_fd = -1, .slave_fd = -1, .link = link};
     paced->end_count++;
+    if (link == NULL) {
+        return OK;
+    }
     end->master_fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     char name[64];
     if (end->master_fd < 0 || grantpt(end->master_fd) != 0 || unlockpt(end->master_fd) != 0 ||
@@ -85,10 +87,40 @@ enum err paced_open(struct paced *paced, const struct paced_cfg *cfg)
     return err;
 }
 
+// Tells the client in this process what a device has begun to send.
+static void foretell(struct paced *paced, unsigned node, uint64_t start_us, size_t size)
+{
+    if (paced->ends[CLIENT].link != NULL || paced->heard_count == PACED_HEARD_MAX) {
+        return; // a client that does not fetch loses bytes, as on a wire
+    }
+    size_t place = (paced->heard_head + paced->heard_count++) % PACED_HEARD_MAX;
+    struct paced_burst *burst = &paced->heard[place];
+    burst->start_us = start_us;
+    burst->size = size;
+    for (size_t i = 0; i < size; i++) {
+        unsigned flags;
+        burst->lost[i] = !sim_line_foretell(&paced->line, node, i, &burst->data[i], &flags);
+    }
+}
+
+bool paced_heard(struct paced *paced, struct paced_burst *out)
+{
+    if (paced->heard_count == 0) {
+        return false;
+    }
+    *out = paced->heard[paced->heard_head];
+    paced->heard_head = (paced->heard_head + 1) % PACED_HEARD_MAX;
+    paced->heard_count--;
+    return true;
+}
+
 static void drive(struct paced *paced, unsigned node, uint64_t at_us, struct bytes data)
 {
     uint64_t start_us;
     uint64_t end_us;
+    if (node != CLIENT && paced->ends[CLIENT].link == NULL && at_us < paced->now_us) {
+        at_us = paced->now_us; // it cannot hear what began before
+    }
     if (sim_line_drive(&paced->line, node, at_us, data, &start_us, &end_us) != OK) {
         return; // more at once than a line can hold: its end is counted as lost by the reader
     }
@@ -96,6 +128,7 @@ static void drive(struct paced *paced, unsigned node, uint64_t at_us, struct byt
         judge_request(&paced->judge, start_us, end_us);
     } else {
         judge_reply(&paced->judge, start_us, end_us);
+        foretell(paced, node, start_us, data.size);
     }
 }
 
@@ -169,7 +202,7 @@ static void note_lateness(struct paced *paced, uint64_t late_us)
 static void deliver(struct paced *paced, const struct sim_line_event *event)
 {
     for (size_t i = 0; i < paced->end_count; i++) {
-        if (i != event->from && event->data.size != 0) {
+        if (i != event->from && event->data.size != 0 && paced->ends[i].master_fd >= 0) {
             // A reader that does not read loses bytes, as on a wire.
             ssize_t n = write(paced->ends[i].master_fd, event->data.data, event->data.size);
             (void)n;
@@ -199,12 +232,17 @@ static void send_from(struct paced *paced, unsigned node, uint64_t now_us, struc
     drive(paced, node, now_us, data);
 }
 
-static void read_end(struct paced *paced, unsigned node)
+void paced_send(struct paced *paced, uint64_t start_us, struct bytes frame)
+{
+    send_from(paced, CLIENT, start_us, frame);
+}
+
+static void read_end(struct paced *paced, unsigned node, uint64_t at_us)
 {
     uint8_t data[SIM_LINE_BURST];
     ssize_t n = read(paced->ends[node].master_fd, data, sizeof data);
     if (n > 0) {
-        send_from(paced, node, port_now_us(), bytes_of(data, (size_t)n));
+        send_from(paced, node, at_us, bytes_of(data, (size_t)n));
     }
 }
 
@@ -216,35 +254,58 @@ static void release_late(struct paced *paced, uint64_t now_us)
     }
 }
 
-bool paced_turn(struct paced *paced, int stop_fd, uint64_t until_us)
+size_t paced_fds(const struct paced *paced, struct pollfd *fds)
 {
-    struct pollfd fds[PACED_ENDS_MAX + 1];
     for (size_t i = 0; i < paced->end_count; i++) {
         fds[i] = (struct pollfd){.fd = paced->ends[i].master_fd, .events = POLLIN};
     }
-    fds[paced->end_count] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
-    uint64_t deadline_us = time_min(sim_line_deadline_us(&paced->line), until_us);
-    deadline_us = time_min(deadline_us, paced->late_at_us);
-    uint64_t now_us = port_now_us();
-    uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
-    struct timespec timeout = {.tv_sec = (time_t)(wait_us / US_PER_S),
-                               .tv_nsec = (long)(wait_us % US_PER_S * 1000)};
-    int n = ppoll(fds, paced->end_count + 1, deadline_us == TIME_NEVER ? NULL : &timeout, NULL);
-    if (n > 0 && fds[paced->end_count].revents != 0) {
-        return false;
-    }
-    for (unsigned i = 0; n > 0 && i < paced->end_count; i++) {
+    return paced->end_count;
+}
+
+uint64_t paced_deadline_us(const struct paced *paced)
+{
+    return time_min(sim_line_deadline_us(&paced->line), paced->late_at_us);
+}
+
+void paced_read(struct paced *paced, const struct pollfd *fds, uint64_t at_us)
+{
+    paced->now_us = at_us;
+    for (unsigned i = 0; i < paced->end_count; i++) {
         if (fds[i].revents != 0) {
-            read_end(paced, i);
+            read_end(paced, i, at_us);
         }
     }
-    now_us = port_now_us();
+}
+
+void paced_deliver(struct paced *paced, uint64_t now_us)
+{
+    paced->now_us = now_us;
     release_late(paced, now_us);
     struct sim_line_event event;
     while (sim_line_next(&paced->line, now_us, &event)) {
         note_lateness(paced, now_us - event.at_us);
         deliver(paced, &event);
     }
+}
+
+bool paced_turn(struct paced *paced, int stop_fd, uint64_t until_us)
+{
+    struct pollfd fds[PACED_ENDS_MAX + 1];
+    size_t ends = paced_fds(paced, fds);
+    fds[ends] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
+    uint64_t deadline_us = time_min(paced_deadline_us(paced), until_us);
+    uint64_t now_us = port_now_us();
+    uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
+    struct timespec timeout = {.tv_sec = (time_t)(wait_us / US_PER_S),
+                               .tv_nsec = (long)(wait_us % US_PER_S * 1000)};
+    int n = ppoll(fds, ends + 1, deadline_us == TIME_NEVER ? NULL : &timeout, NULL);
+    if (n > 0 && fds[ends].revents != 0) {
+        return false;
+    }
+    if (n > 0) {
+        paced_read(paced, fds, port_now_us());
+    }
+    paced_deliver(paced, port_now_us());
     return true;
 }
 
@@ -254,7 +315,7 @@ void paced_report(const struct paced *paced, FILE *out)
     const struct sim_line_stats *stats = &paced->line.stats;
     struct judge_gaps gaps = judge_gaps(judge);
     fprintf(out,
-            "{\"requests\":%llu,\"replies\":%llu,\"violations\":%llu,\"collisions\":%llu,"
+            "\"requests\":%llu,\"replies\":%llu,\"violations\":%llu,\"collisions\":%llu,"
             "\"elapsed_us\":%llu,\"utilisation\":%.6f,\"t3_5_us\":%u,",
             (unsigned long long)judge->requests, (unsigned long long)judge->replies,
             (unsigned long long)judge->violations, (unsigned long long)stats->collisions,
@@ -264,7 +325,7 @@ void paced_report(const struct paced *paced, FILE *out)
             gaps.min_us, gaps.p50_us, gaps.p95_us, gaps.p99_us, gaps.max_us);
     fprintf(out,
             "\"bytes\":%llu,\"dropped\":%llu,\"flipped\":%llu,\"stalls\":%llu,"
-            "\"late_max_us\":%llu}\n",
+            "\"late_max_us\":%llu",
             (unsigned long long)stats->bytes, (unsigned long long)stats->dropped,
             (unsigned long long)stats->flipped, (unsigned long long)paced->stalls,
             (unsigned long long)paced->late_max_us);
@@ -280,7 +341,9 @@ void paced_close(struct paced *paced)
         if (end->master_fd >= 0) {
             close(end->master_fd);
         }
-        (void)unlink(end->link);
+        if (end->link != NULL) {
+            (void)unlink(end->link);
+        }
     }
     if (paced->log != NULL) {
         (void)fclose(paced->log);

@@ -8,7 +8,7 @@ struct quotient {
 };
 
 struct quotient div64(uint64_t dividend, uint64_t divisor);
-void __aeabi_uldivmod(void);
+void divide(void) __asm("__aeabi_uldivmod"); // the name that the compiler calls
 
 static struct quotient by_digits(uint64_t dividend, uint32_t divisor)
 {
@@ -41,7 +41,7 @@ struct quotient div64(uint64_t dividend, uint64_t divisor)
 }
 
 // Dividend in r0:r1, divisor in r2:r3; quotient to r0:r1, rest to r2:r3 [RTABI 4.3.1].
-__attribute__((naked, used)) void __aeabi_uldivmod(void)
+__attribute__((naked, used)) void divide(void)
 {
     __asm volatile("push {r0-r4, lr}\n\t"
                    "mov r4, sp\n\t"

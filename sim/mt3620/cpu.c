@@ -137,6 +137,7 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
     uint32_t count = cpu->stopped ? 0 : block_instructions(mt, (uint32_t)address, size);
     cpu->stopped = cpu->stopped || mt->failure[0] != '\0';
     if (count == 0 || cpu->stopped) {
+        cpu->stopped_pc = (uint32_t)address;
         (void)uc_emu_stop(uc);
         return;
     }
@@ -277,7 +278,10 @@ static void run_core(struct mt *mt)
     cpu->stopped = false;
     cpu->interrupted = 0;
     uc_err err = uc_emu_start(cpu->uc, m4_reg(mt, UC_ARM_REG_PC) | 1U, NOWHERE, 0, 0);
-    if (!cpu->stopped) {
+    if (cpu->stopped) {
+        // After a jump from block to block PC still names the last instruction of the one before.
+        m4_set_reg(mt, UC_ARM_REG_PC, cpu->stopped_pc | 1U);
+    } else {
         exception_stopped(mt, err);
     }
 }

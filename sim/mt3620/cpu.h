@@ -65,6 +65,7 @@ struct cpu {
     bool asleep, locked_up;
     unsigned reset_wanted; // 1 + enum mt_cause; 0: no
     bool stopped;          // by us, before a block
+    uint32_t stopped_pc;   // that block
     unsigned interrupted;  // 1 + Unicorn's number of the exception it met; 0: none
     uint32_t fault_address;
     uint64_t instructions, interrupts;

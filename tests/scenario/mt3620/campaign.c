@@ -2,7 +2,10 @@
 #include "tests/scenario/mt3620/campaign.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/assert.h"
 
 static void judge(const struct campaign *c, const struct rig *rig, struct bytes sent,
                   struct verdict *out)
@@ -143,4 +146,27 @@ void verdict_print(const struct verdict *v, const char *what)
     printf("%-44s %4u frames, hold %.4f %.4f %.4f bits, early %u wrong %u broken %u cut %u %s\n",
            what, v->frames, v->hold_min, v->frames == 0 ? 0 : v->hold_sum / v->frames, v->hold_max,
            v->early, v->wrong, v->broken, v->cut_replies, v->failure);
+}
+
+unsigned campaign_frames(uint32_t baud, unsigned frames)
+{
+    const char *text = getenv("BUSWARD_SEEDS");
+    unsigned long times = text == NULL ? 1 : strtoul(text, NULL, 10) / 100;
+    unsigned fewer = baud < 9600 ? frames / 8 : frames;
+    return (fewer < 3 ? 3 : fewer) * (times < 1 ? 1 : (unsigned)times);
+}
+
+struct verdict campaign_expect_good(const struct campaign *campaign)
+{
+    static struct verdict verdict;
+    char what[128];
+    campaign_run(campaign, &verdict);
+    snprintf(what, sizeof what, "%u %c%u lag %u temt %u thre %u%s wait %u%s%s", campaign->line.baud,
+             "NEO"[campaign->line.parity], campaign -> line.stop_bits, campaign->knobs.tx_lag,
+             campaign->knobs.temt_lead, campaign->knobs.thre_lead,
+             campaign->knobs.thre_at_trigger ? "t" : "", campaign->knobs.bus_wait_cycles,
+             campaign->has_echoes ? " echoes" : "", campaign->has_babble ? " babble" : "");
+    verdict_print(&verdict, what);
+    ASSERT(verdict_is_good(&verdict));
+    return verdict;
 }

@@ -35,6 +35,10 @@ struct verdict {
 };
 
 void campaign_run(const struct campaign *campaign, struct verdict *out);
+// So many frames, fewer at speeds that take long, more if BUSWARD_SEEDS asks for a long campaign.
+unsigned campaign_frames(uint32_t baud, unsigned frames);
+// Runs it, says how it went, and does not return if it failed.
+struct verdict campaign_expect_good(const struct campaign *campaign);
 // One line for people.
 void verdict_print(const struct verdict *verdict, const char *what);
 bool verdict_is_good(const struct verdict *verdict);

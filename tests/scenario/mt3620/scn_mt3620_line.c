@@ -82,6 +82,28 @@ static void test_256_bytes_back_to_back(void **state)
     }
 }
 
+static void test_a_storm_of_interrupts_moves_no_frame(void **state)
+{
+    (void)state;
+    static const uint16_t irqs[] = {2, 11, 47}; // GPT3, mailbox, UART
+    for (size_t i = 0; i < sizeof irqs / sizeof irqs[0]; i++) {
+        const struct mt_knobs knobs = {.storm_irq = irqs[i], .storm_u = 17 * MT_U_PER_US};
+        assert_true(app_open(&app, NULL, &knobs, &FAST));
+        app.device = app_device_echoes;
+        app.turnaround_u = app.host.line_state.t3_5_us * (uint32_t)MT_U_PER_US;
+        for (uint32_t token = 0; token < 40; token++) {
+            send(token, bytes_of("0123456789abcdef", 16), 20000);
+            wait_done(app.done_count + (token >= 7));
+        }
+        wait_done(40);
+        assert_int_equal(app.outcomes[LINE_REPLY], 40);
+        assert_int_equal(app.judge.violations, 0);
+        assert_int_equal(app.rig.reset_count, 0);
+        assert_int_equal(app.rig.frame.cut, 0);
+        app_close(&app);
+    }
+}
+
 static void run_against(const char *elf, uint64_t *violations)
 {
     open_app(elf, &FAST);
@@ -233,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_256_bytes_back_to_back),
+        cmocka_unit_test(test_a_storm_of_interrupts_moves_no_frame),
         cmocka_unit_test(test_without_the_silence_the_judge_says_so),
         cmocka_unit_test(test_each_fault_has_its_outcome_and_the_next_frame_works),
         cmocka_unit_test(test_a_line_that_never_rests),

@@ -56,6 +56,17 @@ static void test_interrupts_keep_it_blocks_whole(void **state)
     }
 }
 
+static void test_no_instruction_runs_twice_for_an_interrupt(void **state)
+{
+    (void)state;
+    static struct rig rig;
+    rig_open(&rig, "core", 11, &(struct mt_knobs){.storm_u = 3001, .storm_irq = 98});
+    rig_run(&rig, 100000);
+    static const uint32_t WANT[] = {300000, 1, GUEST_END};
+    expect(&rig, WANT, COUNT_OF(WANT));
+    rig_close(&rig);
+}
+
 static void test_stores_to_registers_run_once(void **state)
 {
     (void)state;
@@ -265,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_raw_1_in_basepri_masks_nothing),
         cmocka_unit_test(test_interrupts_keep_it_blocks_whole),
+        cmocka_unit_test(test_no_instruction_runs_twice_for_an_interrupt),
         cmocka_unit_test(test_stores_to_registers_run_once),
         cmocka_unit_test(test_wfi_wakes_under_primask_and_takes_nothing),
         cmocka_unit_test(test_priorities_preempt_and_equals_wait),

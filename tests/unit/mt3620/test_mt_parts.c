@@ -152,6 +152,29 @@ static void test_messages_wrap_around_the_rings(void **state)
     rig_close(&rig);
 }
 
+static void test_the_host_may_interrupt_between_any_two_blocks(void **state)
+{
+    (void)state;
+    run(4, 2000);
+    uint8_t got[MT_MESSAGE_MAX];
+    size_t size = 0;
+    unsigned sent = 0;
+    unsigned received = 0;
+    for (unsigned i = 0; i < 4000; i++) {
+        sent += i % 7 == 0 && mt_send(rig.mt, bytes_of("abc", 3)) == OK; // as many as fit
+        struct mt_event event;
+        (void)mt_run(rig.mt, mt_now_u(rig.mt) + 1); // one block
+        while (mt_next(rig.mt, &event)) {
+        }
+        if (mt_failure(rig.mt) != NULL) {
+            fail_msg("%s", mt_failure(rig.mt));
+        }
+        received += i % 5 == 0 && mt_receive(rig.mt, got, sizeof got, &size) == OK;
+    }
+    assert_in_range(received, 20, sent);
+    rig_close(&rig);
+}
+
 static void test_the_ring_fills_up_and_drains(void **state)
 {
     (void)state;
@@ -195,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_watchdog_may_interrupt_instead),
         cmocka_unit_test(test_watchdog_resets_by_command_and_wants_its_pauses),
         cmocka_unit_test(test_messages_wrap_around_the_rings),
+        cmocka_unit_test(test_the_host_may_interrupt_between_any_two_blocks),
         cmocka_unit_test(test_the_ring_fills_up_and_drains),
         cmocka_unit_test(test_what_the_core_breaks_is_told),
     };

@@ -157,7 +157,8 @@ static void test_a_full_ring_says_so_and_keeps_order(void **state)
         }
         assert_int_equal(rings_send(&w.rings, id, bytes_of(&byte, 1)), ERR_FULL);
         assert_int_equal(sent, (DATA - 16) / 32);
-        for (byte = 0; byte < sent; byte++) {
+        for (unsigned i = 0; i < sent; i++) {
+            byte = (uint8_t)i;
             peer_take(&w, bytes_of(&byte, 1));
         }
         assert_int_equal(rings_send(&w.rings, id, bytes_of("x", 1)), OK);

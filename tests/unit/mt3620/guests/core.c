@@ -18,6 +18,8 @@ void on_spare(void)
 {
     spare_count++;
     if (nest != 0) {
+        mask(); // tells the engine that this is a handler
+        unmask();
         note(0x10);
         pend_irq(SPARE2);
         __asm volatile("dsb; isb");
@@ -126,6 +128,24 @@ static void it_case(void)
         wrong += run(0) != 0x100;
     }
     note(wrong);
+    note(spare_count != 0);
+}
+
+// Longer than any block of the engine's, which then goes from one to the next without a jump.
+__attribute__((naked, noinline, aligned(4096))) static uint32_t count_to_1500(uint32_t from)
+{
+    (void)from;
+    __asm volatile(".rept 1500\n adds r0, #1\n .endr\n bx lr");
+}
+
+static void long_case(void)
+{
+    enable_irq(SPARE, 1); // the host's storm pends it
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < 200; i++) {
+        sum = count_to_1500(sum);
+    }
+    note(sum);
     note(spare_count != 0);
 }
 
@@ -303,6 +323,7 @@ int main(void)
     case 8: padded_stack_case(); break;
     case 9: lockup_case(); break;
     case 10: reset_case(); break;
+    case 11: long_case(); break;
     default: stray_case(which - 100); break;
     }
     note(0xe0d); // the end

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Timers, clocks, mailbox and watchdog from the core's side.
-#include "guest.h"
+#include "ring.h"
 
-#define OSC(n)    ((uint32_t)(n) << 16)
-#define ICLR      (1U << 15)
-#define BLOCK_MAX 1100
+#define OSC(n) ((uint32_t)(n) << 16)
+#define ICLR   (1U << 15)
 
 static volatile uint32_t gpt3_at, gpt01_count, watchdog_irqs;
 
@@ -152,69 +151,25 @@ static void watchdog_case(uint32_t which)
     }
 }
 
-static uint32_t outbound, inbound, out_size, in_size;
+static uint8_t message[RING_MESSAGE_MAX];
 
-static uint8_t *data_of(uint32_t ring)
-{
-    return (uint8_t *)ring + 64;
-}
-
-static void open_channel(void)
-{
-    uint32_t command = 0;
-    while (command != 0xba5e0003) {
-        while (MAILBOX(0x58) == 0) {
-        }
-        uint32_t data = MAILBOX(0x54);
-        command = MAILBOX(0x50);
-        uint32_t base = data & ~0x1fU;
-        uint32_t size = (1U << (data & 0x1f)) - 64;
-        if (command == 0xba5e0001) {
-            outbound = base;
-            out_size = size;
-        } else if (command == 0xba5e0002) {
-            inbound = base;
-            in_size = size;
-        }
-    }
-    note(out_size);
-    note(in_size);
-}
-
-static uint32_t behind(uint32_t at, uint32_t by, uint32_t size)
-{
-    at += (by + 15) & ~15U;
-    return at >= size ? at - size : at;
-}
-
-// Sends every message back, with each byte inverted; position by position, wrapped.
-static void echo_one(void)
-{
-    uint32_t read = REG(outbound + 4);
-    uint32_t size = *(volatile uint32_t *)(data_of(inbound) + read);
-    uint32_t write = REG(outbound);
-    *(volatile uint32_t *)(data_of(outbound) + write) = size;
-    for (uint32_t i = 4; i < 4 + size; i++) {
-        uint8_t byte = data_of(inbound)[(read + i) % in_size];
-        data_of(outbound)[(write + i) % out_size] = i < 24 ? byte : (uint8_t)~byte;
-    }
-    REG(outbound + 4) = behind(read, 4 + size, in_size);
-    REG(outbound) = behind(write, 4 + size, out_size);
-    __asm volatile("dsb");
-    MAILBOX(0x14) = 3;
-}
-
+// Every message goes back with each byte inverted.
 void on_mailbox(void)
 {
     MAILBOX(0x1c) = 2;
-    while (REG(inbound) != REG(outbound + 4)) {
-        echo_one();
+    for (uint32_t size = ring_receive(message); size != RING_NONE; size = ring_receive(message)) {
+        for (uint32_t i = 0; i < size; i++) {
+            message[i] = (uint8_t)~message[i];
+        }
+        ring_send(message, size);
     }
 }
 
 static void mailbox_case(void)
 {
-    open_channel();
+    ring_open();
+    note(ring_out_size);
+    note(ring_in_size);
     enable_irq(IRQ_MAILBOX, 1);
     MAILBOX(0x18) = 2;
     for (;;) {
@@ -222,12 +177,12 @@ static void mailbox_case(void)
     }
 }
 
-// Writes a block that says it is longer than the ring, then a position off the grid.
+// A block that says it is longer than the ring.
 static void broken_ring_case(void)
 {
-    open_channel();
-    *(volatile uint32_t *)data_of(outbound) = 0x10000;
-    REG(outbound) = 64;
+    ring_open();
+    REG(ring_outbound + 64) = 0x10000;
+    REG(ring_outbound) = 64;
     MAILBOX(0x14) = 1;
 }
 
