@@ -28,6 +28,7 @@ PLAIN = {
     ("gateway", "uplink", "refused"): "the hub refuses the gateway: {reason}",
     ("gateway", "bus", "up"): "{bus} is open",
     ("gateway", "bus", "down"): "{bus} is gone ({reason}); it is opened again when it comes back",
+    ("gateway", "rt", "core"): "the real-time core: {text}",
     ("gateway", "poll", "unit"): "unit {unit}, {device}, is {state}",
     ("gateway", "poll", "overrun"): "{bus} is late: {skipped} polls left out",
     ("gateway", "journal", "medium_full"): "the gateway's disk is full: what it measures now is counted",
@@ -135,6 +136,8 @@ def summary(world: World, started: float) -> int:
 
 
 def run(world: World, narrator: Narrator, seconds: float, stop: threading.Event) -> int:
+    if world.store.core:
+        say("the line's direction is switched by the real-time core's own program, in a model of its chip")
     say(f"starting line, receiver, hub, gateway and cloud; files and logs in {world.folder}")
     started = time.monotonic()
     with world:
@@ -167,6 +170,7 @@ def main() -> int:
     parser.add_argument("--speed", type=int, default=1, help="time lapse of the store's life (default 1)")
     parser.add_argument("--baud", type=int, default=19200)
     parser.add_argument("--silent", action="append", default=[], metavar="SLOT@SECONDS", help="let a sensor fall silent")
+    parser.add_argument("--tty", action="store_true", help="the gateway drives the line itself, without the real-time core")
     args = parser.parse_args()
     seconds = float(os.environ.get("DEMO_SECONDS", "0") or 0)
 
@@ -177,7 +181,8 @@ def main() -> int:
         parser.error(f"{args.data} is not empty")
     folder = args.data or pathlib.Path(tempfile.mkdtemp(prefix="busward-demo-"))
     narrator = Narrator()
-    store = Store(sensors=args.sensors, report_s=args.report_s, speed=args.speed, baud=args.baud, silences=tuple(args.silent))
+    store = Store(sensors=args.sensors, report_s=args.report_s, speed=args.speed, baud=args.baud, silences=tuple(args.silent),
+                  core=not args.tty)
     try:
         return run(World(args.build, store, folder, narrator.tell), narrator, seconds, stop)
     except WorldError as error:

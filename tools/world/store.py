@@ -43,6 +43,7 @@ class Store:
     calm: bool = False
     line_options: tuple[str, ...] = ()
     hub_log_bytes_max: int = 256 * 1024 * 1024
+    core: bool = False  # the line is driven by the real-time core's program in its model, else by the gateway's tty
     phases: bool = False  # each sensor has a point more, an enumeration of PHASES
 
 
@@ -97,12 +98,17 @@ class Site:
         self.hub_log = folder / "hub" / "log"
         self.client_tty = folder / "tty-gateway"
         self.device_tty = folder / "tty-receiver"
+        self.mailbox = folder / "core.mailbox"
         self.line_log = folder / "line.jsonl"
         self.line_report = folder / "line-report.json"
         self.sync_trace = folder / "sync-trace.jsonl"
         self.gateway_config = folder / "gateway" / "store-1.json"
         self._write_hub(plugin)
         self._write_gateway(source)
+
+    @property
+    def port(self) -> str:
+        return f"rt:{self.mailbox}" if self.store.core else f"tty:{self.client_tty}"
 
     def _write_hub(self, plugin: pathlib.Path) -> None:
         tls, hub = self.folder / "tls", self.folder / "hub"
@@ -141,7 +147,7 @@ plugin_opt_log_bytes_max {self.store.hub_log_bytes_max}
                     "key_file": str(self.folder / "gateway" / "device.key"), "ca_file": str(self.folder / "tls" / "ca.pem")},
             "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms},
             "buses": [{
-                "name": "line 1", "port": f"tty:{self.client_tty}", "baud": self.store.baud, "format": self.store.format,
+                "name": "line 1", "port": self.port, "baud": self.store.baud, "format": self.store.format,
                 "diagnostics_s": self.store.diagnostics_s,
                 "devices": [{"name": "Receiver", "unit": 1, "profile": "store-receiver",
                              "sensors": sensor_entries(self.store.sensors)}],

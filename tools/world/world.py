@@ -16,6 +16,7 @@ from world.parts import Event, Part
 from world.store import Site, Store
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+CORE_PROGRAM = SOURCE / "build" / "m4" / "busward-rt.elf"
 ORDER = ["line", "receiver", "hub", "gateway", "cloud"]
 TICK_S = 0.1
 
@@ -60,8 +61,8 @@ class World:
     def _command(self, name: str) -> list[str]:
         site, store = self.site, self.store
         if name == "line":
-            return [find_program(self.build, "busward-line"), "--baud", str(store.baud), "--format", store.format,
-                    "--client", str(site.client_tty), "--device", str(site.device_tty), "--log", str(site.line_log),
+            return [*self._line_client(), "--baud", str(store.baud), "--format", store.format,
+                    "--device", str(site.device_tty), "--log", str(site.line_log),
                     "--report", str(site.line_report), *store.line_options]
         if name == "receiver":
             silences = [word for silence in store.silences for word in ("--silent", silence)]
@@ -78,6 +79,14 @@ class World:
         return [find_program(self.build, "busward-cloud"), "--data", str(site.folder / "cloud"), "--hub-log", str(site.hub_log),
                 "--listen", f"127.0.0.1:{site.http_port}", "--web", str(SOURCE / "web" / "dist")]
 
+    def _line_client(self) -> list[str]:
+        """Who drives the line: the real-time core's own program in the model, or whoever opens a PTY."""
+        if not self.store.core:
+            return [find_program(self.build, "busward-line"), "--client", str(self.site.client_tty)]
+        if not CORE_PROGRAM.is_file():
+            raise WorldError(f"{CORE_PROGRAM} is not there: build it first (./dev build m4)")
+        return [find_program(self.build, "busward-m4"), "--elf", str(CORE_PROGRAM), "--mailbox", str(self.site.mailbox)]
+
     # --- life -----------------------------------------------------------------------------------------
 
     def start(self) -> "World":
@@ -85,7 +94,8 @@ class World:
         for name in ORDER:
             self.parts[name].start()
             if name == "line":
-                self.wait_for(lambda: self.site.client_tty.exists() and self.site.device_tty.exists(), 10, "the line's PTYs")
+                end = self.site.mailbox if self.store.core else self.site.client_tty
+                self.wait_for(lambda: end.exists() and self.site.device_tty.exists(), 10, "the line's two ends")
         return self
 
     def stop(self) -> dict[str, int | None]:
