@@ -15,7 +15,8 @@
 #define PRIORITY_UART    0x20U
 #define PRIORITY_REST    0x40U
 
-// Nothing at all interrupts until the matching irq_restore(). At most 40 instructions.
+// Nothing at all interrupts until the matching irq_restore(). At most 40 instructions and two bus
+// accesses, but for an abort, which is the release itself.
 static inline uint32_t irq_hold(void)
 {
     uint32_t primask;
