@@ -9,8 +9,8 @@ void mt_judge_init(struct mt_judge *judge, uint64_t t3_5_u)
 {
     memset(judge, 0, sizeof *judge);
     judge->t3_5_u = t3_5_u;
-    judge->hold_bits_min = INFINITY;
-    judge->hold_bits_max = -INFINITY;
+    judge->hold_bits_min = (double)INFINITY;
+    judge->hold_bits_max = -(double)INFINITY;
     judge->hold_u_min = INT64_MAX;
     judge->hold_u_max = INT64_MIN;
 }

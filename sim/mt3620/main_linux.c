@@ -21,7 +21,7 @@ struct options {
 #define FIELD(name) .offset = offsetof(struct options, name)
 #define PER_MILLE(option, field, text)                                                             \
     {                                                                                              \
-        .name = option, .type = OPTION_UINT, FIELD(field), .max = 1000, .help = text               \
+        .name = (option), .type = OPTION_UINT, FIELD(field), .max = 1000, .help = (text)           \
     }
 
 static const struct option OWN[] = {

@@ -265,10 +265,13 @@ void mt_reset(struct mt *mt, bool cold)
     mt_restart(mt, cold ? MT_CAUSE_POWER : MT_CAUSE_HOST);
 }
 
-// The first address above everything loaded below the stack's top.
+// The program's own word for it, or the first address above everything loaded below the top.
 static uint32_t stack_floor(const struct mt *mt, uint32_t top)
 {
     uint32_t floor = 0;
+    if (elf_symbol(&mt->elf, "ram_stack_start", &floor) && floor < top) {
+        return (floor + 3) & ~3U;
+    }
     for (unsigned i = 0; i < REGION_COUNT; i++) {
         const struct region *region = &mt->cpu.regions[i];
         floor = top - 4 - region->base < region->size ? region->base : floor;
@@ -288,9 +291,11 @@ static uint32_t stack_used(const struct mt *mt)
     struct reader table = reader_of(bytes_of(m4_memory(mt, mt->elf.entry, 4), 4));
     uint32_t top = get_u32le(&table);
     uint32_t at = stack_floor(mt, top);
+    const uint8_t *lowest = m4_memory(mt, at, 4); // the program may have painted it again
     for (; at < top; at += 4) {
-        struct reader in = reader_of(bytes_of(m4_memory(mt, at, 4), 4));
-        if (get_u32le(&in) != paint_of(mt, at)) {
+        const uint8_t *data = m4_memory(mt, at, 4);
+        struct reader in = reader_of(bytes_of(data, 4));
+        if (get_u32le(&in) != paint_of(mt, at) && memcmp(data, lowest, 4) != 0) {
             break;
         }
     }

@@ -191,7 +191,7 @@ static bool write_line(struct uart *uart, uint32_t offset, uint32_t value)
     case RXTRIG: regs->rxtrig = (uint8_t)value; return value <= UART_FIFO;
     case FRACDIV_L: regs->frac_l = (uint8_t)value; return value <= 0xff;
     case FRACDIV_M: regs->frac_m = (uint8_t)value; return value <= 3;
-    case GUARD: return value == 0; // extra idle bits
+    case GUARD: // extra idle bits
     case ESCAPE_EN:
     case VFIFO_EN:
     case EXTEND_ADD: return value == 0; // DMA

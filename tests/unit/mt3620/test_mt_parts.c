@@ -44,8 +44,8 @@ static void test_gpt3_refuses_what_silicon_does_not_promise(void **state)
     (void)state;
     static const char *const WANT[] = {"ICLR for", "after it was stopped", "while it is enabled",
                                        "osc_cnt changed"};
-    for (uint8_t i = 0; i < COUNT_OF(WANT); i++) {
-        rig_open(&rig, "parts", 20 + i, NULL);
+    for (size_t i = 0; i < COUNT_OF(WANT); i++) {
+        rig_open(&rig, "parts", (uint8_t)(20 + i), NULL);
         assert_int_equal(rig_run(&rig, 5000), MT_FAILED);
         rig_expect_failure(&rig, WANT[i]);
         rig_close(&rig);
