@@ -36,7 +36,7 @@ static void test_raw_1_in_basepri_masks_nothing(void **state)
     static struct rig rig;
     rig_open(&rig, "core", 1, NULL);
     rig_run(&rig, 5000);
-    static const uint32_t WANT[] = {1, 0, 1, 1, 2, GUEST_END};
+    static const uint32_t WANT[] = {1, 0, 1, 1, 2, 0xe0, GUEST_END};
     expect(&rig, WANT, COUNT_OF(WANT));
     rig_close(&rig);
 }

@@ -184,11 +184,25 @@ static void test_trigger_levels_and_timeout(void **state)
     static const uint32_t SIX[] = {4, 6, 'a', 'b', 'c', 'd', 'e', 'f', 12, 2, 'g', 'h'};
     assert_int_equal(rig.result_count, COUNT_OF(SIX));
     assert_memory_equal(rig.results, SIX, sizeof SIX);
+    // Four characters of silence after the last one is ready, in the middle of its stop bit.
+    uint64_t ready_u = START_U + 8 * 10 * (uint64_t)RIG_BIT_U - RIG_BIT_U / 2;
+    const struct mt_event *timeout = rig_pin(&rig, MT_PIN_RED, false, 0);
+    assert_in_range(timeout->at_u - ready_u, 4 * CHAR_U - MARGIN_U, 4 * CHAR_U + MARGIN_U);
     rig_close(&rig);
     hear(8, "abcd", 4);
     static const uint32_t FOUR[] = {4, 4, 'a', 'b', 'c', 'd'}; // RXTRIG
     assert_int_equal(rig.result_count, COUNT_OF(FOUR));
     assert_memory_equal(rig.results, FOUR, sizeof FOUR);
+    rig_close(&rig);
+}
+
+static void test_interrupt_is_a_level(void **state)
+{
+    (void)state;
+    hear(14, "xyz", 3);
+    static const uint32_t WANT[] = {4, 3, 'x', 4, 2, 'y', 4, 1, 'z', GUEST_END};
+    assert_int_equal(rig.result_count, COUNT_OF(WANT));
+    assert_memory_equal(rig.results, WANT, sizeof WANT);
     rig_close(&rig);
 }
 
@@ -321,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_formats_are_as_lcr_says),
         cmocka_unit_test(test_each_byte_interrupts_at_trigger_1),
         cmocka_unit_test(test_trigger_levels_and_timeout),
+        cmocka_unit_test(test_interrupt_is_a_level),
         cmocka_unit_test(test_errors_are_told_with_their_byte),
         cmocka_unit_test(test_a_full_fifo_overruns),
         cmocka_unit_test(test_speed_may_be_off_by_3_percent_but_not_by_7),

@@ -96,6 +96,8 @@ static void basepri_case(void)
     set_basepri(0);
     __asm volatile("isb");
     note(spare_count);
+    *(volatile uint8_t *)(0xe000e400 + SPARE) = 0xff; // 3 bits of 8
+    note(*(volatile uint8_t *)(0xe000e400 + SPARE));
 }
 
 // Straddles a page, so that the engine can stop within the IT block.

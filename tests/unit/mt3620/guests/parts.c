@@ -63,10 +63,12 @@ static void gpt3_wrong_case(uint32_t which)
     switch (which) {
     case 0: // ICLR too short
         GPT(0x50) = OSC(25) | 1 | ICLR;
+        wait_us(4);
         GPT(0x50) = OSC(25) | 1;
         break;
     case 1: // restarted too soon
         GPT(0x50) = OSC(25);
+        wait_us(1);
         GPT(0x50) = OSC(25) | 1;
         break;
     case 2: GPT(0x5c) = 20; break; // while it is enabled
@@ -142,6 +144,7 @@ static void watchdog_case(uint32_t which)
     case 2: WATCHDOG(0x44) = 0x1209; break;
     case 3:
         WATCHDOG(0x38) = 0x1971;
+        wait_us(95);
         WATCHDOG(0x38) = 0x1971; // too soon
         break;
     default: break;
