@@ -8,6 +8,7 @@ with --write and read the difference. What is no file to read is made here, sinc
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,8 @@ NOBODY = 65534
 FILE_SIZE_MAX = 4 << 20
 
 
-def busward(*arguments: str, user: int | None = None) -> tuple[int, str]:
-    done = subprocess.run([BUSWARD, *arguments], cwd=HERE, capture_output=True, text=True, timeout=60, check=False, user=user)
+def busward(*arguments: str, program: pathlib.Path = BUSWARD, user: int | None = None) -> tuple[int, str]:
+    done = subprocess.run([program, *arguments], cwd=HERE, capture_output=True, text=True, timeout=60, check=False, user=user)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -40,7 +41,8 @@ def unreadable_files(folder: pathlib.Path) -> list[str]:
     secret.write_text(good)
     secret.chmod(0)
     folder.chmod(0o755)
-    user = NOBODY if os.geteuid() == 0 else None  # root reads everything
+    # Root reads everything, and nobody may not come where root builds.
+    theirs = {"user": NOBODY, "program": pathlib.Path(shutil.copy(BUSWARD, folder))} if os.geteuid() == 0 else {}
     said = {"": "error: is a folder or a device; expected a file with a JSON object",
             "fifo": "error: is a folder or a device; expected a file with a JSON object",
             "none.json": "error: is not there: no file has this name",
@@ -51,7 +53,7 @@ def unreadable_files(folder: pathlib.Path) -> list[str]:
     problems = []
     for name, message in said.items():
         path = folder / name
-        code, text = busward("check", str(path), user=user if path == secret else None)
+        code, text = busward("check", str(path), **(theirs if path == secret else {}))
         place = f"{path}:" if message[0].isdigit() else f"{path}: "
         if code != 1 or text != f"{place}{message}\n{path}: 1 error, 0 warnings\n":
             problems.append(f"{name}: exit code {code}: {text}")
