@@ -76,7 +76,7 @@ class Hub:
                 "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
                 "-subj /CN=test-ca -keyout ca.key -out ca.pem",
                 "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost "
-                "-addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout server.key -out server.csr",
+                "-addext subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:hub.test -keyout server.key -out server.csr",
                 "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
                 "-copy_extensions copy -out server.pem"):
             subprocess.run(["openssl", *command.split()], cwd=self.dir, check=True,
