@@ -46,7 +46,7 @@ uint8_t serial_char_bits(const struct serial_cfg *cfg)
 
 static enum err problem(struct serial *serial, enum err err, const char *path, const char *what)
 {
-    snprintf(serial->problem, sizeof serial->problem, "%.200s: %.100s", path, what);
+    snprintf(serial->problem, sizeof serial->problem, "%.200s: %.117s", path, what);
     return err;
 }
 
@@ -141,9 +141,10 @@ static enum err set_rs485(struct serial *serial, const struct serial_cfg *cfg)
         return OK;
     }
     char text[128];
-    snprintf(text, sizeof text,
-             "RS-485 direction control refused (%.30s); set rs485 to false if the adapter does it",
-             result == 0 ? "the driver does it otherwise" : strerror(errno));
+    snprintf(
+        text, sizeof text,
+        "RS-485 direction control refused (%.30s); if the adapter does it: \"direction\": \"none\"",
+        result == 0 ? "the driver does it otherwise" : strerror(errno));
     return problem(serial, ERR_UNSUPPORTED, cfg->path, text);
 }
 
