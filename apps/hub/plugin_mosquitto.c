@@ -116,6 +116,19 @@ static void tell_fullness(struct plugin *plugin, const struct hub_answer *answer
     }
 }
 
+static struct hub_publish publish_of(const struct mosquitto *client, const char *topic,
+                                     struct bytes payload, bool is_retained)
+{
+    return (struct hub_publish){
+        .client = client,
+        .client_id = text_bytes(client_id(client)),
+        .topic = text_bytes(topic),
+        .payload = payload,
+        .is_retained = is_retained,
+        .utc_ms = utc_ms(),
+    };
+}
+
 static void log_publish_refused(const struct mosquitto *client, const struct hub_answer *answer)
 {
     log_warn("hub", "publish_refused", "client=%s why=%s err=%s", log_quote(client_id(client)).text,
@@ -139,14 +152,8 @@ static int take_will(struct plugin *plugin, const struct hub_publish *publish,
 
 static int check_write(struct plugin *plugin, const struct mosquitto_evt_acl_check *in)
 {
-    struct hub_publish publish = {
-        .client = in->client,
-        .client_id = text_bytes(client_id(in->client)),
-        .topic = text_bytes(in->topic),
-        .payload = bytes_of(in->payload, in->payloadlen),
-        .is_retained = in->retain,
-        .utc_ms = utc_ms(),
-    };
+    struct hub_publish publish =
+        publish_of(in->client, in->topic, bytes_of(in->payload, in->payloadlen), in->retain);
     if (hub_is_will(&plugin->hub, in->client)) {
         return take_will(plugin, &publish, in->client);
     }
@@ -186,14 +193,8 @@ static int on_message(int event, void *event_data, void *user_data)
     (void)event;
     struct plugin *plugin = user_data;
     struct mosquitto_evt_message *in = event_data;
-    struct hub_publish publish = {
-        .client = in->client,
-        .client_id = text_bytes(client_id(in->client)),
-        .topic = text_bytes(in->topic),
-        .payload = bytes_of(in->payload, in->payloadlen),
-        .is_retained = in->retain,
-        .utc_ms = utc_ms(),
-    };
+    struct hub_publish publish =
+        publish_of(in->client, in->topic, bytes_of(in->payload, in->payloadlen), in->retain);
     struct hub_answer answer = hub_publish(&plugin->hub, &publish);
     tell_fullness(plugin, &answer);
     if (answer.outcome != HUB_OK) {
