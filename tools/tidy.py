@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The house rules that no compiler checks: include arrows, sizes, freestanding libraries, leftovers.
+"""The house rules that no compiler checks: include arrows, sizes, freestanding libraries, leftovers, documents' links.
 
 Prints one line per finding, as file:line: what, and exits 1 if there is any. With --objects it checks
 only the undefined symbols of the freestanding build in build/m4.
@@ -29,6 +29,8 @@ APP_PAIRS = {("cloud", "hub"), ("cli", "gateway")}
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|^\s*#\s*if\s+0\b")
 SLEEPS = re.compile(r"\b(sleep|usleep|nanosleep|time\.sleep|setTimeout)\s*\(")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")  # of a document, into this tree
+CHANGE_NAME = re.compile(r"^\d{4}-[a-z0-9-]+\.md$")
 CONDITIONAL = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif)\b")
 
 
@@ -132,11 +134,30 @@ def check_objects() -> list[str]:
             for symbol in missing if not UNDEFINED_ALLOWED.match(symbol)]
 
 
+def check_documents(paths: list[pathlib.Path]) -> list[str]:
+    """Links that lead nowhere, and notes of changes that share a number (two branches took the same one)."""
+    found, numbers = [], {}
+    for path in (path for path in paths if path.suffix == ".md"):
+        for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
+            for target in LINK.findall(line):
+                if not (ROOT / path.parent / target).exists():
+                    found.append(f"{path}:{number}: no such file: {target}")
+        if path.parts[:2] == ("docs", "changes"):
+            if not CHANGE_NAME.match(path.name):
+                found.append(f"{path}:1: is called NNNN-what.md")
+            other = numbers.setdefault(path.name[:4], path)
+            if other != path:
+                found.append(f"{path}:1: {other.name} has this number: take the next free one")
+    return found
+
+
 def main() -> int:
     if "--objects" in sys.argv[1:]:
         findings = check_objects()
     else:
-        findings = [f"{path}:{number}: {what}" for path in tracked() for number, what in check_file(path)]
+        paths = tracked()
+        findings = [f"{path}:{number}: {what}" for path in paths for number, what in check_file(path)]
+        findings += check_documents(paths)
     for finding in findings:
         print(finding)
     print(f"tidy: {len(findings)} findings")

@@ -119,8 +119,8 @@ static enum err open_uplink(struct north *north)
         log_error("uplink", "open", "problem=\"hub.host or hub.device_id is empty or too long\"");
         return err;
     }
-    bool has_address = cfg->address != NULL && cfg->address[0] != 0;
-    const struct mqtt_config mqtt = {.host = has_address ? cfg->address : north->host,
+    const struct mqtt_config mqtt = {.host = north->host,
+                                     .address = cfg->address,
                                      .port = cfg->port,
                                      .client_id = north->device,
                                      .ca_file = cfg->ca_file};

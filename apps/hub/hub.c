@@ -34,6 +34,8 @@ struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in)
     struct hub_user_name name;
     struct hub_sas sas;
     const char *why = NULL;
+    hub->ended = NULL; // the broker may use these addresses again
+    hub->replaced = NULL;
     if (hub_user_name_parse(in->user_name, &name, &why) != OK ||
         hub_sas_parse(in->password, &sas, &why) != OK) {
         return refused(why);
@@ -71,6 +73,7 @@ struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in)
     if (!identity->is_enabled) {
         return refused("device disabled");
     }
+    hub->replaced = identity->client;
     identity->client = in->client;
     identity->expires_utc_s = sas.expires_utc_s;
     return (struct hub_answer){.outcome = HUB_OK};
@@ -79,7 +82,10 @@ struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in)
 void hub_disconnect(struct hub *hub, const void *client, struct bytes client_id)
 {
     struct hub_identity *identity = hub_identities_find(hub->identities, client_id);
-    if (identity != NULL && identity->client == client) {
+    bool is_current = identity != NULL && identity->client == client;
+    hub->ended = is_current || (client != NULL && client == hub->replaced) ? client : NULL;
+    hub->replaced = NULL;
+    if (is_current) {
         identity->client = NULL;
     }
 }
@@ -115,10 +121,10 @@ static struct hub_answer judge_size(struct bytes bag, struct bytes payload)
     return (struct hub_answer){.outcome = HUB_OK};
 }
 
-static struct hub_answer judge(struct hub *hub, const struct hub_publish *in,
+static struct hub_answer judge(const struct hub_publish *in, bool is_known,
                                struct hub_events_topic *topic)
 {
-    if (!hub_knows(hub, in->client, in->client_id)) {
+    if (!is_known) {
         return refused("not connected as an enabled device");
     }
     if (hub_events_topic_parse(in->topic, topic) != OK) {
@@ -133,19 +139,21 @@ static struct hub_answer judge(struct hub *hub, const struct hub_publish *in,
 struct hub_answer hub_may_publish(struct hub *hub, const struct hub_publish *in)
 {
     struct hub_events_topic topic;
-    return judge(hub, in, &topic);
+    return judge(in, hub_knows(hub, in->client, in->client_id), &topic);
 }
 
-struct hub_answer hub_publish(struct hub *hub, const struct hub_publish *in)
+static struct hub_answer store(struct hub *hub, const struct hub_publish *in, bool is_known,
+                               bool is_will)
 {
     struct hub_events_topic topic;
-    struct hub_answer answer = judge(hub, in, &topic);
+    struct hub_answer answer = judge(in, is_known, &topic);
     if (answer.outcome != HUB_OK) {
         return answer;
     }
     struct hub_record record = {
         .received_utc_ms = in->utc_ms,
         .is_retained = in->is_retained,
+        .is_will = is_will,
         .device_id = topic.device_id,
         .properties = topic.properties,
         .payload = in->payload,
@@ -156,6 +164,25 @@ struct hub_answer hub_publish(struct hub *hub, const struct hub_publish *in)
         answer.why = answer.err == ERR_FULL ? "log full" : "log cannot store";
     }
     return answer;
+}
+
+struct hub_answer hub_publish(struct hub *hub, const struct hub_publish *in)
+{
+    return store(hub, in, hub_knows(hub, in->client, in->client_id), false);
+}
+
+bool hub_is_will(const struct hub *hub, const void *client)
+{
+    return client != NULL && (client == hub->ended || client == hub->replaced);
+}
+
+struct hub_answer hub_store_will(struct hub *hub, const struct hub_publish *in)
+{
+    const struct hub_identity *identity = hub_identities_find(hub->identities, in->client_id);
+    bool is_known = hub_is_will(hub, in->client) && identity != NULL && identity->is_enabled;
+    hub->ended = NULL;
+    hub->replaced = NULL;
+    return store(hub, in, is_known, true);
 }
 
 struct hub_identities *hub_set_identities(struct hub *hub, struct hub_identities *fresh)

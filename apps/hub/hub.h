@@ -10,6 +10,8 @@
 struct hub {
     struct hub_log *log;               // open; the caller's
     struct hub_identities *identities; // the caller's; exchanged by hub_set_identities
+    const void *replaced; // the connection that the last one took over, until it has ended
+    const void *ended;    // the device's connection that ended last; the next connect clears it
 };
 
 struct hub_connect {
@@ -52,6 +54,12 @@ void hub_disconnect(struct hub *hub, const void *client, struct bytes client_id)
 struct hub_answer hub_may_publish(struct hub *hub, const struct hub_publish *in);
 // Judges and stores it. OK: durable, acknowledge.
 struct hub_answer hub_publish(struct hub *hub, const struct hub_publish *in);
+
+// Whether what this client is about to publish is its will: its connection has just ended or was
+// taken over.
+bool hub_is_will(const struct hub *hub, const void *client);
+// Judges and stores it, once. Nobody waits for an acknowledgement.
+struct hub_answer hub_store_will(struct hub *hub, const struct hub_publish *in);
 
 bool hub_knows(struct hub *hub, const void *client, struct bytes client_id);
 

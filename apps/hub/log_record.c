@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/hub/log_record.h"
 
-enum { RECORD_VERSION = 1, FLAG_RETAINED = 1 };
+enum { RECORD_VERSION = 1, FLAG_RETAINED = 1, FLAG_WILL = 2 };
 
 enum err hub_record_encode_head(const struct hub_record *record, struct writer *out)
 {
@@ -13,7 +13,8 @@ enum err hub_record_encode_head(const struct hub_record *record, struct writer *
     }
     put_u8(out, RECORD_VERSION);
     put_u64le(out, (uint64_t)record->received_utc_ms);
-    put_u8(out, record->is_retained ? FLAG_RETAINED : 0);
+    put_u8(out, (uint8_t)((record->is_retained ? FLAG_RETAINED : 0) |
+                          (record->is_will ? FLAG_WILL : 0)));
     put_u8(out, (uint8_t)record->device_id.size);
     put_bytes(out, record->device_id);
     put_u8(out, (uint8_t)record->module_id.size);
@@ -31,7 +32,9 @@ enum err hub_record_decode(struct bytes in, struct hub_record *out)
         return ERR_UNSUPPORTED;
     }
     struct hub_record record = {.received_utc_ms = (int64_t)get_u64le(&r)};
-    record.is_retained = (get_u8(&r) & FLAG_RETAINED) != 0;
+    uint8_t flags = get_u8(&r);
+    record.is_retained = (flags & FLAG_RETAINED) != 0;
+    record.is_will = (flags & FLAG_WILL) != 0;
     record.device_id = get_bytes(&r, get_u8(&r));
     record.module_id = get_bytes(&r, get_u8(&r));
     record.properties = get_bytes(&r, get_u16le(&r));

@@ -23,6 +23,7 @@ enum {
 struct hub_record {
     int64_t received_utc_ms; // the hub's clock at the moment of storing
     bool is_retained;        // published with RETAIN: Azure's property mqtt-retain
+    bool is_will;            // the device did not take leave: Azure's iothub-MessageType=Will
     struct bytes device_id;  // as authenticated, 1 to 128 bytes, without + # /
     struct bytes module_id;  // empty: the device itself
     struct bytes properties; // the bag, percent-encoded as received; empty: none. See hub_bag_next.

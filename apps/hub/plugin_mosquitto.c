@@ -101,42 +101,6 @@ static int on_disconnect(int event, void *event_data, void *user_data)
     return MOSQ_ERR_SUCCESS;
 }
 
-static int on_acl_check(int event, void *event_data, void *user_data)
-{
-    (void)event;
-    struct plugin *plugin = user_data;
-    struct mosquitto_evt_acl_check *in = event_data;
-    struct bytes id = text_bytes(client_id(in->client));
-    struct bytes topic = text_bytes(in->topic);
-    bool is_known = hub_knows(&plugin->hub, in->client, id);
-    switch (in->access) {
-    case MOSQ_ACL_WRITE: {
-        struct hub_publish publish = {
-            .client = in->client,
-            .client_id = id,
-            .topic = topic,
-            .payload = bytes_of(in->payload, in->payloadlen),
-        };
-        struct hub_answer answer = hub_may_publish(&plugin->hub, &publish);
-        if (answer.outcome != HUB_OK) {
-            log_refusal("publish_refused", in->client, answer.why);
-            return MOSQ_ERR_AUTH; // not ACL_DENIED: see above
-        }
-        return MOSQ_ERR_SUCCESS;
-    }
-    case MOSQ_ACL_SUBSCRIBE:
-        if (!is_known || !hub_may_subscribe(id, topic)) {
-            log_refusal("subscribe_refused", in->client, "not a filter of this device");
-            return MOSQ_ERR_AUTH; // Azure closes the connection, too
-        }
-        return MOSQ_ERR_SUCCESS;
-    case MOSQ_ACL_UNSUBSCRIBE: return MOSQ_ERR_SUCCESS;
-    case MOSQ_ACL_READ:
-        return is_known && hub_may_receive(id, topic) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
-    default: return MOSQ_ERR_ACL_DENIED;
-    }
-}
-
 static void tell_fullness(struct plugin *plugin, const struct hub_answer *answer)
 {
     if (plugin->log.is_full && !plugin->was_full) {
@@ -152,25 +116,89 @@ static void tell_fullness(struct plugin *plugin, const struct hub_answer *answer
     }
 }
 
+static struct hub_publish publish_of(const struct mosquitto *client, const char *topic,
+                                     struct bytes payload, bool is_retained)
+{
+    return (struct hub_publish){
+        .client = client,
+        .client_id = text_bytes(client_id(client)),
+        .topic = text_bytes(topic),
+        .payload = payload,
+        .is_retained = is_retained,
+        .utc_ms = utc_ms(),
+    };
+}
+
+static void log_publish_refused(const struct mosquitto *client, const struct hub_answer *answer)
+{
+    log_warn("hub", "publish_refused", "client=%s why=%s err=%s", log_quote(client_id(client)).text,
+             log_quote(answer->why).text, err_name(answer->err));
+}
+
+// mosquitto checks a will here, when the connection has ended, and shows it nowhere else: so this
+// is where it is stored. The refusal keeps the broker from retaining it.
+static int take_will(struct plugin *plugin, const struct hub_publish *publish,
+                     const struct mosquitto *client)
+{
+    struct hub_answer answer = hub_store_will(&plugin->hub, publish);
+    tell_fullness(plugin, &answer);
+    if (answer.outcome != HUB_OK) {
+        log_publish_refused(client, &answer);
+    } else {
+        log_info("hub", "will_stored", "client=%s", log_quote(client_id(client)).text);
+    }
+    return MOSQ_ERR_ACL_DENIED;
+}
+
+static int check_write(struct plugin *plugin, const struct mosquitto_evt_acl_check *in)
+{
+    struct hub_publish publish =
+        publish_of(in->client, in->topic, bytes_of(in->payload, in->payloadlen), in->retain);
+    if (hub_is_will(&plugin->hub, in->client)) {
+        return take_will(plugin, &publish, in->client);
+    }
+    struct hub_answer answer = hub_may_publish(&plugin->hub, &publish);
+    if (answer.outcome != HUB_OK) {
+        log_refusal("publish_refused", in->client, answer.why);
+        return MOSQ_ERR_AUTH; // not ACL_DENIED: see above
+    }
+    return MOSQ_ERR_SUCCESS;
+}
+
+static int on_acl_check(int event, void *event_data, void *user_data)
+{
+    (void)event;
+    struct plugin *plugin = user_data;
+    struct mosquitto_evt_acl_check *in = event_data;
+    struct bytes id = text_bytes(client_id(in->client));
+    struct bytes topic = text_bytes(in->topic);
+    bool is_known = hub_knows(&plugin->hub, in->client, id);
+    switch (in->access) {
+    case MOSQ_ACL_WRITE: return check_write(plugin, in);
+    case MOSQ_ACL_SUBSCRIBE:
+        if (!is_known || !hub_may_subscribe(id, topic)) {
+            log_refusal("subscribe_refused", in->client, "not a filter of this device");
+            return MOSQ_ERR_AUTH; // Azure closes the connection, too
+        }
+        return MOSQ_ERR_SUCCESS;
+    case MOSQ_ACL_UNSUBSCRIBE: return MOSQ_ERR_SUCCESS;
+    case MOSQ_ACL_READ:
+        return is_known && hub_may_receive(id, topic) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
+    default: return MOSQ_ERR_ACL_DENIED;
+    }
+}
+
 static int on_message(int event, void *event_data, void *user_data)
 {
     (void)event;
     struct plugin *plugin = user_data;
     struct mosquitto_evt_message *in = event_data;
-    struct hub_publish publish = {
-        .client = in->client,
-        .client_id = text_bytes(client_id(in->client)),
-        .topic = text_bytes(in->topic),
-        .payload = bytes_of(in->payload, in->payloadlen),
-        .is_retained = in->retain,
-        .utc_ms = utc_ms(),
-    };
+    struct hub_publish publish =
+        publish_of(in->client, in->topic, bytes_of(in->payload, in->payloadlen), in->retain);
     struct hub_answer answer = hub_publish(&plugin->hub, &publish);
     tell_fullness(plugin, &answer);
     if (answer.outcome != HUB_OK) {
-        log_warn("hub", "publish_refused", "client=%s why=%s err=%s",
-                 log_quote(client_id(in->client)).text, log_quote(answer.why).text,
-                 err_name(answer.err));
+        log_publish_refused(in->client, &answer);
         return MOSQ_ERR_UNKNOWN; // closes the connection, no PUBACK
     }
     in->retain = false; // the broker keeps nothing; the record says that it was set

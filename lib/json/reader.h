@@ -129,7 +129,6 @@ bool json_get_number(struct json_reader *r, struct bytes *out); // its exact tex
 bool json_get_i64(struct json_reader *r, int64_t min, int64_t max, int64_t *out);
 bool json_get_u64(struct json_reader *r, uint64_t min, uint64_t max, uint64_t *out);
 bool json_get_double(struct json_reader *r, double min, double max, double *out);
-bool json_get_decimal(struct json_reader *r, struct json_decimal *out);
 bool json_get_text(struct json_reader *r, struct json_text *out);
 // Unescaped and NUL-terminated into out[capacity]; refuses U+0000. *size may be NULL.
 bool json_get_string(struct json_reader *r, char *out, size_t capacity, size_t *size);

@@ -98,19 +98,6 @@ bool json_get_double(struct json_reader *r, double min, double max, double *out)
                         bytes_of(high, json_format_double(max, high)));
 }
 
-bool json_get_decimal(struct json_reader *r, struct json_decimal *out)
-{
-    struct json_text text;
-    if (!json_take_scalar(r, JSON_NUMBER, "a number", &text)) {
-        return false;
-    }
-    if (json_decimal_of(text.raw, out) == OK) {
-        return true;
-    }
-    struct bytes words = json_cstring("this number has too many digits");
-    return json_complain_pieces(r, JSON_RANGE, text.offset, &words, 1);
-}
-
 bool json_get_string(struct json_reader *r, char *out, size_t capacity, size_t *size)
 {
     ASSERT(capacity > 0);

@@ -29,7 +29,6 @@
 // Files [AP 6.14, 6.15]. Data lengths are the second byte of the PDU.
 #define MB_FILE_REFERENCE 6
 #define MB_RECORD_NUMBERS 10000 // records 0 to 9999 in each of the files 1 to 65535
-#define MB_FILE_READ_MIN  0x07  // request data length of FC 20
 #define MB_FILE_READ_MAX  0xf5  // request and reply data length of FC 20
 #define MB_FILE_WRITE_MIN 0x09  // data length of FC 21, request and reply
 #define MB_FILE_WRITE_MAX 0xfb

@@ -10,12 +10,6 @@ static uint64_t div_up(uint64_t a, uint64_t b)
     return (a + b - 1) / b;
 }
 
-uint64_t mb_wire_us(uint32_t baud, uint32_t bits, uint32_t size)
-{
-    ASSERT(baud > 0);
-    return div_up((uint64_t)size * bits * US, baud);
-}
-
 struct mb_silence mb_silence(uint32_t baud, uint32_t bits, bool char_times)
 {
     ASSERT(baud > 0 && (bits == MB_BITS_8N1 || bits == MB_BITS_8E1));

@@ -23,7 +23,4 @@ struct mb_silence {
 // speed. All figures are rounded up.
 struct mb_silence mb_silence(uint32_t baud, uint32_t bits, bool char_times);
 
-// The time `size` characters take on the wire, rounded up.
-uint64_t mb_wire_us(uint32_t baud, uint32_t bits, uint32_t size);
-
 #endif

@@ -15,7 +15,7 @@ static const char *const reason_names[] = {
 _Static_assert(COUNT_OF(quality_names) == TM_BAD + 1, "a name for every quality");
 _Static_assert(COUNT_OF(reason_names) == TM_REASON_OTHER + 1, "a name for every reason");
 
-bool tm_word_is(struct bytes text, const char *word)
+static bool word_is(struct bytes text, const char *word)
 {
     size_t at = 0;
     while (at < text.size && word[at] != '\0' && text.data[at] == (uint8_t)word[at]) {
@@ -27,7 +27,7 @@ bool tm_word_is(struct bytes text, const char *word)
 int tm_word_index(struct bytes text, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (tm_word_is(text, words[i])) {
+        if (word_is(text, words[i])) {
             return (int)i;
         }
     }

@@ -10,7 +10,6 @@
 // Whole numbers up to here are exact in every JSON parser.
 #define TM_EXACT_MAX (INT64_C(1) << 53)
 
-bool tm_word_is(struct bytes text, const char *word);
 // Index of the word, or -1.
 int tm_word_index(struct bytes text, const char *const *words, size_t count);
 // mantissa x 10^from as whole number x 10^to; false if that is not exact or too large.

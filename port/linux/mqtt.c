@@ -38,7 +38,10 @@ void mqtt_calm(int fd)
 
 static enum err copy_config(struct mqtt *mqtt, const struct mqtt_config *cfg)
 {
+    bool has_address = cfg->address != NULL && cfg->address[0] != 0;
+    const char *address = has_address ? cfg->address : cfg->host;
     if (strlen(cfg->host) >= sizeof(mqtt->host) || cfg->host[0] == 0 ||
+        strlen(address) >= sizeof(mqtt->address) ||
         strlen(cfg->client_id) >= sizeof(mqtt->client_id) || cfg->client_id[0] == 0 ||
         strlen(cfg->ca_file) >= sizeof(mqtt->ca_file) || cfg->keep_alive_s > KEEP_ALIVE_MAX_S) {
         return ERR_ARG;
@@ -47,6 +50,7 @@ static enum err copy_config(struct mqtt *mqtt, const struct mqtt_config *cfg)
         return ERR_NOT_FOUND;
     }
     snprintf(mqtt->host, sizeof(mqtt->host), "%s", cfg->host);
+    snprintf(mqtt->address, sizeof(mqtt->address), "%s", address);
     snprintf(mqtt->client_id, sizeof(mqtt->client_id), "%s", cfg->client_id);
     snprintf(mqtt->ca_file, sizeof(mqtt->ca_file), "%s", cfg->ca_file);
     mqtt->port = cfg->port == 0 ? PORT_DEFAULT : cfg->port;

@@ -23,8 +23,9 @@ enum {
 };
 
 struct mqtt_config {
-    const char *host; // TCP address and the name that the certificate must carry
-    uint16_t port;    // default 8883
+    const char *host;    // what the certificate must carry, and where to connect
+    const char *address; // where to connect instead; NULL or empty: host
+    uint16_t port;       // default 8883
     const char *client_id;
     const char *ca_file;         // PEM; the only CAs that are trusted; required
     uint16_t keep_alive_s;       // default 60, at most 1177 (Azure)

@@ -30,6 +30,7 @@ struct event {
 struct mqtt {
     // Constant after mqtt_open:
     char host[MQTT_HOST_SIZE_MAX];
+    char address[MQTT_HOST_SIZE_MAX];
     char client_id[MQTT_HOST_SIZE_MAX];
     char ca_file[MQTT_PATH_SIZE_MAX];
     uint16_t port;

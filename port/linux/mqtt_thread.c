@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 #include "port/api/clock.h"
-#include "port/linux/tls_verdict.h"
+#include "port/linux/tls_client.h"
 
 #include <errno.h>
 #include <mosquitto.h>
@@ -87,7 +87,7 @@ static void on_log(struct mosquitto *client, void *ctx, int level, const char *t
     if (level != MOSQ_LOG_ERR) {
         return;
     }
-    const char *verdict = tls_verdict(mosquitto_ssl_get(client));
+    const char *verdict = tls_client_verdict(mosquitto_ssl_get(client));
     if (verdict != NULL) {
         snprintf(mqtt->reason, sizeof(mqtt->reason), "certificate of %.80s: %s", mqtt->host,
                  verdict);
@@ -116,9 +116,12 @@ static struct mosquitto *make_client(struct mqtt *mqtt, const struct command *co
     mosquitto_connect_callback_set(client, on_connect);
     mosquitto_publish_callback_set(client, on_publish);
     mosquitto_log_callback_set(client, on_log);
-    // Peer verification and the host name check are the library's defaults once a CA is set.
-    int failed = mosquitto_tls_set(client, mqtt->ca_file, NULL, NULL, NULL, NULL);
-    failed |= mosquitto_tls_insecure_set(client, false);
+    // The library's own check knows but the name that it connects to, which `address` may replace.
+    void *context = tls_client_context(mqtt->ca_file, mqtt->host);
+    int failed = context == NULL ? MOSQ_ERR_TLS : MOSQ_ERR_SUCCESS;
+    failed |= mosquitto_void_option(client, MOSQ_OPT_SSL_CTX, context); // takes a reference
+    tls_client_context_free(context);
+    failed |= mosquitto_int_option(client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, false);
     failed |= mosquitto_username_pw_set(client, command->topic, (const char *)command->payload);
     failed |= mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
     if (failed != MOSQ_ERR_SUCCESS) {
@@ -156,7 +159,7 @@ static void run_connect(struct mqtt *mqtt, const struct command *command)
     const char *local = mqtt->must_use_ipv4 ? "0.0.0.0" : NULL;
     mqtt->must_use_ipv4 = !mqtt->must_use_ipv4;
     // Blocks in the name lookup only; TCP and TLS go on in the poll loop.
-    int code = mosquitto_connect_bind_async(mqtt->client, mqtt->host, mqtt->port,
+    int code = mosquitto_connect_bind_async(mqtt->client, mqtt->address, mqtt->port,
                                             mqtt->keep_alive_s, local);
     mqtt->in_at_us = mqtt->out_at_us = mqtt->misc_at_us = port_now_us();
     mqtt->attempt_until_us =

@@ -21,6 +21,7 @@
 #define PTY_MAJOR_FIRST 136 // UNIX98 PTY slaves (devices.txt)
 #define PTY_MAJOR_LAST  143
 #define SPEED_PERMILLE  25 // how far the hardware's speed may be off
+#define RS485_FLAGS     (SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND | SER_RS485_RTS_AFTER_SEND)
 
 enum err serial_format(const char *text, struct serial_cfg *cfg)
 {
@@ -45,7 +46,7 @@ uint8_t serial_char_bits(const struct serial_cfg *cfg)
 
 static enum err problem(struct serial *serial, enum err err, const char *path, const char *what)
 {
-    snprintf(serial->problem, sizeof serial->problem, "%.200s: %.100s", path, what);
+    snprintf(serial->problem, sizeof serial->problem, "%.200s: %.117s", path, what);
     return err;
 }
 
@@ -126,19 +127,24 @@ static enum err set_rs485(struct serial *serial, const struct serial_cfg *cfg)
     if (!cfg->rs485) {
         return OK;
     }
+    const uint32_t flags =
+        SER_RS485_ENABLED | (cfg->rs485_low ? SER_RS485_RTS_AFTER_SEND : SER_RS485_RTS_ON_SEND);
     struct serial_rs485 rs485 = {
-        .flags =
-            SER_RS485_ENABLED | (cfg->rs485_low ? SER_RS485_RTS_AFTER_SEND : SER_RS485_RTS_ON_SEND),
+        .flags = flags,
         .delay_rts_before_send = cfg->rs485_before_ms,
         .delay_rts_after_send = cfg->rs485_after_ms,
     };
-    if (ioctl(serial->fd, TIOCSRS485, &rs485) == 0) {
+    int result = ioctl(serial->fd, TIOCSRS485, &rs485);
+    // A driver that cannot do all of it says so in what it gives back, and would drive the line
+    // the wrong way round or not at all.
+    if (result == 0 && (rs485.flags & RS485_FLAGS) == flags) {
         return OK;
     }
     char text[128];
-    snprintf(text, sizeof text,
-             "RS-485 direction control refused (%.30s); set rs485 to false if the adapter does it",
-             strerror(errno));
+    snprintf(
+        text, sizeof text,
+        "RS-485 direction control refused (%.30s); if the adapter does it: \"direction\": \"none\"",
+        result == 0 ? "the driver does it otherwise" : strerror(errno));
     return problem(serial, ERR_UNSUPPORTED, cfg->path, text);
 }
 

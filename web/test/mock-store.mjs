@@ -106,7 +106,7 @@ const LIMITS = (sensor) => [
   null,
 ];
 
-// A line of two units; the second one has stopped answering.
+// A line of two units behind a real-time core; the second one has stopped answering.
 const FIGURES = [
   ["utilisation", "%", 1, (_, at) => 38 + drift(1, at, 20 * MINUTE) * 9],
   ["busy", "%", 1, (_, at) => 61 + drift(2, at, 20 * MINUTE) * 12],
@@ -114,12 +114,17 @@ const FIGURES = [
   ["timeouts", "", 0, () => 3],
   ["bad_replies", "", 0, () => 0],
   ["collisions", "", 0, () => 0],
+  ["character_errors", "", 0, () => 1],
+  ["overruns", "", 0, () => 0],
   ["stray_bytes", "", 0, () => 0],
   ["poll_delay", "ms", 0, (_, at) => 14 + drift(3, at, 30 * MINUTE) * 9],
   ["dead_share", "%", 1, (_, at) => 2.1 + drift(4, at, 40 * MINUTE)],
   ["times", "", 0, () => 0, ["exact"]],
   ["driver_hold", "bit", 2, (_, at) => 1.62 + drift(5, at, 10 * MINUTE) * 0.04],
+  ["driver_hold_max", "bit", 2, () => 1.71],
+  ["early_releases", "", 0, () => 0],
   ["clock_error", "µs", 0, (_, at) => 38 + drift(6, at, 10 * MINUTE) * 12],
+  ["core_restarts", "", 0, () => 0],
 ];
 const UNIT_FIGURES = [
   ["turnaround", "ms", 2, (s, at) => 4.2 + s.index + drift(s.index, at, 15 * MINUTE) * 0.8],

@@ -127,9 +127,7 @@ static void random_turn(struct world *w)
         if (w->utc_offset_ms != JOURNAL_UTC_UNKNOWN) {
             // The clock steps, either way.
             w->utc_offset_ms += (int64_t)world_random(w, 7200000) - 3600000;
-            journal_set_clock(
-                &w->journal, w->now_us,
-                (struct wall_time){.utc_ms = (int64_t)(w->now_us / US_PER_MS) + w->utc_offset_ms});
+            world_tell_clock(w);
         }
         break;
     case 8:
@@ -220,14 +218,54 @@ static void test_clock_learned_late_dates_what_came_before(void **state)
     world_run(&world, 10 * US_PER_MIN, 2 * US_PER_S);
     world_start(&world, false); // killed within the boot, too
     world.utc_offset_ms = INT64_C(1790000000000);
-    journal_set_clock(
-        &world.journal, world.now_us,
-        (struct wall_time){.utc_ms = (int64_t)(world.now_us / US_PER_MS) + world.utc_offset_ms});
+    world_tell_clock(&world);
     world_run(&world, 10 * US_PER_MIN, 2 * US_PER_S);
     world_drain(&world);
     assert_int_equal(world.boot_axis_messages, 0);
     assert_nothing_lost(&world);
     world_deinit(&world);
+}
+
+static void test_what_a_boot_learned_of_the_time_survives_it(void **state)
+{
+    (void)state;
+    world_init(&world, 8);
+    world.is_online = false;
+    world.utc_offset_ms = JOURNAL_UTC_UNKNOWN;
+    world_start(&world, true);
+    world_run(&world, US_PER_MIN, 2 * US_PER_S);
+    world.utc_offset_ms = INT64_C(1790000000000);
+    world_tell_clock(&world); // after the log's first checkpoint, which cannot know it
+    world_run(&world, US_PER_MIN, 2 * US_PER_S);
+    sim_medium_cut(&world.media[LANE_ALERTS]);
+    world.utc_offset_ms = JOURNAL_UTC_UNKNOWN; // the next boot has no clock, and nothing to send
+    world_power_up(&world);
+    world_drain(&world);
+    assert_int_equal(world.boot_axis_messages, 0);
+    assert_nothing_lost(&world);
+    world_deinit(&world);
+}
+
+static void test_a_step_of_the_clock_dates_what_is_measured_after_it(void **state)
+{
+    (void)state;
+    for (int64_t step_ms = -3600000; step_ms <= 3600000; step_ms += 7200000) {
+        world_init(&world, 9);
+        world.is_online = false;
+        world_start(&world, true);
+        world_run(&world, 3 * US_PER_MIN, 2 * US_PER_S);
+        world.utc_offset_ms += step_ms;
+        world_tell_clock(&world);
+        world_run(&world, 3 * US_PER_MIN, 2 * US_PER_S);
+        sim_medium_cut(&world.media[LANE_TELEMETRY]);
+        world_power_up(&world);
+        world_run(&world, 3 * US_PER_MIN, 2 * US_PER_S);
+        world_drain(&world);
+        assert_int_equal(world.boot_axis_messages, 0);
+        assert_true(world.clock_events >= 2); // both were told
+        assert_nothing_lost(&world);
+        world_deinit(&world);
+    }
 }
 
 // What the cloud got and what gap markers announce make up exactly what was measured.
@@ -424,6 +462,8 @@ int main(void)
         cmocka_unit_test(test_lost_acknowledgement_gives_a_byte_identical_duplicate),
         cmocka_unit_test(test_boot_without_a_clock_is_sent_marked),
         cmocka_unit_test(test_clock_learned_late_dates_what_came_before),
+        cmocka_unit_test(test_what_a_boot_learned_of_the_time_survives_it),
+        cmocka_unit_test(test_a_step_of_the_clock_dates_what_is_measured_after_it),
         cmocka_unit_test(test_full_journal_gives_up_the_oldest_with_an_exact_gap),
         cmocka_unit_test(test_full_journal_with_power_cuts_stays_exact),
         cmocka_unit_test(test_power_cut_while_a_segment_of_two_axes_goes),

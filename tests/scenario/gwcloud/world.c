@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROWS_MAX = 4096, TICKS_MAX = 200, SLOT_MS = 10 };
+enum { ROWS_MAX = 4096, TICKS_MAX = 200, SLOT_MS = 10, CLOCK_STEP_MS = 500 };
 
 uint64_t world_random(struct world *w, uint64_t below)
 {
@@ -86,11 +86,19 @@ void world_start(struct world *w, bool is_new_boot)
         }
     }
     if (w->utc_offset_ms != JOURNAL_UTC_UNKNOWN) {
-        int64_t now_ms = (int64_t)(w->now_us / US_PER_MS);
-        journal_set_clock(&w->journal, w->now_us,
-                          (struct wall_time){.utc_ms = now_ms + w->utc_offset_ms});
+        world_tell_clock(w);
     }
     journal_set_catalogue(&w->journal, w->now_us, &w->catalogue);
+}
+
+void world_tell_clock(struct world *w)
+{
+    int64_t now_ms = (int64_t)(w->now_us / US_PER_MS);
+    ASSERT(w->clock_count < WORLD_CLOCKS_MAX);
+    w->clocks[w->clock_count++] =
+        (struct world_clock){.boot_index = w->boot_index, .offset_ms = w->utc_offset_ms};
+    journal_set_clock(&w->journal, w->now_us,
+                      (struct wall_time){.utc_ms = now_ms + w->utc_offset_ms});
 }
 
 void world_power_up(struct world *w)
@@ -114,6 +122,9 @@ void world_sample(struct world *w)
                                .value = tm_int(id, 0)};
     w->samples[id].at_us = w->now_us;
     w->samples[id].boot_index = w->boot_index;
+    bool has_clock =
+        w->clock_count > 0 && w->clocks[w->clock_count - 1].boot_index == w->boot_index;
+    w->samples[id].clock_first = w->clock_count - has_clock;
     w->samples[id].was_added = journal_add(&w->journal, w->now_us, &sample) == OK;
     struct journal_relay relay = {.key = id % WORLD_RELAYS, .sequence = id, .at_us = w->now_us};
     enum err err = journal_set_relay(&w->journal, w->now_us, &relay);
@@ -154,6 +165,20 @@ void world_tick(struct world *w)
     }
 }
 
+// A sample is dated by the clock that its boot had when it was measured, or by one learned since.
+static void judge_date(const struct world *w, const struct world_sample *sample, int64_t utc_ms)
+{
+    int64_t offset_ms = utc_ms - (int64_t)(sample->at_us / US_PER_MS);
+    bool is_right = false;
+    for (uint32_t i = sample->clock_first; i < w->clock_count; i++) {
+        const struct world_clock *clock = &w->clocks[i];
+        int64_t off_ms = offset_ms - clock->offset_ms; // small steps are not taken up
+        is_right = is_right || (clock->boot_index == sample->boot_index &&
+                                off_ms <= CLOCK_STEP_MS && off_ms >= -CLOCK_STEP_MS);
+    }
+    ASSERT(is_right);
+}
+
 static void judge_samples(struct world *w, struct bytes payload)
 {
     static int64_t times[ROWS_MAX];
@@ -186,6 +211,8 @@ static void judge_samples(struct world *w, struct bytes payload)
             if (decoder.head.boot_id != 0) {
                 ASSERT(decoder.head.boot_id == 1000 + sample->boot_index);
                 ASSERT(column.time_ms[i] == (int64_t)(sample->at_us / US_PER_MS));
+            } else {
+                judge_date(w, sample, column.time_ms[i]);
             }
         }
     }

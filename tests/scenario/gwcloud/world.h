@@ -13,6 +13,7 @@ enum {
     WORLD_SEEN_MAX = 4000,
     WORLD_RELAYS = 4,
     WORLD_IN_FLIGHT_MAX = 8,
+    WORLD_CLOCKS_MAX = 256,
 };
 
 struct world_seen {
@@ -25,7 +26,13 @@ struct world_sample {
     bool was_claimed; // a relay's state said after a start that this one is taken
     uint8_t received;
     uint32_t boot_index;
+    uint32_t clock_first; // of world.clocks: the one that was right when it was measured
     uint64_t at_us;
+};
+
+struct world_clock { // what the journal was told
+    uint32_t boot_index;
+    int64_t offset_ms;
 };
 
 struct world {
@@ -33,6 +40,8 @@ struct world {
     struct world_sample samples[WORLD_SAMPLES_MAX];
     uint32_t sample_count;
     uint64_t gap_samples; // announced by gap markers
+    struct world_clock clocks[WORLD_CLOCKS_MAX];
+    uint32_t clock_count;
     uint64_t clock_events, other_events, boot_axis_messages, catalogue_parts, duplicates;
     // The machine:
     struct sim_medium media[LANE_COUNT];
@@ -68,6 +77,8 @@ bool world_is_off(const struct world *w);
 // Power back on both disks, then world_start with a new boot.
 void world_power_up(struct world *w);
 
+// Tells the journal the time of the world's clock as it is now.
+void world_tell_clock(struct world *w);
 void world_sample(struct world *w); // one sample of some point, now
 void world_event(struct world *w);
 void world_tick(struct world *w); // the journal's tick, and what it synced

@@ -76,7 +76,7 @@ class Hub:
                 "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
                 "-subj /CN=test-ca -keyout ca.key -out ca.pem",
                 "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost "
-                "-addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout server.key -out server.csr",
+                "-addext subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:hub.test -keyout server.key -out server.csr",
                 "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
                 "-copy_extensions copy -out server.pem"):
             subprocess.run(["openssl", *command.split()], cwd=self.dir, check=True,
@@ -165,7 +165,7 @@ class Hub:
         device = body[at:at + id_size].decode()
         at += id_size + 1 + body[at + id_size]
         size, = struct.unpack_from("<H", body, at)
-        return device, body[at + 2:at + 2 + size].decode(), body[at + 2 + size:], flags & 1
+        return device, body[at + 2:at + 2 + size].decode(), body[at + 2 + size:], flags
 
     def head(self):
         with open(os.path.join(self.log_dir, "head"), "rb") as file:
@@ -190,7 +190,8 @@ def text(value):
 class Client:
     """Speaks MQTT 3.1.1; `login` is the CONNACK code, None if the connection was closed instead."""
 
-    def __init__(self, hub, device, password=None, user=None, client_id=None, protocol=4):
+    def __init__(self, hub, device, password=None, user=None, client_id=None, protocol=4,
+                 will=None):
         context = ssl.create_default_context(cafile=f"{hub.dir}/ca.pem")
         raw = socket.create_connection(("127.0.0.1", hub.port), timeout=DEADLINE_S)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -200,8 +201,11 @@ class Client:
         self.buffer = b""
         user = user if user is not None else f"{HOST}/{device}/?api-version=2021-04-12"
         password = password if password is not None else sas(device)
-        body = text("MQTT") + bytes([protocol, 0xC2, 0, 60])
-        body += text(client_id or device) + text(user) + text(password)
+        body = text("MQTT") + bytes([protocol, 0xC2 | (will[2] if will else 0), 0, 60])
+        body += text(client_id or device)
+        if will:  # topic, payload, flags
+            body += text(will[0]) + text(will[1])
+        body += text(user) + text(password)
         self.send(0x10, body)
         answer = self.receive()
         self.login = answer[1][1] if answer else None

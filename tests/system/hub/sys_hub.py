@@ -92,6 +92,32 @@ def test_kept_properties_and_takeover(hub):
         ("", b"r", 1), ("%24.mid=a%20b&k", b"", 0), ("", b"2", 0), ("", b"q0", 0), ("", b"3", 0)]
 
 
+def test_wills_are_stored_as_messages(hub):
+    will, retained_will = 0x0C, 0x2C  # QoS 1
+    topic = "devices/gw-1/messages/events/"
+    first = Client(hub, "gw-1", will=(topic + "a=1", "gone", will))
+    assert first.login == 0 and first.deliver(b"1")
+    first.close()  # without DISCONNECT
+    hub.wait_for("the will", lambda: hub.output().count("ev=will_stored client=gw-1") == 1)
+    second = Client(hub, "gw-1", will=(topic, "taken over", retained_will))
+    third = Client(hub, "gw-1", will=(topic, "not sent", will))
+    assert second.receive() is None and third.deliver(b"2")
+    third.send(0xE0, b"")  # takes leave: no will
+    assert third.receive() is None
+    assert [r[2:] for r in hub.records()] == [
+        ("", b"1", 0), ("a=1", b"gone", 2), ("", b"taken over", 3), ("", b"2", 0)]
+    # Nobody's will but a device's own, on its own topic, within the limits.
+    refused(hub, "gw-1", password=sas("gw-1", key=key_of("x")), will=(topic, "forged", will))
+    for device, wrong in (("gw-2", topic), ("gw-1", "anything"), ("gw-1", topic + "a=%2")):
+        refusals = hub.output().count("ev=publish_refused")
+        client = Client(hub, device, will=(wrong, "x", will))
+        assert client.login == 0
+        client.close()
+        hub.wait_for("a refusal", lambda: hub.output().count("ev=publish_refused") > refusals)
+    assert Client(hub, "gw-1").deliver(b"3")
+    assert [r[3] for r in hub.records()][4:] == [b"3"]
+
+
 def test_acknowledged_survives_kill(hub):
     acknowledged, sent = [], 0
     for life in range(4):

@@ -146,6 +146,7 @@ static void test_log_records_pair_and_break(void **state)
     struct hub_record record = {
         .received_utc_ms = 1800000000123,
         .is_retained = true,
+        .is_will = true,
         .device_id = text("device"),
         .module_id = text("m"),
         .properties = text("a=b"),
@@ -157,7 +158,7 @@ static void test_log_records_pair_and_break(void **state)
     put_bytes(&w, record.payload);
     struct hub_record out;
     assert_int_equal(hub_record_decode(writer_bytes(&w), &out), OK);
-    assert_true(out.received_utc_ms == record.received_utc_ms && out.is_retained);
+    assert_true(out.received_utc_ms == record.received_utc_ms && out.is_retained && out.is_will);
     assert_text(out.device_id, "device");
     assert_text(out.module_id, "m");
     assert_text(out.properties, "a=b");

@@ -192,6 +192,51 @@ static void test_expiry_takeover_and_foreign_clients(void **state)
     assert_int_equal(publish(bench, &fresh, topic, text("")).outcome, HUB_REFUSED);
 }
 
+static struct hub_answer leave_will(struct bench *bench, const void *client)
+{
+    struct hub_publish in = {
+        .client = client,
+        .client_id = text("a"),
+        .topic = text("devices/a/messages/events/"),
+        .payload = text("gone"),
+        .utc_ms = 5000,
+    };
+    assert_true(hub_is_will(&bench->hub, client));
+    return hub_store_will(&bench->hub, &in);
+}
+
+static void test_a_will_is_the_last_word_of_an_ended_connection(void **state)
+{
+    struct bench *bench = *state;
+    int first = 0;
+    int second = 0;
+    assert_int_equal(connect_as(bench, &first, "a", 999).outcome, HUB_OK);
+    assert_false(hub_is_will(&bench->hub, &first)); // lives
+    assert_int_equal(connect_as(bench, &second, "a", 999).outcome, HUB_OK);
+    assert_false(hub_is_will(&bench->hub, &second));
+    assert_int_equal(leave_will(bench, &first).outcome, HUB_OK); // taken over
+    assert_false(hub_is_will(&bench->hub, &first));              // once
+    hub_disconnect(&bench->hub, &first, text("a"));
+    assert_false(hub_is_will(&bench->hub, &first));
+    hub_disconnect(&bench->hub, &second, text("a"));
+    assert_int_equal(leave_will(bench, &second).outcome, HUB_OK);
+    assert_false(hub_is_will(&bench->hub, &second));
+    // Neither who was refused nor the next one at the same address has one.
+    assert_int_equal(connect_as(bench, &first, "a", 1001).outcome, HUB_REFUSED);
+    hub_disconnect(&bench->hub, &first, text("a"));
+    assert_false(hub_is_will(&bench->hub, &first));
+    assert_int_equal(connect_as(bench, &first, "a", 999).outcome, HUB_OK);
+    hub_disconnect(&bench->hub, &first, text("a"));
+    assert_int_equal(connect_as(bench, &first, "a", 1001).outcome, HUB_REFUSED);
+    assert_false(hub_is_will(&bench->hub, &first));
+    // A disabled device has nothing to leave.
+    assert_int_equal(connect_as(bench, &first, "a", 999).outcome, HUB_OK);
+    hub_disconnect(&bench->hub, &first, text("a"));
+    hub_identities_find(bench->hub.identities, text("a"))->is_enabled = false;
+    assert_int_equal(leave_will(bench, &first).outcome, HUB_REFUSED);
+    assert_int_equal(bench->log.stats.stored, 2);
+}
+
 static void test_identities_are_exchanged_under_live_connections(void **state)
 {
     struct bench *bench = *state;
@@ -292,6 +337,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_stores_what_a_device_publishes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expiry_takeover_and_foreign_clients, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_will_is_the_last_word_of_an_ended_connection, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_identities_are_exchanged_under_live_connections,
                                         set_up, tear_down),

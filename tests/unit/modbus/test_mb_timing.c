@@ -32,19 +32,10 @@ static void test_silences_per_speed(void **state)
     }
 }
 
-static void test_wire_time_is_rounded_up_and_does_not_overflow(void **state)
-{
-    (void)state;
-    assert_int_equal(mb_wire_us(19200, 11, 8), 4584);
-    assert_int_equal(mb_wire_us(1, 11, 256), 2816000000);
-    assert_int_equal(mb_wire_us(115200, 10, 0), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_silences_per_speed),
-        cmocka_unit_test(test_wire_time_is_rounded_up_and_does_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

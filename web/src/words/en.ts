@@ -137,7 +137,7 @@ export const en = {
   "figure.early_releases": "Early releases",
   "figure.clock_error": "Clock error, at most",
   "figure.core_restarts": "Core restarts",
-  "figure.turnaround": "Turnaround",
+  "figure.turnaround": "Turn-around",
   "figure.turnaround_min": "Shortest",
   "figure.turnaround_max": "Longest",
   "figure.replies": "Replies",

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a TLS client judges its server's certificate. A file of its own: OpenSSL's names and ours
+// clash.
+#ifndef PORT_LINUX_TLS_CLIENT_H
+#define PORT_LINUX_TLS_CLIENT_H
+
+// An SSL_CTX * for TLS 1.2 or better that accepts nothing but a chain to an authority in ca_file
+// (PEM) and a certificate for `name`, a host name or an IP address; wherever the connection goes.
+// NULL: the file holds no certificate, or no memory.
+void *tls_client_context(const char *ca_file, const char *name);
+void tls_client_context_free(void *context);
+
+// session: an SSL *, may be NULL. NULL if the certificate is fine or was not looked at yet, else
+// why it was refused; static storage.
+const char *tls_client_verdict(const void *session);
+
+#endif

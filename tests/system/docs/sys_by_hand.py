@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: what the documents tell a stranger to type works as it stands. Method: the very blocks of docs/by-hand.md
+in a shell, from the certificates to the first good value; the examples of docs/hub.md and docs/gateway.md given to
+the programs that they are for."""
+
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import tempfile
+
+BUILD = pathlib.Path(os.environ["BUSWARD_BUILD"])
+SOURCE = pathlib.Path(os.environ["BUSWARD_SOURCE"])
+DEADLINE_S = 90
+
+
+def blocks(name: str, kind: str) -> list[str]:
+    found = re.findall(rf"^```{kind}\n(.*?)^```$", (SOURCE / "docs" / name).read_text(), re.S | re.M)
+    assert found, (name, kind)
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_system_by_hand(folder: pathlib.Path) -> None:
+    build, *rest = blocks("by-hand.md", "sh")
+    assert "SOURCE=$PWD BUILD=$PWD/build/release" in build  # stands in for this build
+    script = "set -e\ntrap 'kill $(jobs -p); wait' EXIT\n" + "".join(rest)
+    environment = {**os.environ, "SOURCE": str(SOURCE), "BUILD": str(BUILD), "HUB_PORT": str(free_port()),
+                   "CLOUD_PORT": str(free_port()), "no_proxy": "*"}
+    with subprocess.Popen(["bash", "-c", script], cwd=folder, env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, start_new_session=True) as shell:
+        try:
+            said = shell.communicate(timeout=DEADLINE_S)[0]
+        except subprocess.TimeoutExpired:
+            shell.terminate()  # its trap ends the rest
+            said = shell.communicate()[0]
+    logs = "".join(f"{log.name}:\n{log.read_text()[-1500:]}" for log in folder.glob("*.log"))
+    assert shell.returncode == 0, said[-3000:] + logs
+    assert '"name":"Cold shelf 1"' in said and "store.json: 0 errors, 0 warnings" in said, said[-3000:]
+    for log in ("hub.log", "gateway.log", "cloud.log"):
+        assert "level=error" not in (folder / log).read_text(), logs
+
+
+def test_the_hubs_example(folder: pathlib.Path) -> None:
+    conf, devices = blocks("hub.md", "")[:2]
+    (folder / "devices.json").write_text(devices.replace("<base64>", "MDEyMzQ1Njc4OWFiY2RlZg=="))
+    (folder / "devices.json").chmod(0o600)
+    for old, new in (("/etc/busward", str(folder)), ("/var/lib/busward-hub/log", f"{folder}/log-2"), ("8883", str(free_port())),
+                     ("/usr/lib/busward", str(BUILD / "apps/hub"))):
+        assert old in conf, old
+        conf = conf.replace(old, new)
+    (folder / "hub.conf").write_text(conf + ("user root\n" if os.geteuid() == 0 else ""))
+    with subprocess.Popen(["mosquitto", "-c", folder / "hub.conf"], stderr=subprocess.PIPE, text=True) as broker:
+        said = ""
+        for line in broker.stderr:
+            said += line
+            if " running" in line:
+                broker.terminate()
+    assert "ev=ready" in said and "devices=1" in said, said
+
+
+def test_the_gateways_example(folder: pathlib.Path) -> None:
+    (folder / "example.json").write_text(blocks("gateway.md", "jsonc")[0])
+    done = subprocess.run([BUILD / "apps/cli/busward", "check", "--profiles", SOURCE / "profiles", folder / "example.json"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and "0 errors, 0 warnings" in done.stdout + done.stderr, done
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="busward-docs-") as name:
+        for test in (test_a_system_by_hand, test_the_hubs_example, test_the_gateways_example):
+            test(pathlib.Path(name))
+            print(f"ok {test.__name__}", flush=True)
+
+
+main()
