@@ -203,6 +203,80 @@ static void test_a_line_that_never_rests(void **state)
     app_close(&app);
 }
 
+// --- what comes while the core is busy with a message ---
+
+#define JUST_US 4 // that the byte ends before its moment is over
+
+static struct {
+    uint32_t after_us; // our frame's end; the moment
+    uint64_t moment_u; // 0: our frame is not over
+    uint8_t outcome;   // of SEND 1
+} just;
+
+static void just_in_time(struct app *a, const struct rig_frame *frame)
+{
+    just.moment_u = frame->end_u + just.after_us * MT_U_PER_US;
+    uint64_t end_u = just.moment_u - JUST_US * MT_U_PER_US;
+    a->device = silent;
+    app_talk(a, end_u - (uint64_t)a->char_bits * a->bit_u, bytes_of("!", 1));
+}
+
+static void note_outcome(struct app *a, const struct app_done *done)
+{
+    (void)a;
+    just.outcome = done->token == 1 ? done->outcome : just.outcome;
+}
+
+// A byte ends just before the moment, and the core begins to copy a long message so long before it.
+static void hear_while_copying(uint32_t after_us, uint32_t message_us)
+{
+    static const uint8_t frame[256] = {1};
+    just.after_us = after_us;
+    just.moment_u = 0;
+    app.device = just_in_time;
+    app.on_done = note_outcome;
+    while (just.moment_u == 0) {
+        assert_true(app_run_us(&app, 10));
+    }
+    uint64_t at_u = just.moment_u - message_us * MT_U_PER_US;
+    assert_true(app_run_us(&app, (at_u - mt_now_u(app.rig.mt)) / MT_U_PER_US));
+    send(3, bytes_of(frame, sizeof frame), 1000);
+}
+
+static void test_a_reply_in_time_counts_though_the_core_was_copying(void **state)
+{
+    (void)state;
+    open_app(NULL, &FAST);
+    for (uint32_t message_us = 1; message_us < 150; message_us++) {
+        uint32_t count = app.done_count;
+        send(1, bytes_of("12345678", 8), 3000);
+        hear_while_copying(3000, message_us);
+        wait_done(count + 2);
+        if (just.outcome != LINE_REPLY) {
+            fail_msg("message %u us before: %s", message_us,
+                     line_outcome_name((enum line_outcome)just.outcome));
+        }
+    }
+    app_close(&app);
+}
+
+static void test_a_silence_is_broken_though_the_core_was_copying(void **state)
+{
+    (void)state;
+    open_app(NULL, &FAST);
+    for (uint32_t message_us = 1; message_us < 150; message_us++) {
+        uint32_t count = app.done_count;
+        send(1, bytes_of("12345678", 8), 0); // its turn-around is none
+        send(2, bytes_of("12345678", 8), 1000);
+        hear_while_copying(app.host.line_state.t3_5_us, message_us);
+        wait_done(count + 3);
+        if (app.judge.violations != 0) {
+            fail_msg("message %u us before", message_us);
+        }
+    }
+    app_close(&app);
+}
+
 // --- restarts ---
 
 static void test_the_core_restarts_at_any_moment(void **state)
@@ -259,6 +333,8 @@ int main(void)
         cmocka_unit_test(test_without_the_silence_the_judge_says_so),
         cmocka_unit_test(test_each_fault_has_its_outcome_and_the_next_frame_works),
         cmocka_unit_test(test_a_line_that_never_rests),
+        cmocka_unit_test(test_a_reply_in_time_counts_though_the_core_was_copying),
+        cmocka_unit_test(test_a_silence_is_broken_though_the_core_was_copying),
         cmocka_unit_test(test_the_core_restarts_at_any_moment),
         cmocka_unit_test(test_the_gateway_restarts_at_any_moment),
     };
