@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "port/linux/bus_rt_words.h"
 #include "tests/scenario/mt3620/app_rig.h"
 
 static struct app app;
@@ -325,6 +326,42 @@ static void test_the_gateway_restarts_at_any_moment(void **state)
     app_close(&app);
 }
 
+// Breaks a word of the firmware's data; what it does about it is told to the gateway in words.
+static void break_word(const char *symbol, uint32_t value, const char *words)
+{
+    uint32_t at = 0;
+    char text[320];
+    uint32_t downs = app.down_count;
+    assert_true(mt_symbol(app.rig.mt, symbol, &at));
+    assert_true(mt_poke(app.rig.mt, at, &value, sizeof value));
+    for (unsigned i = 0; i < 1000 && app.down_count == downs; i++) {
+        assert_true(app_run_us(&app, 10000));
+    }
+    assert_int_equal(app.rig.cause, MT_CAUSE_CORE);
+    assert_int_equal(app.trouble, IC_TROUBLE_RESTART);
+    bus_rt_trouble(&app.host, app.trouble, "", text, sizeof text);
+    if (strncmp(text, words, strlen(words)) != 0) {
+        fail_msg("%s: %s", symbol, text);
+    }
+    assert_true(app_run_up(&app, 10 * US_PER_S));
+    assert_good_frame();
+}
+
+static void test_what_the_core_died_of_is_told_in_words(void **state)
+{
+    (void)state;
+    open_app(NULL, &FAST);
+    assert_good_frame();
+    // The stack's end was written over; the inbound ring is where nothing is.
+    break_word("ram_stack_start", 1, "the core restarted after an assertion at t/mt3620/core.c:");
+    break_word("mailbox", 0x90000000U, "the core restarted after a fault at 0010");
+    const struct ic_crash *crash = &app.host.core_hello.crash;
+    assert_int_equal(crash->address, 0x90000000U);
+    assert_int_equal(crash->count, 2);
+    assert_in_range(crash->registers[IC_PC], 0x00100000, 0x00108000);
+    app_close(&app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_a_silence_is_broken_though_the_core_was_copying),
         cmocka_unit_test(test_the_core_restarts_at_any_moment),
         cmocka_unit_test(test_the_gateway_restarts_at_any_moment),
+        cmocka_unit_test(test_what_the_core_died_of_is_told_in_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
