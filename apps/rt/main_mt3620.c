@@ -6,7 +6,6 @@
 #include "port/api/clock.h"
 
 #define MESSAGES_PER_TURN 4
-#define EVENTS_PER_TURN   64
 #define TURN_MAX_US       US_PER_S // the watchdog wants to be fed every two seconds
 
 static struct rt rt;
@@ -34,22 +33,31 @@ static void act(void)
     }
 }
 
-// The line first: a message can wait, a byte's successor comes.
-static void take_inputs(void)
+// The time now, and all that the line said before it: the clock is read first, since a byte that
+// comes between the two would be taken for silence.
+static uint64_t hear(void)
 {
     struct transceiver_event event;
-    for (int n = 0; n < EVENTS_PER_TURN && transceiver_next(&event); n++) {
+    uint64_t now_us = port_now_us();
+    for (int n = 0; n < TRANSCEIVER_EVENTS_MAX && transceiver_next(&event); n++) {
         rt_event(&rt, &event);
         act();
     }
+    return now_us;
+}
+
+// To copy a message takes as long as several bytes: the line is heard again before it counts.
+static void take_messages(void)
+{
     size_t size;
     for (int n = 0; n < MESSAGES_PER_TURN; n++) {
         enum err err = mailbox_receive(message, sizeof message, &size);
         if (err == ERR_AGAIN) {
             break;
         }
+        uint64_t now_us = hear();
         if (err == OK) {
-            rt_message(&rt, port_now_us(), bytes_of(message, size));
+            rt_message(&rt, now_us, bytes_of(message, size));
             act();
         }
     }
@@ -62,8 +70,8 @@ int main(void)
     rt_init(&rt, port_now_us(), &cfg);
     for (;;) {
         core_feed_watchdog();
-        take_inputs();
-        uint64_t now_us = port_now_us();
+        take_messages();
+        uint64_t now_us = hear();
         rt_tick(&rt, now_us);
         act();
         core_wait(time_min(rt_deadline_us(&rt), now_us + TURN_MAX_US));

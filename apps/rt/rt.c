@@ -15,8 +15,6 @@
 static struct ic_crash crash_of(const struct core_crash *crash)
 {
     struct ic_crash out = {.line = crash->line,
-                           .pc = crash->pc,
-                           .lr = crash->lr,
                            .cfsr = crash->cfsr,
                            .hfsr = crash->hfsr,
                            .address = crash->address,
@@ -28,7 +26,9 @@ static struct ic_crash crash_of(const struct core_crash *crash)
     case CORE_END_WATCHDOG: out.end = IC_END_WATCHDOG; break;
     }
     _Static_assert(sizeof out.file == sizeof crash->file, "the same piece of a name");
+    _Static_assert(IC_REGISTERS == CORE_REGISTERS && (int)IC_PSR == (int)CORE_PSR, "the same ones");
     memcpy(out.file, crash->file, sizeof out.file);
+    memcpy(out.registers, crash->registers, sizeof out.registers);
     return out;
 }
 

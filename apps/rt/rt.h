@@ -5,11 +5,13 @@
 //
 // One turn of the loop:
 //
-//     while (mailbox_receive(...) == OK)  rt_message(rt, port_now_us(), message); drain rt_next()
-//     now_us = port_now_us()              before the events: a byte that comes meanwhile is not
-//     while (transceiver_next(&event))    rt_event(rt, &event)       taken for silence
-//     rt_tick(rt, now_us); drain rt_next()
+//     while (mailbox_receive(...) == OK)  hear(), rt_message(rt, now_us, message); drain rt_next()
+//     hear(), rt_tick(rt, now_us); drain rt_next()
 //     core_wait(rt_deadline_us(rt))
+//     hear(): now_us = port_now_us()      before the events: a byte that comes meanwhile, or while
+//     a
+//             while (transceiver_next(&event))  rt_event(rt, &event)     message was copied, is not
+//                                                                        taken for silence
 //
 // A message that the mailbox refuses stays here and the next frame waits for it, so that memory is
 // bounded and no DONE is lost while the partner lives.
@@ -85,7 +87,8 @@ struct rt {
 
 void rt_init(struct rt *rt, uint64_t now_us, const struct rt_cfg *cfg);
 
-// A message from the mailbox; now_us is read after it was received.
+// A message from the mailbox. now_us is read after it was received, and what the line said before
+// now_us is told first.
 void rt_message(struct rt *rt, uint64_t now_us, struct bytes message);
 // An event of the transceiver, in their order.
 void rt_event(struct rt *rt, const struct transceiver_event *event);

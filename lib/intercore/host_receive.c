@@ -23,6 +23,11 @@ static void take_answer(struct ic_host *host, uint64_t now_us, const struct ic_h
         host->hello_us = now_us + IC_SETUP_RETRY_US;
         return;
     }
+    if (hello->queue_length == 0) { // every SEND would wait for ever
+        ic_host_in_trouble(host, IC_TROUBLE_NONSENSE);
+        host->hello_us = now_us + IC_SETUP_RETRY_US;
+        return;
+    }
     host->heard_us = now_us;
     host->sequence_in = (uint16_t)(head->sequence + 1);
     if (host->state == IC_HOST_HELLO) {

@@ -9,6 +9,7 @@
 #define IC_FRAME_MAX   256 // bytes of one frame on the line
 #define IC_TEXT_MAX    32  // bytes of the firmware's version text
 #define IC_FILE_MAX    16  // bytes of a source file's name in a crash record
+#define IC_REGISTERS   8   // in a crash record
 #define IC_QUEUE_MAX   16  // SENDs that one core may let in
 #define IC_OUTCOMES    9
 #define IC_HOLD_STEPS  16 // of the histogram of DE holds

@@ -112,8 +112,9 @@ static void pass_hello(struct pass *pass, struct ic_hello *hello)
         put_bytes(pass->out, bytes_of(crash->file, sizeof crash->file));
     }
     field_u32(pass, &crash->line);
-    field_u32(pass, &crash->pc);
-    field_u32(pass, &crash->lr);
+    for (size_t i = 0; i < IC_REGISTERS; i++) {
+        field_u32(pass, &crash->registers[i]);
+    }
     field_u32(pass, &crash->cfsr);
     field_u32(pass, &crash->hfsr);
     field_u32(pass, &crash->address);

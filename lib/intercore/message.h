@@ -48,12 +48,16 @@ enum ic_hello_reason {
 
 enum ic_end { IC_END_NONE, IC_END_ASSERT, IC_END_FAULT, IC_END_WATCHDOG };
 
+// Of a fault, in the order in which HELLO has them.
+enum ic_register { IC_R0, IC_R1, IC_R2, IC_R3, IC_R12, IC_LR, IC_PC, IC_PSR };
+
 struct ic_crash {
-    uint8_t end;            // enum ic_end, of the boot before this one
-    uint32_t line;          // ASSERT
-    char file[IC_FILE_MAX]; // ASSERT; 0-terminated unless full
-    uint32_t pc, lr, cfsr, hfsr, address;
-    uint32_t count; // since power came
+    uint8_t end;                      // enum ic_end, of the boot before this one
+    uint32_t line;                    // ASSERT
+    char file[IC_FILE_MAX];           // ASSERT; 0-terminated unless full
+    uint32_t registers[IC_REGISTERS]; // FAULT: by enum ic_register
+    uint32_t cfsr, hfsr, address;     // FAULT
+    uint32_t count;                   // since power came
 };
 
 struct ic_hello {

@@ -32,7 +32,7 @@ enum line_outcome {
     LINE_TIMEOUT,   // no byte in time
     LINE_NOISE,     // bytes came that are no frame: t1.5 broken, character errors, too long
     LINE_COLLISION, // echo differs, or bytes while we were sending
-    LINE_NO_ECHO,   // echo expected, nothing heard: receiver off or wire open
+    LINE_NO_ECHO,   // echo expected, none heard, a reply or not: receiver off or wire open
     LINE_BUSY,      // the line never became quiet; nothing was sent
     LINE_CANCELLED, // by line_cancel() before it was sent
     LINE_PORT_LOST, // the port was or went down

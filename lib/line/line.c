@@ -345,18 +345,6 @@ static void tick_quiet(struct line *line, uint64_t now_us)
     }
 }
 
-// The time for a reply or for the units to act is over.
-static void end_wait(struct line *line, uint64_t now_us, enum line_outcome outcome)
-{
-    if (line->cfg.echo && line->echo_size == 0) {
-        outcome = LINE_NO_ECHO;
-    } else if (line->collided ||
-               (line->cfg.echo && line->echo_size < line_active(line)->frame_size)) {
-        outcome = LINE_COLLISION;
-    }
-    line_finish(line, now_us, outcome);
-}
-
 void line_tick(struct line *line, uint64_t now_us)
 {
     if (line->state == LINE_TX && now_us >= line->state_until_us) {
@@ -370,9 +358,9 @@ void line_tick(struct line *line, uint64_t now_us)
     case LINE_TX: break;
     case LINE_QUIET: tick_quiet(line, now_us); break;
     case LINE_LEAD: start_tx(line); break;
-    case LINE_WAIT: end_wait(line, now_us, LINE_TIMEOUT); break;
+    case LINE_WAIT: line_finish(line, now_us, line_judged(line, LINE_TIMEOUT)); break;
     case LINE_RX: line_end_reply(line, now_us); break;
-    case LINE_TURNAROUND: end_wait(line, now_us, LINE_SENT); break;
+    case LINE_TURNAROUND: line_finish(line, now_us, line_judged(line, LINE_SENT)); break;
     }
 }
 

@@ -20,6 +20,8 @@ void line_finish(struct line *line, uint64_t now_us, enum line_outcome outcome);
 void line_after_tx(struct line *line);
 
 // receive.c
+// What the echo makes of an outcome that is good or bad by the reply alone.
+enum line_outcome line_judged(const struct line *line, enum line_outcome outcome);
 void line_end_reply(struct line *line, uint64_t now_us);
 // What size this reply will have once enough of it is here; 0: unknown.
 uint32_t line_expected_size(const struct line *line);

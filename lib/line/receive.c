@@ -20,17 +20,30 @@ uint32_t line_expected_size(const struct line *line)
     return alt ? send->alt_size : send->reply_size;
 }
 
+// Whether all that was heard is one whole reply, its first bytes taken for an echo that differs:
+// without stamps its length is the only sign that there was no echo.
+static bool is_reply_alone(const struct line *line)
+{
+    const struct line_send *send = line_active(line);
+    uint32_t size = (uint32_t)line->echo_size + line->done.reply_size;
+    return line->cfg.coarse && line->collided && !send->broadcast &&
+           (size == send->reply_size || (size == send->alt_size && size != 0));
+}
+
+enum line_outcome line_judged(const struct line *line, enum line_outcome outcome)
+{
+    if (line->cfg.echo && (line->echo_size == 0 || is_reply_alone(line))) {
+        return LINE_NO_ECHO;
+    }
+    bool is_short = line->cfg.echo && line->echo_size < line_active(line)->frame_size;
+    return line->collided || is_short ? LINE_COLLISION : outcome;
+}
+
 void line_end_reply(struct line *line, uint64_t now_us)
 {
     line_raise_quiet(line, line->done.rx_last_us);
     line->stats.rx_bytes += line->done.reply_size;
-    enum line_outcome outcome = LINE_REPLY;
-    if (line->collided) {
-        outcome = LINE_COLLISION;
-    } else if (line->broken) {
-        outcome = LINE_NOISE;
-    }
-    line_finish(line, now_us, outcome);
+    line_finish(line, now_us, line_judged(line, line->broken ? LINE_NOISE : LINE_REPLY));
 }
 
 // One byte that belongs to nobody.
@@ -119,11 +132,21 @@ static void rx_rest(struct line *line, uint64_t at_us, struct bytes rest)
     line->state_until_us = time_after(at_us, coarse_gap_us(line));
 }
 
-// True: the byte is our own, heard back (or not ours where ours had to be: a collision).
-static bool rx_echo(struct line *line, uint8_t byte)
+// A stamped byte whose start bit lies before our last stop bit cannot answer us.
+static bool is_overlap(const struct line *line, uint64_t at_us)
+{
+    return !line->cfg.coarse && at_us < line->done.tx_end_us + line_chars_us(line, 1) / 2;
+}
+
+// True: the byte is our own, heard back (or not ours where ours had to be: a collision). One that
+// began behind our last stop bit is neither, and a line that promised an echo has none, or lost it.
+static bool rx_echo(struct line *line, uint64_t at_us, uint8_t byte)
 {
     const struct line_send *send = line_active(line);
     if (!line->cfg.echo || line->echo_size >= send->frame_size) {
+        return false;
+    }
+    if (line->tx_ended && !line->cfg.coarse && !is_overlap(line, at_us)) {
         return false;
     }
     if (byte != send->frame[line->echo_size]) {
@@ -136,7 +159,7 @@ static bool rx_echo(struct line *line, uint8_t byte)
 // We drive the line, as far as is known.
 static void rx_during_tx(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
 {
-    if (rx_echo(line, byte)) {
+    if (rx_echo(line, at_us, byte)) {
         return;
     }
     bool early = line->cfg.early_reply && line->tx_ended && !line_active(line)->broadcast;
@@ -149,23 +172,17 @@ static void rx_during_tx(struct line *line, uint64_t at_us, uint8_t byte, unsign
     rx_reply(line, at_us, byte, flags);
 }
 
-// A stamped byte whose start bit lies before our last stop bit cannot answer us.
-static bool is_overlap(const struct line *line, uint64_t at_us)
-{
-    return !line->cfg.coarse && at_us < line->done.tx_end_us + line_chars_us(line, 1) / 2;
-}
-
 static void rx_wait(struct line *line, uint64_t at_us, uint8_t byte, unsigned flags)
 {
-    if (!rx_echo(line, byte)) {
+    if (!rx_echo(line, at_us, byte)) {
         line->collided = line->collided || is_overlap(line, at_us);
         rx_reply(line, at_us, byte, flags);
     }
 }
 
-static void rx_turnaround(struct line *line, uint8_t byte)
+static void rx_turnaround(struct line *line, uint64_t at_us, uint8_t byte)
 {
-    if (!rx_echo(line, byte)) {
+    if (!rx_echo(line, at_us, byte)) {
         rx_stray(line);
     }
 }
@@ -195,7 +212,7 @@ static void rx_byte(struct line *line, uint64_t at_us, uint8_t byte, unsigned fl
     case LINE_TX: rx_during_tx(line, at_us, byte, flags); break;
     case LINE_WAIT: rx_wait(line, at_us, byte, flags); break;
     case LINE_RX: rx_reply(line, at_us, byte, flags); break;
-    case LINE_TURNAROUND: rx_turnaround(line, byte); break;
+    case LINE_TURNAROUND: rx_turnaround(line, at_us, byte); break;
     }
 }
 

@@ -20,12 +20,16 @@ void core_light(enum core_light colour);
 
 enum core_end { CORE_END_NONE, CORE_END_ASSERT, CORE_END_FAULT, CORE_END_WATCHDOG };
 
+// What a fault puts onto the stack, in its order.
+enum core_register { CORE_R0, CORE_R1, CORE_R2, CORE_R3, CORE_R12, CORE_LR, CORE_PC, CORE_PSR };
+#define CORE_REGISTERS 8
+
 // Retained over a reset, not over loss of power.
 struct core_crash {
     enum core_end end;
-    uint32_t line;   // ASSERT: the source line
-    char file[16];   // ASSERT: the end of the file's name, 0-terminated
-    uint32_t pc, lr; // FAULT: where, and who called
+    uint32_t line;                      // ASSERT: the source line
+    char file[16];                      // ASSERT: the end of the file's name, 0-terminated
+    uint32_t registers[CORE_REGISTERS]; // FAULT: by enum core_register; 0: the stack was no stack
     uint32_t cfsr, hfsr, address;
     uint32_t count; // crashes since power came
 };

@@ -44,6 +44,9 @@ struct transceiver_event {
     uint32_t hold_ns; // from the end of the last stop bit to the driver's release, guard included
 };
 
+// No port keeps more: after so many the loop has all that had come before it began to drain.
+#define TRANSCEIVER_EVENTS_MAX 128
+
 #define TRANSCEIVER_CHAR_ERROR    1U // parity, framing or break
 #define TRANSCEIVER_OVERRUN_ERROR 2U // bytes before this one were lost
 

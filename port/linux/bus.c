@@ -101,7 +101,10 @@ bool bus_next(struct bus *bus, struct bus_event *out)
 {
     bool has = true;
     pthread_mutex_lock(&bus->lock);
-    if (bus->state_count > 0) {
+    // In the order in which they were told: what ended before the bus came up again does not look
+    // as if it had been lost after that.
+    bool is_state = bus->state_count > 0 && bus->states[0].done_count == bus->dones_taken;
+    if (is_state) {
         const struct bus_state *state = &bus->states[0];
         out->kind = state->up ? BUS_UP : BUS_DOWN;
         out->at_us = state->at_us;
@@ -116,6 +119,7 @@ bool bus_next(struct bus *bus, struct bus_event *out)
         out->detail[0] = '\0';
         bus->done_first = (bus->done_first + 1) % LINE_QUEUE_MAX;
         bus->done_count--;
+        bus->dones_taken++;
         bus->outstanding--;
     } else {
         eventfd_t seen;

@@ -36,6 +36,7 @@ struct bus_port_ops {
 struct bus_state {
     bool up;
     uint64_t at_us;
+    uint32_t done_count; // DONEs told before it
     char detail[320];
 };
 
@@ -67,7 +68,8 @@ struct bus {
     uint32_t errors_us[LINE_QUEUE_MAX];     // of their times
     size_t done_first;
     size_t done_count;
-    size_t outstanding; // accepted and not yet fetched as DONE
+    uint32_t dones_told, dones_taken; // in all
+    size_t outstanding;               // accepted and not yet fetched as DONE
     struct bus_figures figures;
 };
 

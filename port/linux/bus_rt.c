@@ -37,6 +37,7 @@ struct bus_rt {
     struct ic_stats before; // of the core's earlier lives
     struct ic_stats last;   // of this one
     uint32_t core_boot_id;  // whose that is
+    uint32_t told_boot_id;  // of the boot whose crash was logged
 };
 
 static struct bus_rt *rt_of(struct bus *bus)
@@ -196,8 +197,25 @@ static void take_logs(const struct bus_rt *bus, const struct ic_logs *logs)
     }
 }
 
+// Once for each boot, also if it crashed while no gateway was there to be told.
+static void tell_crash(struct bus_rt *bus)
+{
+    char text[BUS_RT_CRASH_MAX];
+    const struct ic_crash *crash = &bus->host.core_hello.crash;
+    if (bus->told_boot_id == bus->host.core_boot_id || crash->end == IC_END_NONE) {
+        return;
+    }
+    bus->told_boot_id = bus->host.core_boot_id;
+    bus_rt_crash(crash, text, sizeof text);
+    char quoted[BUS_RT_CRASH_MAX + 20];
+    snprintf(quoted, sizeof quoted, "the core began anew%s", text);
+    log_warn("rt", "crash", "bus=%s count=%u text=%s", log_quote(bus->name).text, crash->count,
+             log_quote(quoted).text);
+}
+
 static void take_up(struct bus_rt *bus)
 {
+    tell_crash(bus);
     bus->figures.baud = bus->host.line_state.baud;
     snprintf(bus->figures.firmware, sizeof bus->figures.firmware, "%s", bus->host.firmware);
     bus_set_figures(&bus->base, &bus->figures);

@@ -7,8 +7,25 @@
 
 #include "base/assert.h"
 
-// How the boot before this one ended; "" if it just ended.
-static void crash_words(const struct ic_crash *crash, char *out, size_t capacity)
+static void fault_words(const struct ic_crash *crash, char *out, size_t capacity)
+{
+    static const char *const NAMES[] = {"r0", "r1", "r2", "r3", "r12", "lr", "pc", "psr"};
+    _Static_assert(COUNT_OF(NAMES) == IC_REGISTERS, "each has its name");
+    size_t size =
+        (size_t)snprintf(out, capacity,
+                         " after a fault at %08" PRIx32 " (cfsr %08" PRIx32 ", hfsr %08" PRIx32
+                         ", address %08" PRIx32,
+                         crash->registers[IC_PC], crash->cfsr, crash->hfsr, crash->address);
+    for (size_t i = 0; i < IC_REGISTERS && size < capacity; i++) {
+        size += (size_t)snprintf(out + size, capacity - size, ", %s %08" PRIx32, NAMES[i],
+                                 crash->registers[i]);
+    }
+    if (size < capacity) {
+        snprintf(out + size, capacity - size, ")");
+    }
+}
+
+void bus_rt_crash(const struct ic_crash *crash, char *out, size_t capacity)
 {
     switch ((enum ic_end)crash->end) {
     case IC_END_NONE: out[0] = '\0'; return;
@@ -20,12 +37,7 @@ static void crash_words(const struct ic_crash *crash, char *out, size_t capacity
         snprintf(out, capacity, " after an assertion at %s:%" PRIu32, file, crash->line);
         return;
     }
-    case IC_END_FAULT:
-        snprintf(out, capacity,
-                 " after a fault at pc %08" PRIx32 ", lr %08" PRIx32 ", cfsr %08" PRIx32
-                 ", address %08" PRIx32,
-                 crash->pc, crash->lr, crash->cfsr, crash->address);
-        return;
+    case IC_END_FAULT: fault_words(crash, out, capacity); return;
     case IC_END_WATCHDOG: snprintf(out, capacity, " after its watchdog ran out"); return;
     }
     out[0] = '\0';
@@ -53,7 +65,7 @@ static void setup_words(const struct ic_host *host, char *out, size_t capacity)
 void bus_rt_trouble(const struct ic_host *host, enum ic_trouble trouble, const char *link,
                     char *out, size_t capacity)
 {
-    char crash[120];
+    char crash[BUS_RT_CRASH_MAX];
     const struct ic_hello *hello = &host->core_hello;
     switch (trouble) {
     case IC_TROUBLE_NONE: out[0] = '\0'; break;
@@ -67,7 +79,7 @@ void bus_rt_trouble(const struct ic_host *host, enum ic_trouble trouble, const c
     case IC_TROUBLE_SETUP: setup_words(host, out, capacity); break;
     case IC_TROUBLE_SILENT: snprintf(out, capacity, "the core fell silent"); break;
     case IC_TROUBLE_RESTART:
-        crash_words(&hello->crash, crash, sizeof crash);
+        bus_rt_crash(&hello->crash, crash, sizeof crash);
         snprintf(out, capacity, "the core restarted%s", crash);
         break;
     case IC_TROUBLE_GAP: snprintf(out, capacity, "a message to or from the core was lost"); break;

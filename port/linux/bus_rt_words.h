@@ -5,6 +5,11 @@
 
 #include "intercore/host_session.h"
 
+#define BUS_RT_CRASH_MAX 240 // bytes
+
+// How the core's boot before this one ended, such as " after its watchdog ran out"; "" if it just
+// ended.
+void bus_rt_crash(const struct ic_crash *crash, char *out, size_t capacity);
 // Why the line is not up. link: why there is no way to the core, if that is it.
 void bus_rt_trouble(const struct ic_host *host, enum ic_trouble trouble, const char *link,
                     char *out, size_t capacity);

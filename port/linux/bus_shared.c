@@ -43,6 +43,7 @@ void bus_tell_state(struct bus *bus, uint64_t now_us, bool up, const char *detai
     struct bus_state *state = &bus->states[bus->state_count++];
     state->up = up;
     state->at_us = now_us;
+    state->done_count = bus->dones_told;
     snprintf(state->detail, sizeof state->detail, "%s", detail);
     ASSERT(eventfd_write(bus->event_fd, 1) == 0);
     pthread_mutex_unlock(&bus->lock);
@@ -68,6 +69,7 @@ void bus_tell_done(struct bus *bus, const struct line_done *done, uint32_t error
     bus->dones[place] = *done;
     bus->errors_us[place] = error_us;
     bus->done_count++;
+    bus->dones_told++;
     pthread_mutex_unlock(&bus->lock);
     // The next one should take as long as this one did.
     uint64_t took_us = done->rx_last_us - done->tx_first_us;

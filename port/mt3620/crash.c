@@ -105,7 +105,7 @@ _Noreturn void assert_failed(const char *file, int line)
     reset();
 }
 
-// stacked: what the fault put onto the stack: r0 to r3, r12, lr, pc, xpsr.
+// stacked: where the fault put the registers.
 __attribute__((used)) _Noreturn static void fault_taken(uint32_t stacked)
 {
     xcvr_stop();
@@ -117,9 +117,8 @@ __attribute__((used)) _Noreturn static void fault_taken(uint32_t stacked)
     reg_put(SCB_HFSR, crash->hfsr);
     // The fault may be the stack's own.
     if (stacked % 4 == 0 && stacked >= (uint32_t)ram_stack_start &&
-        stacked + 32 <= (uint32_t)ram_stack_end) {
-        crash->lr = reg_get(stacked + 20);
-        crash->pc = reg_get(stacked + 24);
+        stacked + sizeof crash->registers <= (uint32_t)ram_stack_end) {
+        memcpy(crash->registers, (const void *)stacked, sizeof crash->registers);
     }
     reset();
 }

@@ -18,6 +18,8 @@
 #define XCVR_RING_SIZE  128 // 1.4 ms of bytes at 921600 baud; a power of two
 #define XCVR_RING_SPARE 3   // kept free of RX, so that SENT and LOST always fit
 
+_Static_assert(XCVR_RING_SIZE <= TRANSCEIVER_EVENTS_MAX, "one turn of the loop empties it");
+
 enum xcvr_tx { XCVR_IDLE, XCVR_FILL, XCVR_DRAIN, XCVR_FELL };
 
 struct xcvr {

@@ -327,3 +327,12 @@ bool mt_peek(const struct mt *mt, uint32_t address, void *out, size_t size)
     }
     return data != NULL;
 }
+
+bool mt_poke(struct mt *mt, uint32_t address, const void *in, size_t size)
+{
+    uint8_t *data = m4_memory(mt, address, (uint32_t)size);
+    if (data != NULL) {
+        memcpy(data, in, size);
+    }
+    return data != NULL;
+}

@@ -137,5 +137,7 @@ void mt_counters(const struct mt *mt, struct mt_counters *out);
 bool mt_symbol(const struct mt *mt, const char *name, uint32_t *address);
 // Memory as it is. False: not all of it is memory.
 bool mt_peek(const struct mt *mt, uint32_t address, void *out, size_t size);
+// The same backwards, for a test that breaks the firmware's data (not its code).
+bool mt_poke(struct mt *mt, uint32_t address, const void *in, size_t size);
 
 #endif

@@ -19,6 +19,7 @@ static void take_outs(struct app *app)
             app->up_count++;
         } else if (out.kind == IC_HOST_OUT_DOWN) {
             app->down_count++;
+            app->trouble = out.trouble;
         } else if (out.kind == IC_HOST_OUT_DONE) {
             app->done = (struct app_done){.token = out.done.token,
                                           .outcome = out.done.outcome,

@@ -31,6 +31,7 @@ struct app {
     uint32_t turnaround_u; // from our last stop bit to its answer
     // What came back.
     uint32_t done_count, up_count, down_count;
+    enum ic_trouble trouble; // of the last time that the line went down
     uint32_t outcomes[LINE_OUTCOME_COUNT];
     struct app_done done;                                          // the last
     void (*on_done)(struct app *app, const struct app_done *done); // NULL: none

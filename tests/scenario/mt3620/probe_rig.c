@@ -42,7 +42,9 @@ bool probe_started(struct rig *rig, struct probe_started *out)
     out->crash.end = (enum core_end)get_u8(&r);
     out->crash.line = get_u32le(&r);
     struct bytes file = get_bytes(&r, sizeof out->crash.file);
-    out->crash.pc = get_u32le(&r);
+    for (size_t i = 0; i < CORE_REGISTERS; i++) {
+        out->crash.registers[i] = get_u32le(&r);
+    }
     out->crash.cfsr = get_u32le(&r);
     out->crash.address = get_u32le(&r);
     out->crash.count = get_u32le(&r);

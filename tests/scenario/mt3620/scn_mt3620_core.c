@@ -161,7 +161,15 @@ static void test_a_fault_is_remembered_with_its_registers(void **state)
     assert_int_equal(started.crash.end, CORE_END_FAULT);
     assert_int_equal(started.crash.address, 0x90000000U);
     assert_true((started.crash.cfsr & 0x8200U) == 0x8200U); // precise, address valid
-    assert_in_range(started.crash.pc, 0x00100000, 0x00108000);
+    const uint32_t *registers = started.crash.registers;
+    assert_in_range(registers[CORE_PC], 0x00100000, 0x00108000);
+    assert_in_range(registers[CORE_LR], 0x00100001, 0x00108000);
+    assert_int_equal(registers[CORE_PSR] & 0x010001FFU, 0x01000000U); // Thumb, no handler
+    uint32_t found = 0; // the pointer that it followed
+    for (size_t i = CORE_R0; i <= CORE_R12; i++) {
+        found += registers[i] == 0x90000000U;
+    }
+    assert_true(found >= 1);
     assert_false(rig.is_driving);
     assert_frames_go(1);
     rig_close(&rig);

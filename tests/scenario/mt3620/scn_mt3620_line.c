@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "port/linux/bus_rt_words.h"
 #include "tests/scenario/mt3620/app_rig.h"
 
 static struct app app;
@@ -203,6 +204,80 @@ static void test_a_line_that_never_rests(void **state)
     app_close(&app);
 }
 
+// --- what comes while the core is busy with a message ---
+
+#define JUST_US 4 // that the byte ends before its moment is over
+
+static struct {
+    uint32_t after_us; // our frame's end; the moment
+    uint64_t moment_u; // 0: our frame is not over
+    uint8_t outcome;   // of SEND 1
+} just;
+
+static void just_in_time(struct app *a, const struct rig_frame *frame)
+{
+    just.moment_u = frame->end_u + just.after_us * MT_U_PER_US;
+    uint64_t end_u = just.moment_u - JUST_US * MT_U_PER_US;
+    a->device = silent;
+    app_talk(a, end_u - (uint64_t)a->char_bits * a->bit_u, bytes_of("!", 1));
+}
+
+static void note_outcome(struct app *a, const struct app_done *done)
+{
+    (void)a;
+    just.outcome = done->token == 1 ? done->outcome : just.outcome;
+}
+
+// A byte ends just before the moment, and the core begins to copy a long message so long before it.
+static void hear_while_copying(uint32_t after_us, uint32_t message_us)
+{
+    static const uint8_t frame[256] = {1};
+    just.after_us = after_us;
+    just.moment_u = 0;
+    app.device = just_in_time;
+    app.on_done = note_outcome;
+    while (just.moment_u == 0) {
+        assert_true(app_run_us(&app, 10));
+    }
+    uint64_t at_u = just.moment_u - message_us * MT_U_PER_US;
+    assert_true(app_run_us(&app, (at_u - mt_now_u(app.rig.mt)) / MT_U_PER_US));
+    send(3, bytes_of(frame, sizeof frame), 1000);
+}
+
+static void test_a_reply_in_time_counts_though_the_core_was_copying(void **state)
+{
+    (void)state;
+    open_app(NULL, &FAST);
+    for (uint32_t message_us = 1; message_us < 150; message_us++) {
+        uint32_t count = app.done_count;
+        send(1, bytes_of("12345678", 8), 3000);
+        hear_while_copying(3000, message_us);
+        wait_done(count + 2);
+        if (just.outcome != LINE_REPLY) {
+            fail_msg("message %u us before: %s", message_us,
+                     line_outcome_name((enum line_outcome)just.outcome));
+        }
+    }
+    app_close(&app);
+}
+
+static void test_a_silence_is_broken_though_the_core_was_copying(void **state)
+{
+    (void)state;
+    open_app(NULL, &FAST);
+    for (uint32_t message_us = 1; message_us < 150; message_us++) {
+        uint32_t count = app.done_count;
+        send(1, bytes_of("12345678", 8), 0); // its turn-around is none
+        send(2, bytes_of("12345678", 8), 1000);
+        hear_while_copying(app.host.line_state.t3_5_us, message_us);
+        wait_done(count + 3);
+        if (app.judge.violations != 0) {
+            fail_msg("message %u us before", message_us);
+        }
+    }
+    app_close(&app);
+}
+
 // --- restarts ---
 
 static void test_the_core_restarts_at_any_moment(void **state)
@@ -251,6 +326,42 @@ static void test_the_gateway_restarts_at_any_moment(void **state)
     app_close(&app);
 }
 
+// Breaks a word of the firmware's data; what it does about it is told to the gateway in words.
+static void break_word(const char *symbol, uint32_t value, const char *words)
+{
+    uint32_t at = 0;
+    char text[320];
+    uint32_t downs = app.down_count;
+    assert_true(mt_symbol(app.rig.mt, symbol, &at));
+    assert_true(mt_poke(app.rig.mt, at, &value, sizeof value));
+    for (unsigned i = 0; i < 1000 && app.down_count == downs; i++) {
+        assert_true(app_run_us(&app, 10000));
+    }
+    assert_int_equal(app.rig.cause, MT_CAUSE_CORE);
+    assert_int_equal(app.trouble, IC_TROUBLE_RESTART);
+    bus_rt_trouble(&app.host, app.trouble, "", text, sizeof text);
+    if (strncmp(text, words, strlen(words)) != 0) {
+        fail_msg("%s: %s", symbol, text);
+    }
+    assert_true(app_run_up(&app, 10 * US_PER_S));
+    assert_good_frame();
+}
+
+static void test_what_the_core_died_of_is_told_in_words(void **state)
+{
+    (void)state;
+    open_app(NULL, &FAST);
+    assert_good_frame();
+    // The stack's end was written over; the inbound ring is where nothing is.
+    break_word("ram_stack_start", 1, "the core restarted after an assertion at t/mt3620/core.c:");
+    break_word("mailbox", 0x90000000U, "the core restarted after a fault at 0010");
+    const struct ic_crash *crash = &app.host.core_hello.crash;
+    assert_int_equal(crash->address, 0x90000000U);
+    assert_int_equal(crash->count, 2);
+    assert_in_range(crash->registers[IC_PC], 0x00100000, 0x00108000);
+    app_close(&app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,8 +370,11 @@ int main(void)
         cmocka_unit_test(test_without_the_silence_the_judge_says_so),
         cmocka_unit_test(test_each_fault_has_its_outcome_and_the_next_frame_works),
         cmocka_unit_test(test_a_line_that_never_rests),
+        cmocka_unit_test(test_a_reply_in_time_counts_though_the_core_was_copying),
+        cmocka_unit_test(test_a_silence_is_broken_though_the_core_was_copying),
         cmocka_unit_test(test_the_core_restarts_at_any_moment),
         cmocka_unit_test(test_the_gateway_restarts_at_any_moment),
+        cmocka_unit_test(test_what_the_core_died_of_is_told_in_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

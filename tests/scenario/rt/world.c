@@ -264,19 +264,26 @@ static void drain_core(struct world *world)
     }
 }
 
+static void hear_line(struct world *world)
+{
+    struct transceiver_event event;
+    while (sim_transceiver_next(&world->transceiver, &event)) {
+        rt_event(&world->rt, &event);
+        drain_core(world);
+    }
+}
+
 static void turn_core(struct world *world)
 {
     struct bytes message;
-    struct transceiver_event event;
     if (!world->is_core_on) {
         return;
     }
+    hear_line(world);
     while (pop(world, &world->to_core, &message)) {
         rt_message(&world->rt, world->now_us, message);
         drain_core(world);
-    }
-    while (sim_transceiver_next(&world->transceiver, &event)) {
-        rt_event(&world->rt, &event);
+        hear_line(world);
     }
     rt_tick(&world->rt, world->now_us);
     drain_core(world);

@@ -190,6 +190,19 @@ static void drain(struct host *host)
     }
 }
 
+// The core's time, and all that the line said before it.
+static uint64_t hear(struct host *host)
+{
+    struct transceiver_event event;
+    uint64_t now_us = core_now_us(host);
+    carry_line(host, now_us);
+    while (sim_transceiver_next(&host->transceiver, &event)) {
+        rt_event(&host->rt, &event);
+        drain(host);
+    }
+    return now_us;
+}
+
 static void take_messages(struct host *host)
 {
     uint8_t message[MAILBOX_MESSAGE_MAX];
@@ -203,20 +216,16 @@ static void take_messages(struct host *host)
             host->fd = -1;
             return;
         }
-        rt_message(&host->rt, core_now_us(host), bytes_of(message, (size_t)n));
+        uint64_t now_us = hear(host);
+        rt_message(&host->rt, now_us, bytes_of(message, (size_t)n));
         drain(host);
     }
 }
 
 static void turn_core(struct host *host)
 {
-    struct transceiver_event event;
-    uint64_t now_us = core_now_us(host);
-    carry_line(host, now_us);
-    while (sim_transceiver_next(&host->transceiver, &event)) {
-        rt_event(&host->rt, &event);
-    }
-    rt_tick(&host->rt, now_us); // no later than what was heard
+    uint64_t now_us = hear(host);
+    rt_tick(&host->rt, now_us);
     drain(host);
 }
 

@@ -161,7 +161,9 @@ class TestRt(unittest.TestCase):
             line = probe.line()
         probe.send(30)
         self.assertTrue(probe.line().startswith("done 30 reply"))
-        probe.end()
+        crashes = re.findall("ev=crash .*", probe.end())
+        self.assertEqual(len(crashes), 3, crashes)  # each boot's once
+        self.assertIn('text="the core began anew after its watchdog ran out"', crashes[0])
         core.end()
 
     def test_what_is_no_core_is_told(self):

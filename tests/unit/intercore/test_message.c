@@ -28,12 +28,11 @@ static void fill_of_host(struct ic_message *out)
                                       .crash = {.end = IC_END_ASSERT,
                                                 .line = 99,
                                                 .file = "line/receive.c",
-                                                .pc = 1,
-                                                .lr = 2,
-                                                .cfsr = 3,
-                                                .hfsr = 4,
-                                                .address = 5,
-                                                .count = 6},
+                                                .registers = {1, 2, 3, 4, 5, 6, 7, 8},
+                                                .cfsr = 9,
+                                                .hfsr = 10,
+                                                .address = 11,
+                                                .count = 12},
                                       .firmware = bytes_of("0.1.0", 5)};
         break;
     case IC_LINE_SETUP:

@@ -323,6 +323,25 @@ static void test_another_version_is_told_with_its_numbers(void **state)
     assert_false(ic_host_next(&pair.host, &out)); // and no worse reason follows
 }
 
+static void test_a_core_that_lets_no_frame_in_is_no_core(void **state)
+{
+    (void)state;
+    struct pair pair = {.sequence = 0};
+    struct ic_host_out out;
+    const struct ic_host_cfg cfg = {.seed = 1, .name = "unit", .setup = {.stop_bits = 1}};
+    ic_host_init(&pair.host, &cfg);
+    ic_host_link(&pair.host, 1000, true);
+    struct ic_message message = hello(CORE, 0, IC_HELLO_ANSWER);
+    message.u.hello.queue_length = 0;
+    core_says(&pair, 1000, message);
+    assert_int_equal(pair.host.state, IC_HOST_HELLO);
+    assert_true(ic_host_next(&pair.host, &out));
+    assert_int_equal(out.trouble, IC_TROUBLE_NONSENSE);
+    message.u.hello.queue_length = 1; // it was updated
+    core_says(&pair, 2000, message);
+    assert_int_equal(pair.host.state, IC_HOST_SETUP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_the_host_gives_no_more_than_its_credits),
         cmocka_unit_test(test_a_frame_that_gets_no_outcome_is_not_waited_for_for_ever),
         cmocka_unit_test(test_another_version_is_told_with_its_numbers),
+        cmocka_unit_test(test_a_core_that_lets_no_frame_in_is_no_core),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,6 +177,38 @@ static void test_echo_and_reply_may_share_a_burst(void **state)
     assert_memory_equal(rig_last(&rig)->reply, REPLY, sizeof REPLY);
 }
 
+static void test_a_reply_without_an_echo_is_told_by_its_length(void **state)
+{
+    (void)state;
+    static const uint8_t LONG[] = {1, 3, 14, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 98, 99};
+    static const uint8_t REFUSED[] = {1, 0x83, 2, 0xc0, 0xf1};
+    const struct {
+        struct bytes heard;
+        uint16_t reply_size;
+        enum line_outcome outcome;
+    } rows[] = {
+        {bytes_of(REPLY, sizeof REPLY), sizeof REPLY, LINE_NO_ECHO}, // shorter than our frame
+        {bytes_of(LONG, sizeof LONG), sizeof LONG, LINE_NO_ECHO},    // and longer
+        {bytes_of(REFUSED, sizeof REFUSED), sizeof REPLY, LINE_NO_ECHO},
+        {bytes_of(LONG, 8), sizeof REPLY, LINE_COLLISION}, // our frame, changed
+        {bytes_of(LONG, 8 + sizeof REPLY), sizeof REPLY, LINE_COLLISION},
+        {bytes_of(LONG, 3), sizeof REPLY, LINE_COLLISION}, // some of it
+    };
+    struct line_cfg cfg = COARSE;
+    cfg.echo = true;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rig rig;
+        rig_init(&rig, &cfg);
+        struct line_send send = hinted(1);
+        send.reply_size = rows[i].reply_size;
+        uint64_t end_us = ask(&rig, &send);
+        rig_burst(&rig, end_us + 9000, rows[i].heard.data, rows[i].heard.size);
+        rig_run(&rig, rig.now_us + US_PER_S);
+        assert_int_equal(rig.done_count, 1);
+        assert_int_equal(rig_last(&rig)->outcome, rows[i].outcome);
+    }
+}
+
 // A long reply handed over whole at its end was once taken for a time-out, and the retry collided
 // with it.
 static void test_reply_handed_over_whole_at_its_end_is_in_time(void **state)
@@ -274,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_early_reply_is_taken_only_where_allowed),
         cmocka_unit_test(test_port_may_sleep_until_the_reply_can_be_whole),
         cmocka_unit_test(test_echo_and_reply_may_share_a_burst),
+        cmocka_unit_test(test_a_reply_without_an_echo_is_told_by_its_length),
         cmocka_unit_test(test_burst_is_what_its_bytes_are),
         cmocka_unit_test(test_port_is_told_what_waits_for_silence_only),
     };

@@ -150,6 +150,29 @@ static void test_no_echo_at_all_is_told_apart(void **state)
     }
 }
 
+// The reply was once taken for an echo that differs, so that a wrong setting looked like a fight.
+static void test_a_reply_without_an_echo_is_no_collision(void **state)
+{
+    (void)state;
+    for (size_t echo = 0; echo < 4; echo++) { // so much of four bytes comes back
+        struct rig rig;
+        rig_init(&rig, &ECHO);
+        struct line_send send = rig_frame(1, 4);
+        rig_send(&rig, &send);
+        uint64_t end_us = rig.tx_us + line_chars_us(&rig.line, 4);
+        if (echo > 0) {
+            rig_rx(&rig, rig.tx_us + rig.char_us, send.frame, echo);
+        }
+        rig_rx(&rig, end_us + rig.char_us, REPLY, sizeof REPLY); // the soonest that it can
+        rig_run(&rig, rig.now_us + US_PER_S);
+        assert_int_equal(rig.done_count, 1);
+        assert_int_equal(rig_last(&rig)->outcome, echo == 0 ? LINE_NO_ECHO : LINE_COLLISION);
+        assert_int_equal(rig_last(&rig)->reply_size, sizeof REPLY);
+        assert_memory_equal(rig_last(&rig)->reply, REPLY, sizeof REPLY);
+        assert_good_after(&rig);
+    }
+}
+
 // Found by fuzz_line: an echo behind our frame's end did not move the silence.
 static void test_late_echo_moves_the_silence(void **state)
 {
@@ -237,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_babbling_line_is_given_up_and_comes_back),
         cmocka_unit_test(test_echo_fault_at_each_byte_is_a_collision),
         cmocka_unit_test(test_no_echo_at_all_is_told_apart),
+        cmocka_unit_test(test_a_reply_without_an_echo_is_no_collision),
         cmocka_unit_test(test_late_echo_moves_the_silence),
         cmocka_unit_test(test_foreign_byte_while_sending_is_a_collision),
         cmocka_unit_test(test_port_lost_at_each_step_ends_every_send_once),

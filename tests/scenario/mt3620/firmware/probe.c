@@ -13,9 +13,11 @@
 
 #define QUEUE_MAX 8 // answers that found no room yet
 
+#define ANSWER_MAX 96
+
 struct answer {
     uint8_t size;
-    uint8_t bytes[64];
+    uint8_t bytes[ANSWER_MAX];
 };
 
 static struct answer queue[QUEUE_MAX];
@@ -33,7 +35,7 @@ static void say(const struct writer *w)
 
 static void say_started(void)
 {
-    uint8_t bytes[64];
+    uint8_t bytes[ANSWER_MAX];
     struct writer w = writer_of(bytes, sizeof bytes);
     struct core_crash crash;
     core_take_crash(&crash);
@@ -42,7 +44,9 @@ static void say_started(void)
     put_u8(&w, (uint8_t)crash.end);
     put_u32le(&w, crash.line);
     put_bytes(&w, bytes_of(crash.file, sizeof crash.file));
-    put_u32le(&w, crash.pc);
+    for (size_t i = 0; i < CORE_REGISTERS; i++) {
+        put_u32le(&w, crash.registers[i]);
+    }
     put_u32le(&w, crash.cfsr);
     put_u32le(&w, crash.address);
     put_u32le(&w, crash.count);
