@@ -101,7 +101,7 @@ bool bus_next(struct bus *bus, struct bus_event *out)
 {
     bool has = true;
     pthread_mutex_lock(&bus->lock);
-    if (bus->state_count > 0) {
+    if (bus->state_count > 0 && bus->states[0].dones_before == 0) {
         const struct bus_state *state = &bus->states[0];
         out->kind = state->up ? BUS_UP : BUS_DOWN;
         out->at_us = state->at_us;
@@ -117,6 +117,9 @@ bool bus_next(struct bus *bus, struct bus_event *out)
         bus->done_first = (bus->done_first + 1) % LINE_QUEUE_MAX;
         bus->done_count--;
         bus->outstanding--;
+        for (size_t i = 0; i < bus->state_count; i++) {
+            bus->states[i].dones_before -= bus->states[i].dones_before > 0;
+        }
     } else {
         eventfd_t seen;
         (void)eventfd_read(bus->event_fd, &seen);

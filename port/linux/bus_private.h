@@ -36,6 +36,7 @@ struct bus_port_ops {
 struct bus_state {
     bool up;
     uint64_t at_us;
+    size_t dones_before; // DONEs of the time before, which go first
     char detail[320];
 };
 

@@ -43,6 +43,9 @@ void bus_tell_state(struct bus *bus, uint64_t now_us, bool up, const char *detai
     struct bus_state *state = &bus->states[bus->state_count++];
     state->up = up;
     state->at_us = now_us;
+    // What was lost is over before the bus is up again. That it is down is said first, so that
+    // nobody asks again for each SEND that is lost.
+    state->dones_before = up ? bus->done_count : 0;
     snprintf(state->detail, sizeof state->detail, "%s", detail);
     ASSERT(eventfd_write(bus->event_fd, 1) == 0);
     pthread_mutex_unlock(&bus->lock);
