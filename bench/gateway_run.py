@@ -11,6 +11,7 @@ import time
 MIB = 1024 * 1024
 WAIT_S = 20.0
 UNITS, REGISTERS = 10, 40
+CORE_ELF = pathlib.Path(__file__).resolve().parent.parent / "build/m4/busward-rt.elf"
 BLOCK_STRIDE = 200  # further apart than one request reads over
 
 
@@ -57,38 +58,58 @@ def memory_mib(pid: int) -> tuple[float, float]:
 # --- the line ------------------------------------------------------------------------------------
 
 
-class Line:
-    """busward-line with its own responder: 1 ms delay, replies whole at the end of their wire time.
+class Wire:
+    """A paced line with its own responder: 1 ms delay, replies whole at the end of their wire time.
 
     It measures the others and so goes before them, where that is allowed."""
+    PROGRAM: str
+    REPORT_SIGNAL: signal.Signals
 
-    def __init__(self, build: pathlib.Path, folder: pathlib.Path, baud: int, form: str,
-                 chars: bool = False):
-        self.port, self.report_file = folder / "client", folder / "report"
-        command = [build / "sim/busward-line", "--baud", str(baud), "--format", form,
-                   "--client", self.port, "--responder", str(UNITS), "--responder-delay-us", "1000",
-                   "--report", self.report_file, "--log-level", "error"]
-        if chars:
-            command.append("--silence-in-chars")
-        self.process = subprocess.Popen(command)
+    def __init__(self, program: pathlib.Path, folder: pathlib.Path, baud: int, form: str, own: list):
+        self.report_file = folder / "report"
+        self.process = subprocess.Popen(
+            [program, "--baud", str(baud), "--format", form, "--responder", str(UNITS),
+             "--responder-delay-us", "1000", "--report", self.report_file, "--log-level", "error", *own])
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, self.process.pid, -20)
-        wait_until("busward-line", lambda: os.path.exists(self.port))
 
     def report(self) -> dict:
         """The judge's report of everything so far."""
         self.report_file.unlink(missing_ok=True)
-        self.process.send_signal(signal.SIGUSR1)
+        self.process.send_signal(self.REPORT_SIGNAL)
 
         def read() -> str:
             return self.report_file.read_text() if self.report_file.exists() else ""
 
-        wait_until("report of busward-line", lambda: read().endswith("\n"))
+        wait_until(f"report of {self.PROGRAM}", lambda: read().endswith("\n"))
         return json.loads(read())
 
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(10)
+
+
+class Line(Wire):
+    """busward-line: the wire ends in a PTY."""
+    PROGRAM, REPORT_SIGNAL = "busward-line", signal.SIGUSR1
+
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, baud: int, form: str,
+                 chars: bool = False):
+        self.port = folder / "client"
+        super().__init__(build / "sim/busward-line", folder, baud, form,
+                         ["--client", self.port, *(["--silence-in-chars"] if chars else [])])
+        wait_until("busward-line", lambda: os.path.exists(self.port))
+
+
+class Core(Wire):
+    """busward-m4: the wire ends at the transceiver of the real-time core, whose program runs in the model."""
+    PROGRAM, REPORT_SIGNAL = "busward-m4", signal.SIGUSR2
+
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, baud: int, form: str):
+        self.mailbox = folder / "mailbox"
+        super().__init__(build / "sim/mt3620/busward-m4", folder, baud, form,
+                         ["--elf", CORE_ELF, "--mailbox", self.mailbox])
+        wait_until("busward-m4", lambda: os.path.exists(self.mailbox))
 
 
 # --- the gateway ---------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the benches, prints one table and writes build/bench.json.
 
-Each bench is a program that appends rows {name, value, unit, better, reference, ratio} to the JSON file
+Each bench is one or more programs that write rows {name, value, unit, better, reference, ratio} to the JSON file
 given by --out; the reference is a peer or a limit measured in the same run.
 """
 
@@ -15,19 +15,20 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROW_KEYS = {"name", "value", "unit", "better", "reference", "ratio"}
 BENCHES = {
-    "bus": [str(HERE / "bench_bus.py"), "--build", "{build}", "--out", "{out}"],
-    "rt": ["{build}/bench/bench-rt", "--out", "{out}"],
-    "telemetry": ["{build}/bench/bench_telemetry", "--out", "{out}"],
-    "journal": ["{build}/bench/bench_journal", "--out", "{out}"],
-    "store": ["{build}/bench/bench_store", "--out", "{out}"],
-    "hub": [str(HERE / "bench_hub.py"), "--build", "{build}", "--out", "{out}"],
-    "system": [str(HERE / "bench_system.py"), "--build", "{build}", "--out", "{out}"],
+    "bus": [[str(HERE / "bench_bus.py"), "--build", "{build}", "--out", "{out}"]],
+    "rt": [["{build}/bench/bench-rt", "--out", "{out}"],
+           [str(HERE / "bench_rt_paced.py"), "--build", "{build}", "--out", "{out}"]],
+    "telemetry": [["{build}/bench/bench_telemetry", "--out", "{out}"]],
+    "journal": [["{build}/bench/bench_journal", "--out", "{out}"]],
+    "store": [["{build}/bench/bench_store", "--out", "{out}"]],
+    "hub": [[str(HERE / "bench_hub.py"), "--build", "{build}", "--out", "{out}"]],
+    "system": [[str(HERE / "bench_system.py"), "--build", "{build}", "--out", "{out}"]],
 }
 
 
-def run(name: str, build: pathlib.Path, out: pathlib.Path) -> list[dict]:
+def run(name: str, words: list[str], build: pathlib.Path, out: pathlib.Path) -> list[dict]:
     out.unlink(missing_ok=True)
-    command = [word.format(build=build, out=out) for word in BENCHES[name]]
+    command = [word.format(build=build, out=out) for word in words]
     print(f"bench: {name}: {' '.join(command)}", flush=True)
     done = subprocess.run(command)
     if done.returncode != 0:
@@ -57,7 +58,8 @@ def main() -> int:
         parser.error(f"no bench {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
     rows = []
     for name in args.benches or BENCHES:
-        rows += run(name, args.build.resolve(), args.build.resolve() / f"bench-{name}.json")
+        for words in BENCHES[name]:
+            rows += run(name, words, args.build.resolve(), args.build.resolve() / f"bench-{name}.json")
     args.out.write_text(json.dumps(rows, indent=1) + "\n")
     print_table(rows)
     print(f"bench: wrote {args.out}")

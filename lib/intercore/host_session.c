@@ -244,6 +244,11 @@ bool ic_host_next(struct ic_host *host, struct ic_host_out *out)
     } else if (host->stats_due) {
         host->stats_due = false;
         out->kind = IC_HOST_OUT_STATS;
+    } else if (host->trouble != IC_TROUBLE_NONE && !host->told_down) {
+        // Before the SENDs that it costs, so that nobody asks again for each of them.
+        host->told_down = true;
+        out->kind = IC_HOST_OUT_DOWN;
+        out->trouble = host->trouble;
     } else if ((ended = first_of(host, IC_SLOT_ENDED)) != NULL) {
         ended->state = IC_SLOT_FREE;
         *out =
@@ -252,10 +257,6 @@ bool ic_host_next(struct ic_host *host, struct ic_host_out *out)
     } else if (host->state == IC_HOST_UP && !host->told_up) {
         host->told_up = true;
         out->kind = IC_HOST_OUT_UP;
-    } else if (host->trouble != IC_TROUBLE_NONE && !host->told_down) {
-        host->told_down = true;
-        out->kind = IC_HOST_OUT_DOWN;
-        out->trouble = host->trouble;
     } else {
         return false;
     }

@@ -50,7 +50,7 @@ struct bus_figures {
 NODISCARD enum err bus_send(struct bus *bus, const struct line_send *send);
 void bus_cancel(struct bus *bus, uint32_t token);
 void bus_resume(struct bus *bus);
-// Drains events; false: none.
+// Drains events; false: none. Before BUS_UP come all DONEs of the time before.
 bool bus_next(struct bus *bus, struct bus_event *out);
 void bus_figures(struct bus *bus, struct bus_figures *out);
 

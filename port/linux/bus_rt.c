@@ -284,25 +284,28 @@ static void read_messages(struct bus_rt *bus)
     }
 }
 
+// Sleeps until there is something to do. True: the core has something for us, or is gone.
+static bool sleep_rt(struct bus_rt *bus)
+{
+    bool has_room = bus->waiting_size == 0;
+    uint64_t at_us = time_min(ic_host_deadline_us(&bus->host, has_room), bus->base.tell_us);
+    short events = (short)(POLLIN | (has_room ? 0 : POLLOUT));
+    bool commands_wake = bus->out < OUT_MIN || bus->host.held;
+    return bus_sleep(&bus->base, bus->fd, events, time_min(at_us, bus->retry_us), commands_wake);
+}
+
 static void *rt_main(void *ctx)
 {
     struct bus_rt *bus = ctx;
+    bool ready = false;
     bus_set_scheduling(0);
     try_connect(bus, port_now_us());
+    // Commands first: whether a DONE may wait depends on the SENDs that are here already.
     while (bus_take_commands(&bus->base, &COMMANDS)) {
-        drain_host(bus);
-        send_messages(bus);
-        drain_host(bus);
-        bool has_room = bus->waiting_size == 0;
-        uint64_t at_us = time_min(ic_host_deadline_us(&bus->host, has_room), bus->base.tell_us);
-        at_us = time_min(at_us, bus->retry_us);
-        short events = (short)(POLLIN | (has_room ? 0 : POLLOUT));
-        bool commands_wake = bus->out < OUT_MIN || bus->host.held;
-        bool ready = bus_sleep(&bus->base, bus->fd, events, at_us, commands_wake);
         uint64_t now_us = port_now_us();
         if (bus->fd < 0 && now_us >= bus->retry_us) {
             try_connect(bus, now_us);
-        } else if (ready) {
+        } else if (bus->fd >= 0 && ready) {
             read_messages(bus);
         }
         now_us = port_now_us();
@@ -310,6 +313,10 @@ static void *rt_main(void *ctx)
         if (now_us >= bus->base.tell_us) {
             bus_wake_loop(&bus->base);
         }
+        drain_host(bus);
+        send_messages(bus);
+        drain_host(bus);
+        ready = sleep_rt(bus);
     }
     return NULL;
 }
