@@ -270,8 +270,11 @@ static void test_the_host_gives_no_more_than_its_credits(void **state)
     listen(&pair, 2000);
     assert_int_equal(pair.kinds[IC_SEND], 3);
     assert_int_equal(pair.last.u.send.token, 2);
-    // A DONE for what the core does not have ends it all: five accepted, one DONE, four lost.
+    // A DONE for what the core does not have ends it all: five accepted, one DONE, four lost, and
+    // that the line is down is said before anybody could ask again.
     core_says(&pair, 2000, done);
+    assert_true(ic_host_next(&pair.host, &out));
+    assert_int_equal(out.kind, IC_HOST_OUT_DOWN);
     for (uint32_t i = 1; i < 5; i++) {
         assert_true(ic_host_next(&pair.host, &out));
         assert_int_equal(out.done.token, i);
