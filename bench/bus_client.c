@@ -162,6 +162,7 @@ static void run(struct bus *bus, const struct client_options *options, struct ta
                 up = false;
                 log_warn("bench", "bus_down", "reason=%s", log_quote(event.detail).text);
                 break;
+            case BUS_HEARD: break;
             case BUS_DONE:
                 waiting--;
                 judge(options, &event.done, tally);

@@ -26,6 +26,11 @@ bool cli_next_event(struct bus *bus, uint64_t deadline_us, struct bus_event *eve
     return true;
 }
 
+bool cli_is_wire(const struct line_options *options)
+{
+    return strncmp(options->port, "tty:", 4) == 0 || strncmp(options->port, "rt:", 3) == 0;
+}
+
 bool cli_open_bus(const char *program, const struct line_options *options,
                   const struct line_wiring *wiring, struct bus **out)
 {
@@ -36,7 +41,8 @@ bool cli_open_bus(const char *program, const struct line_options *options,
                              .baud = (uint32_t)options->baud,
                              .format = options->format,
                              .guard_bits = wiring->guard_bits,
-                             .has_echo = wiring->has_echo};
+                             .has_echo = wiring->has_echo,
+                             .is_sniffed = wiring->is_sniffed};
     struct serial_cfg serial;
     *out = NULL;
     if (!config_port(&arena, &cfg) || cfg.host == NULL) {

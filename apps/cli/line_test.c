@@ -55,11 +55,6 @@ static void tell(struct line_test *test, const char *what, const struct verdict_
     fflush(stdout);
 }
 
-static bool is_tcp(const struct line_options *options)
-{
-    return strncmp(options->port, "tty:", 4) != 0 && strncmp(options->port, "rt:", 3) != 0;
-}
-
 // Waits; false: the port went away.
 static bool wait_ms(struct line_test *test, uint64_t wait_ms)
 {
@@ -260,7 +255,7 @@ int command_line_test(int argc, char **argv)
                 (unsigned)test.options.from, (unsigned)test.options.to);
         return 2;
     }
-    if (is_tcp(&test.options.line)) {
+    if (!cli_is_wire(&test.options.line)) {
         fprintf(stderr, "%s: --port: a line is tested through rt: or tty:, not over TCP\n",
                 LINE_TEST_TABLE.program);
         return 2;

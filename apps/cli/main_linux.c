@@ -27,6 +27,8 @@ static const struct command COMMANDS[] = {
     {"scan", "--port PORT [--from N] [--to N]", "who is on a bus, and what it says it is",
      command_scan},
     {"schema", "config | profile", "the JSON schema, for editors", command_schema},
+    {"sniff", "--port PORT [--count N] [--seconds N] [--hex]",
+     "prints every frame on a line, without a word of its own", command_sniff},
     {"write", "--port PORT --unit N --table holding|coil --address A --yes VALUE...",
      "writes values and reads them back", command_write},
     {"version", "", "which version this is", command_version},

@@ -104,6 +104,7 @@ void app_bus_event(struct app *app, uint64_t now_us, uint32_t bus, const struct 
             app->fail_at_us = event->at_us;
         }
         break;
+    case BUS_HEARD: break; // of buses that only listen: never opened here
     }
 }
 

@@ -9,6 +9,7 @@ static enum err open_tty(const struct config_bus *b, struct bus **out)
         .silence_in_chars = b->silence == SILENCE_CHARACTERS,
         .t3_5_us = b->silence_us,
         .echo = b->has_echo,
+        .listen_only = b->is_sniffed,
     };
     enum err err = serial_format(b->format, &cfg.serial);
     return err == OK ? bus_open_tty(&cfg, out) : err;
@@ -30,6 +31,7 @@ static enum err open_rt(const struct config_bus *b, struct bus **out)
         .lead_bits8 = (uint8_t)(b->lead_bits * 8),
         .de_active_low = b->is_low,
         .echo = b->has_echo,
+        .listen_only = b->is_sniffed,
     };
     return err == OK ? bus_open_rt(&cfg, out) : err;
 }

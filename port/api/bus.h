@@ -14,9 +14,10 @@
 struct bus;
 
 enum bus_event_kind {
-    BUS_DONE, // .done
-    BUS_UP,   // the port opened or the connection stands
-    BUS_DOWN, // it went; .detail says why; it is tried again by itself
+    BUS_DONE,  // .done
+    BUS_UP,    // the port opened or the connection stands
+    BUS_DOWN,  // it went; .detail says why; it is tried again by itself
+    BUS_HEARD, // listen only: .done.reply came, its last byte at .at_us
 };
 
 struct bus_event {
@@ -42,10 +43,12 @@ struct bus_figures {
     uint8_t guard_bits8;
     uint32_t baud; // that the hardware makes
     uint32_t overruns, mailbox_waits;
-    uint32_t updates; // how often the core told its figures
+    uint32_t heard_dropped; // listen only, core or not: frames that nobody took in time
+    uint32_t updates;       // how often the core told its figures
 };
 
-// Never blocks. ERR_FULL: LINE_QUEUE_MAX are not DONE yet. ERR_SIZE. Each accepted SEND gets one
+// Never blocks. ERR_FULL: LINE_QUEUE_MAX are not DONE yet. ERR_SIZE. ERR_STATE: it only listens.
+// Each accepted SEND gets one
 // BUS_DONE, also while the bus is down (LINE_PORT_LOST, at once).
 NODISCARD enum err bus_send(struct bus *bus, const struct line_send *send);
 void bus_cancel(struct bus *bus, uint32_t token);

@@ -22,11 +22,13 @@ static void free_bus(struct bus *bus)
         close(bus->wake_fd);
     }
     pthread_mutex_destroy(&bus->lock);
+    free(bus->heard);
     free(bus);
 }
 
-enum err bus_begin(struct bus *bus, const char *name, void *(*thread)(void *bus))
+enum err bus_begin(struct bus *bus, const char *name, bool listens, void *(*thread)(void *bus))
 {
+    bus->heard = listens ? calloc(BUS_HEARD_MAX, sizeof *bus->heard) : NULL;
     bus->random = port_now_us() ^ (uint64_t)(uintptr_t)bus;
     bus->tell_us = TIME_NEVER;
     // Held for a copy only: spinning that long beats a trip through the kernel.
@@ -37,7 +39,7 @@ enum err bus_begin(struct bus *bus, const char *name, void *(*thread)(void *bus)
     pthread_mutexattr_destroy(&adaptive);
     bus->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     bus->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (bus->event_fd < 0 || bus->wake_fd < 0 ||
+    if (bus->event_fd < 0 || bus->wake_fd < 0 || (listens && bus->heard == NULL) ||
         pthread_create(&bus->thread, NULL, thread, bus) != 0) {
         free_bus(bus);
         return ERR_IO;
@@ -61,6 +63,9 @@ enum err bus_send(struct bus *bus, const struct line_send *send)
 {
     if (send->frame_size == 0 || send->frame_size > LINE_FRAME_MAX) {
         return ERR_SIZE;
+    }
+    if (bus->heard != NULL) {
+        return ERR_STATE;
     }
     enum err err = ERR_FULL;
     pthread_mutex_lock(&bus->lock);
@@ -97,6 +102,20 @@ void bus_resume(struct bus *bus)
     pthread_mutex_unlock(&bus->lock);
 }
 
+static void take_heard(struct bus *bus, struct bus_event *out)
+{
+    const struct bus_heard *heard = &bus->heard[bus->heard_first];
+    out->kind = BUS_HEARD;
+    out->at_us = heard->at_us;
+    out->error_us = heard->error_us;
+    out->detail[0] = '\0';
+    out->done = (struct line_done){
+        .coarse = heard->coarse, .rx_last_us = heard->at_us, .reply_size = heard->size};
+    memcpy(out->done.reply, heard->frame, heard->size);
+    bus->heard_first = (bus->heard_first + 1) % BUS_HEARD_MAX;
+    bus->heard_count--;
+}
+
 bool bus_next(struct bus *bus, struct bus_event *out)
 {
     bool has = true;
@@ -121,6 +140,8 @@ bool bus_next(struct bus *bus, struct bus_event *out)
         bus->done_count--;
         bus->dones_taken++;
         bus->outstanding--;
+    } else if (bus->heard_count > 0) {
+        take_heard(bus, out);
     } else {
         eventfd_t seen;
         (void)eventfd_read(bus->event_fd, &seen);
@@ -135,6 +156,7 @@ void bus_figures(struct bus *bus, struct bus_figures *out)
 {
     pthread_mutex_lock(&bus->lock);
     *out = bus->figures;
+    out->heard_dropped += bus->heard_dropped;
     pthread_mutex_unlock(&bus->lock);
 }
 

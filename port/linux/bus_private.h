@@ -40,6 +40,16 @@ struct bus_state {
     char detail[320];
 };
 
+#define BUS_HEARD_MAX 256 // frames that wait for the loop: 0.7 s of short ones at 115200
+
+struct bus_heard {
+    uint64_t at_us;
+    uint32_t error_us;
+    bool coarse;
+    uint16_t size;
+    uint8_t frame[LINE_FRAME_MAX];
+};
+
 // What every kind of bus begins with.
 struct bus {
     void (*release)(struct bus *bus); // frees what the kind holds, once its thread has ended
@@ -70,6 +80,9 @@ struct bus {
     size_t done_count;
     uint32_t dones_told, dones_taken; // in all
     size_t outstanding;               // accepted and not yet fetched as DONE
+    struct bus_heard *heard;          // ring; NULL: the bus does not listen only
+    size_t heard_first, heard_count;
+    uint32_t heard_dropped;
     struct bus_figures figures;
 };
 
@@ -81,7 +94,7 @@ struct bus_commands {
 };
 
 // Takes bus, allocated and with .release set; on failure it is released. The rest is zero.
-enum err bus_begin(struct bus *bus, const char *name, void *(*thread)(void *bus));
+enum err bus_begin(struct bus *bus, const char *name, bool listens, void *(*thread)(void *bus));
 
 // On the thread:
 void bus_set_scheduling(uint8_t cpu_priority);
@@ -91,6 +104,8 @@ void bus_tell_state(struct bus *bus, uint64_t now_us, bool up, const char *detai
 // may_wait: for more of them if the next one should be here in time, so that one wake-up of the
 // loop serves several.
 void bus_tell_done(struct bus *bus, const struct line_done *done, uint32_t error_us, bool may_wait);
+// A frame on a line that only listens; too many for the loop: counted.
+void bus_tell_heard(struct bus *bus, const struct bus_heard *heard);
 void bus_wake_loop(struct bus *bus);
 void bus_set_figures(struct bus *bus, const struct bus_figures *figures);
 // Sleeps until the deadline, something on fd, or, if commands_wake, a command. True: fd is ready.

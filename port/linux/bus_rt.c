@@ -156,6 +156,7 @@ static void take_stats(struct bus_rt *bus)
         before->heard_frames += last->heard_frames;
         before->overruns += last->overruns;
         before->mailbox_waits += last->mailbox_waits;
+        before->sniffed_dropped += last->sniffed_dropped;
     }
     bus->core_boot_id = bus->host.core_boot_id;
     bus->last = *now;
@@ -167,6 +168,7 @@ static void take_stats(struct bus_rt *bus)
     bus->figures.overruns = before->overruns + now->overruns;
     bus->figures.updates++;
     bus->figures.mailbox_waits = before->mailbox_waits + now->mailbox_waits;
+    bus->figures.heard_dropped = before->sniffed_dropped + now->sniffed_dropped;
     bus->figures.hold_count = now->hold_count;
     bus->figures.hold_early = now->hold_early;
     bus->figures.hold_max_ns = now->hold_max_ns;
@@ -222,6 +224,17 @@ static void take_up(struct bus_rt *bus)
     bus_tell_state(&bus->base, port_now_us(), true, "");
 }
 
+static void take_sniffed(struct bus_rt *bus, const struct ic_host_out *out)
+{
+    const struct bytes frame = out->sniffed.frame;
+    struct bus_heard heard = {
+        .at_us = out->sniffed.last_us, .error_us = out->error_us, .size = (uint16_t)frame.size};
+    memcpy(heard.frame, frame.data, frame.size);
+    if (bus->base.heard != NULL) { // else the core did not do as it was told
+        bus_tell_heard(&bus->base, &heard);
+    }
+}
+
 static void drain_host(struct bus_rt *bus)
 {
     struct ic_host_out out;
@@ -235,7 +248,7 @@ static void drain_host(struct bus_rt *bus)
             bus_tell_state(&bus->base, port_now_us(), false, detail);
             break;
         case IC_HOST_OUT_LOG: take_logs(bus, &out.logs); break;
-        case IC_HOST_OUT_SNIFFED: break; // counted by the core; nobody here asks to see them
+        case IC_HOST_OUT_SNIFFED: take_sniffed(bus, &out); break;
         case IC_HOST_OUT_STATS: take_stats(bus); break;
         }
     }
@@ -372,7 +385,7 @@ enum err bus_open_rt(const struct bus_rt_cfg *cfg, struct bus **out)
     memcpy(bus->address.sun_path, cfg->path, strlen(cfg->path) + 1);
     snprintf(bus->name, sizeof bus->name, "%s", cfg->name);
     ic_host_init(&bus->host, &host);
-    enum err err = bus_begin(&bus->base, cfg->name, rt_main);
+    enum err err = bus_begin(&bus->base, cfg->name, cfg->listen_only, rt_main);
     if (err == OK) {
         *out = &bus->base;
     }

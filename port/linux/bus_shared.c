@@ -80,6 +80,19 @@ void bus_tell_done(struct bus *bus, const struct line_done *done, uint32_t error
     }
 }
 
+void bus_tell_heard(struct bus *bus, const struct bus_heard *heard)
+{
+    pthread_mutex_lock(&bus->lock);
+    if (bus->heard_count == BUS_HEARD_MAX) {
+        bus->heard_dropped++;
+    } else {
+        bus->heard[(bus->heard_first + bus->heard_count) % BUS_HEARD_MAX] = *heard;
+        bus->heard_count++;
+        ASSERT(eventfd_write(bus->event_fd, 1) == 0);
+    }
+    pthread_mutex_unlock(&bus->lock);
+}
+
 void bus_set_figures(struct bus *bus, const struct bus_figures *figures)
 {
     pthread_mutex_lock(&bus->lock);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/assert.h"
@@ -27,6 +28,13 @@ static void tell_done(struct bus_line *bus, const struct line_done *done)
     bool may_wait = done->outcome == LINE_REPLY && line_queue_count(&bus->line) >= HOLD_SENDS_MIN;
     bus_set_figures(&bus->base, &figures);
     bus_tell_done(&bus->base, done, 0, may_wait);
+}
+
+static void tell_heard(struct bus_line *bus, uint64_t at_us, struct bytes frame)
+{
+    struct bus_heard heard = {.at_us = at_us, .coarse = true, .size = (uint16_t)frame.size};
+    memcpy(heard.frame, frame.data, frame.size);
+    bus_tell_heard(&bus->base, &heard);
 }
 
 static void port_down(struct bus_line *bus, uint64_t now_us)
@@ -114,8 +122,8 @@ static bool send_outputs(struct bus_line *bus)
         uint64_t end_us = 0;
         switch (out.kind) {
         case LINE_OUT_DE_ON:
-        case LINE_OUT_DE_OFF: // the adapter or the kernel switches
-        case LINE_OUT_HEARD: break;
+        case LINE_OUT_DE_OFF: break; // the adapter or the kernel switches
+        case LINE_OUT_HEARD: tell_heard(bus, out.at_us, out.frame); break;
         case LINE_OUT_TX:
             if (bus->ops->write(bus->port, out.frame, &first_us, &end_us) != OK) {
                 return false;
@@ -215,6 +223,10 @@ static void *line_main(void *ctx)
         }
         now_us = port_now_us();
         line_tick(&bus->line, now_us);
+        if (bus->base.heard != NULL) { // no DONE will tell them
+            const struct bus_figures figures = {.line = bus->line.stats};
+            bus_set_figures(&bus->base, &figures);
+        }
         if (now_us >= bus->base.tell_us) {
             bus_wake_loop(&bus->base);
         }
@@ -243,7 +255,7 @@ enum err bus_start(const char *name, const struct bus_port_ops *ops, struct bus_
     bus->port = port;
     bus->cpu_priority = cpu_priority;
     line_init(&bus->line, line);
-    enum err err = bus_begin(&bus->base, name, line_main);
+    enum err err = bus_begin(&bus->base, name, line->listen_only, line_main);
     if (err == OK) {
         *out = &bus->base;
     }

@@ -38,6 +38,7 @@ static void print_event(const struct bus_event *event)
     switch (event->kind) {
     case BUS_UP: printf("up\n"); break;
     case BUS_DOWN: printf("down %s\n", event->detail); break;
+    case BUS_HEARD: break;
     case BUS_DONE:
         printf("done %u %s ", done->token, line_outcome_name(done->outcome));
         for (size_t i = 0; i < done->reply_size; i++) {

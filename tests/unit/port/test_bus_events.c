@@ -70,7 +70,7 @@ static void test_events_keep_their_order(void **state)
         bus->release = nothing;
         story = rows[i][0];
         assert_int_equal(sem_init(&told, 0, 0), 0);
-        assert_int_equal(bus_begin(bus, "events", tell), OK);
+        assert_int_equal(bus_begin(bus, "events", false, tell), OK);
         assert_int_equal(sem_wait(&told), 0);
         while (bus_next(bus, &event)) {
             assert_true(event.kind != BUS_DONE || event.done.token == ++token);
