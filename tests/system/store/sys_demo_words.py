@@ -12,13 +12,13 @@ sys.path.insert(0, str(SOURCE / "tools"))
 
 from demo import PLAIN  # noqa: E402
 
-FOLDERS = {"gateway": "apps/gateway", "hub": "apps/hub", "cloud": "apps/cloud"}
+FOLDERS = {"gateway": ("apps/gateway", "port/linux"), "hub": ("apps/hub",), "cloud": ("apps/cloud",)}
 
 
 def main() -> int:
     missing = []
     for part, module, event in PLAIN:
-        text = "\n".join(path.read_text() for path in sorted((SOURCE / FOLDERS[part]).rglob("*.c")))
+        text = "\n".join(path.read_text() for folder in FOLDERS[part] for path in sorted((SOURCE / folder).rglob("*.c")))
         if not re.search(rf'"{event}"', text) or not re.search(rf'"{module}"', text):
             missing.append(f"{part} logs no mod={module} ev={event}")
     print("\n".join(missing) or f"all {len(PLAIN)} events of the demo's words are logged")
