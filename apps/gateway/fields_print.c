@@ -263,9 +263,7 @@ static void help_kind(const struct object_kind *kind, int depth, FILE *out)
         fprintf(out, "%*s%s (", 2 + 2 * depth, "", field->key);
         help_range(field, out);
         help_fallback(field, out);
-        fprintf(out, "%s)\n%*s%s\n",
-                (field->flags & FIELD_LIVE) != 0 ? "; changes while running" : "", 6 + 2 * depth,
-                "", field->help);
+        fprintf(out, ")\n%*s%s\n", 6 + 2 * depth, "", field->help);
         if (field->kind != NULL) {
             help_kind(field->kind, depth + 1, out);
         }

@@ -55,6 +55,7 @@ static void open_world(void)
     world.hub = (struct hub){.log = &world.log, .identities = &world.sets[0]};
 }
 
+// As a message, or as the will of a connection that has ended.
 static void publish(struct bytes client_id, struct bytes topic, struct bytes payload, bool may)
 {
     uint64_t before = world.log.stats.stored;
@@ -65,7 +66,9 @@ static void publish(struct bytes client_id, struct bytes topic, struct bytes pay
         .payload = payload,
         .utc_ms = 1,
     };
-    struct hub_answer answer = hub_publish(&world.hub, &in);
+    bool is_will = hub_is_will(&world.hub, &world);
+    struct hub_answer answer =
+        is_will ? hub_store_will(&world.hub, &in) : hub_publish(&world.hub, &in);
     ASSERT(world.log.stats.stored - before == (answer.outcome == HUB_OK));
     ASSERT((answer.outcome == HUB_OK) == (answer.why == NULL));
     if (answer.outcome != HUB_OK) {
@@ -83,7 +86,7 @@ static void publish(struct bytes client_id, struct bytes topic, struct bytes pay
     err = hub_record_decode(bytes_of(stored, head + payload.size), &record);
     ASSERT(err == OK && bytes_equal(record.device_id, client_id));
     ASSERT(bytes_equal(record.properties, parsed.properties));
-    ASSERT(bytes_equal(record.payload, payload));
+    ASSERT(bytes_equal(record.payload, payload) && record.is_will == is_will);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -104,6 +107,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     // The same as if it had logged in, so that topics are met without forging a signature.
     world.hub.identities->list[0].client = &world;
     publish(bytes_of("a", 1), topic, rest, true);
+    hub_disconnect(&world.hub, &world, bytes_of("a", 1));
+    publish(bytes_of("a", 1), topic, rest, true);
+    publish(bytes_of("a", 1), topic, rest, false); // there is but one
     if (hub_may_subscribe(connect.client_id, topic)) {
         ASSERT(topic.size > 0 && topic.data[topic.size - 1] == '#');
     }

@@ -203,7 +203,7 @@ async function speaksGerman(page) {
   await page.locator(".menu summary").click();
   await page.getByLabel("Language").selectOption("de");
   await page.getByText("Bereich").or(page.getByText("Sensoren")).first().waitFor();
-  assert.equal(await page.locator("html").getAttribute("lang"), "de");
+  await page.locator('html[lang="de"]').waitFor(); // told after the words are drawn
 }
 
 async function main() {
