@@ -119,6 +119,13 @@ static bool pass_out(struct gate *gate)
     return n >= 0;
 }
 
+void gate_take(struct gate *gate, struct mt *mt)
+{
+    if (gate->fd >= 0 && (!gate->in_waits || pass_in(gate, mt))) {
+        read_messages(gate, mt);
+    }
+}
+
 void gate_flush(struct gate *gate, struct mt *mt)
 {
     if (gate->fd < 0 || (gate->out_waits && !pass_out(gate))) {

@@ -28,6 +28,8 @@ bool gate_open(struct gate *gate, const char *path);
 void gate_fds(const struct gate *gate, struct pollfd fds[GATE_FDS]);
 // New and dead gateways, and what they say, into the core as of its now.
 void gate_read(struct gate *gate, struct mt *mt, const struct pollfd fds[GATE_FDS]);
+// What the gateway said since, without asking first whether there is anything.
+void gate_take(struct gate *gate, struct mt *mt);
 // What the core says, out; also what found no room before.
 void gate_flush(struct gate *gate, struct mt *mt);
 void gate_close(struct gate *gate);

@@ -10,7 +10,11 @@
 
 // A sleeping core's own events (bits being sampled, mostly) are run in steps: its outputs carry
 // their exact times, and no end of a frame comes sooner after the last event than this.
-#define STEP_US       250
+#define STEP_US 250
+// So far behind it still takes what the gateway says meanwhile, or its line would stand still while
+// it catches up. Further behind the line has to wait, or a host that is too slow for the model
+// would fall behind for good.
+#define LAG_MAX_US    (50 * US_PER_MS)
 #define SPEED_PERCENT 3 // further off, the devices hear garbage
 #define U_PER_S       (MT_U_PER_US * US_PER_S)
 
@@ -186,6 +190,9 @@ bool paced_core_turn(struct paced_core *core, int stop_fd, uint64_t until_us)
         good = good && run(core, time_min(now_us, core->ran_us + STEP_US));
         paced_deliver(&core->paced, core->ran_us);
         hear(core); // late replies, the built-in responder
+        if (core->ran_us < now_us && now_us - core->ran_us < LAG_MAX_US) {
+            gate_take(&core->gate, core->mt);
+        }
     } while (good && core->ran_us < now_us);
     gate_flush(&core->gate, core->mt);
     return good && (n <= 0 || fds[ends + GATE_FDS].revents == 0);
