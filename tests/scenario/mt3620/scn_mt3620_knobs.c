@@ -51,10 +51,35 @@ static void test_with_the_shipped_guard_never_early_whatever_the_silicon(void **
     }
 }
 
+// Each of the release's three ways to know the end (THRE, the shortest that the frame can be, TEMT)
+// covers for another; with hardly a guard it shows when one of them is gone.
+static void test_with_hardly_a_guard_never_early_where_one_sign_tells_the_truth(void **state)
+{
+    (void)state;
+    static const struct mt_knobs rows[] = {
+        {.tx_lag = 1000},                       // TEMT
+        {.thre_lead = 1000},                    // TEMT, or the shortest
+        {.thre_lead = 1000, .temt_lead = 1000}, // the shortest
+        {.temt_lead = 1000},                    // THRE
+        {.thre_at_trigger = true, .temt_lead = 1000},
+    };
+    static const uint32_t speeds[] = {9600, 115200, 921600};
+    for (size_t i = 0; i < COUNT_OF(rows) * COUNT_OF(speeds); i++) {
+        uint32_t baud = speeds[i % COUNT_OF(speeds)];
+        struct campaign campaign = {.elf = "rt-probe",
+                                    .frames = campaign_frames(baud, 20),
+                                    .size_step = 13,
+                                    .line = {.baud = baud, .stop_bits = 1, .guard_bits8 = 1},
+                                    .knobs = rows[i / COUNT_OF(speeds)]};
+        (void)campaign_expect_good(&campaign);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_with_the_shipped_guard_never_early_whatever_the_silicon),
+        cmocka_unit_test(test_with_hardly_a_guard_never_early_where_one_sign_tells_the_truth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

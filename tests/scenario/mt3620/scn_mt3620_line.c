@@ -183,6 +183,33 @@ static void test_each_fault_has_its_outcome_and_the_next_frame_works(void **stat
     app_close(&app);
 }
 
+// The receiver's FIFO runs over, as interrupts are served later than it lasts.
+static void test_an_overrun_is_noise_and_the_next_frame_works(void **state)
+{
+    (void)state;
+    static const struct ic_line_setup fastest = {.baud = 921600, .stop_bits = 1, .guard_bits8 = 12};
+    static const struct mt_knobs late = {.irq_latency_cycles = 60000}; // 0.3 ms: 28 characters
+    struct mt_counters counters = {.rx_overruns = 0};
+    uint8_t frame[100] = {0};
+    if (!app_open(&app, NULL, &late, &fastest)) {
+        fail_msg("%s", app.rig.failure);
+    }
+    app.device = app_device_echoes;
+    app.turnaround_u = app.host.line_state.t3_5_us * (uint32_t)MT_U_PER_US;
+    for (uint32_t i = 0; i < 5; i++) {
+        uint32_t count = app.done_count;
+        uint64_t overruns = counters.rx_overruns;
+        send(i, bytes_of(frame, sizeof frame), 20000);
+        wait_done(count + 1);
+        mt_counters(app.rig.mt, &counters);
+        assert_true(counters.rx_overruns > overruns);
+        assert_int_equal(app.done.token, i);
+        assert_int_equal(app.done.outcome, LINE_NOISE);
+        assert_good_frame();
+    }
+    app_close(&app);
+}
+
 static void test_a_line_that_never_rests(void **state)
 {
     (void)state;
@@ -369,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_a_storm_of_interrupts_moves_no_frame),
         cmocka_unit_test(test_without_the_silence_the_judge_says_so),
         cmocka_unit_test(test_each_fault_has_its_outcome_and_the_next_frame_works),
+        cmocka_unit_test(test_an_overrun_is_noise_and_the_next_frame_works),
         cmocka_unit_test(test_a_line_that_never_rests),
         cmocka_unit_test(test_a_reply_in_time_counts_though_the_core_was_copying),
         cmocka_unit_test(test_a_silence_is_broken_though_the_core_was_copying),
