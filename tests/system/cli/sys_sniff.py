@@ -21,7 +21,7 @@ import unittest
 BUILD = pathlib.Path(os.environ.get("BUSWARD_BUILD", "build/host"))
 BUSWARD = BUILD / "apps" / "cli" / "busward"
 M4 = BUILD / "sim" / "mt3620" / "busward-m4"
-ELF = pathlib.Path("build/m4/busward-rt.elf")
+ELF = pathlib.Path(os.environ.get("BUSWARD_SOURCE", ".")) / "build" / "m4" / "busward-rt.elf"
 DEADLINE_S = 30
 LINE = re.compile(r"~?(-?[\d.]+) s  gap (-|~?[\d.]+) ms  CRC (ok|wrong)  (.*)")
 

@@ -48,6 +48,17 @@ def test_a_system_by_hand(folder: pathlib.Path) -> None:
         assert "level=error" not in (folder / log).read_text(), logs
 
 
+def end(broker: subprocess.Popen) -> None:
+    """mosquitto 2.0.11 forgets a SIGTERM that comes just before its main loop begins: asked again until it ends."""
+    while True:
+        broker.terminate()
+        try:
+            broker.wait(1)
+            return
+        except subprocess.TimeoutExpired:
+            pass
+
+
 def test_the_hubs_example(folder: pathlib.Path) -> None:
     conf, devices = blocks("hub.md", "")[:2]
     (folder / "devices.json").write_text(devices.replace("<base64>", "MDEyMzQ1Njc4OWFiY2RlZg=="))
@@ -62,7 +73,8 @@ def test_the_hubs_example(folder: pathlib.Path) -> None:
         for line in broker.stderr:
             said += line
             if " running" in line:
-                broker.terminate()
+                end(broker)
+                break
     assert "ev=ready" in said and "devices=1" in said, said
 
 
