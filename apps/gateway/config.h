@@ -91,12 +91,12 @@ struct config_bus {
     const char *host;   // of TCP
     uint32_t tcp_port;  // of TCP
     uint32_t baud;
-    const char *format;  // "8E1" and the like
-    uint32_t char_bits;  // of that format
-    uint32_t silence;    // enum bus_silence
-    uint32_t silence_us; // 0: by `silence`
-    uint32_t direction;  // enum bus_direction
-    bool has_echo, is_sniffed; // the latter of no key: it only listens
+    const char *format;           // "8E1" and the like
+    uint32_t char_bits;           // of that format
+    uint32_t silence;             // enum bus_silence
+    uint32_t silence_us;          // 0: by `silence`
+    uint32_t direction;           // enum bus_direction
+    bool has_echo, is_sniffed;    // the latter of no key: it only listens
     double guard_bits, lead_bits; // rt: driver on after and before a frame, in steps of 1/8
     bool is_low;                  // rt: the pin that drives is active low
     uint32_t reply_timeout_ms;    // the longest wait for a reply's first byte
