@@ -3,6 +3,7 @@
 
 #include "apps/gateway/config_check.h"
 #include "apps/gateway/open_bus_linux.h"
+#include "apps/gateway/outcome.h"
 #include "base/assert.h"
 #include "port/api/clock.h"
 
@@ -88,22 +89,6 @@ void asker_close(struct asker *asker)
     asker->bus = NULL;
 }
 
-static enum mb_line_outcome outcome_of(enum line_outcome outcome)
-{
-    switch (outcome) {
-    case LINE_REPLY: return MB_LINE_REPLY;
-    case LINE_SENT: return MB_LINE_SENT;
-    case LINE_TIMEOUT: return MB_LINE_TIMEOUT;
-    case LINE_NOISE:
-    case LINE_COLLISION:
-    case LINE_NO_ECHO:
-    case LINE_BUSY: return MB_LINE_NOISE;
-    case LINE_CANCELLED: return MB_LINE_CANCELLED;
-    case LINE_PORT_LOST: break;
-    }
-    return MB_LINE_LOST;
-}
-
 static void send_due(struct asker *asker)
 {
     struct mb_client_send due;
@@ -145,7 +130,7 @@ enum mb_answer_kind asker_ask(struct asker *asker, uint8_t unit, const struct mb
         asker->heard = event.done.outcome;
         const struct mb_line_done done = {
             .token = event.done.token,
-            .outcome = outcome_of(event.done.outcome),
+            .outcome = poll_outcome(event.done.outcome),
             .at_us = port_now_us(),
             .reply = bytes_of(event.done.reply, event.done.reply_size),
         };

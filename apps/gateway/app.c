@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/app.h"
 
+#include "apps/gateway/outcome.h"
 #include "base/assert.h"
 
 #include <string.h>
@@ -43,26 +44,10 @@ void app_set_relay(struct app *app, uint32_t relay, const struct sampler_relay *
     sampler_set_relay(&app->sampler, relay, state);
 }
 
-static enum mb_line_outcome outcome_of(enum line_outcome outcome)
-{
-    switch (outcome) {
-    case LINE_REPLY: return MB_LINE_REPLY;
-    case LINE_SENT: return MB_LINE_SENT;
-    case LINE_TIMEOUT: return MB_LINE_TIMEOUT;
-    case LINE_NOISE:
-    case LINE_COLLISION:
-    case LINE_NO_ECHO:
-    case LINE_BUSY: return MB_LINE_NOISE;
-    case LINE_CANCELLED: return MB_LINE_CANCELLED;
-    case LINE_PORT_LOST: break;
-    }
-    return MB_LINE_LOST;
-}
-
 static void line_done(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_event *event)
 {
     const struct line_done *done = &event->done;
-    enum mb_line_outcome outcome = outcome_of(done->outcome);
+    enum mb_line_outcome outcome = poll_outcome(done->outcome);
     // Ports stamp what they hear; that nothing came is known now.
     uint64_t at_us = outcome == MB_LINE_REPLY ? done->rx_last_us : now_us;
     struct poller_done out = {

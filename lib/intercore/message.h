@@ -119,6 +119,5 @@ void ic_log_put(const struct ic_log *log, struct writer *out);
 
 // Static storage, such as "send"; "unknown".
 const char *ic_kind_name(uint8_t kind);
-const char *ic_refusal_name(uint8_t reason);
 
 #endif

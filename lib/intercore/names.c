@@ -11,9 +11,3 @@ const char *ic_kind_name(uint8_t kind)
         "sync_ask", "sync",  "stats_ask",  "stats",      "sniffed", "log",    "refused"};
     return kind < COUNT_OF(NAMES) ? NAMES[kind] : NAMES[0];
 }
-
-const char *ic_refusal_name(uint8_t reason)
-{
-    static const char *const NAMES[] = {"unknown", "version", "kind", "malformed", "full", "state"};
-    return reason < COUNT_OF(NAMES) ? NAMES[reason] : NAMES[0];
-}
