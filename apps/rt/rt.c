@@ -227,6 +227,7 @@ static struct line_cfg line_cfg_of(const struct ic_line_setup *setup,
                              .t1_5_us = setup->t1_5_us,
                              .t3_5_us = setup->t3_5_us,
                              .de_lead_bits8 = setup->lead_bits8,
+                             .de_hold_bits8 = setup->guard_bits8,
                              .echo = setup->echo,
                              .listen_only = setup->listen_only,
                              .busy_max_us = setup->busy_max_us};

@@ -282,8 +282,10 @@ void line_tx_done(struct line *line, uint64_t now_us, uint64_t first_us, uint64_
     line->done.tx_end_us = end_us;
     line->stats.tx_bytes += line_active(line)->frame_size;
     line->tx_ended = true;
-    line_raise_quiet(line, end_us);
     line->de_off_us = end_us + bits8_us(line, line->cfg.de_hold_bits8);
+    // Held until then, the line is not silent yet; and where the port knows the end to a bit only,
+    // the hold covers what it may be wrong by.
+    line_raise_quiet(line, line->de_off_us);
     line_due(line, LINE_OUT_DE_OFF);
     line->state_until_us = end_us;
     line_tick(line, now_us);
