@@ -6,6 +6,7 @@
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
 #include "apps/gateway/arena.h"
+#include "apps/gateway/config_north.h"
 #include "apps/gateway/profile.h"
 #include "apps/gateway/report.h"
 #include "base/err.h"
@@ -29,26 +30,6 @@ struct config_gateway {
     const char *time_zone; // "": unknown
     const char *id;
     const char *data_dir;
-};
-
-struct config_hub {
-    const struct doc_node *node; // NULL: no hub, everything stays in the journal
-    const char *host;
-    uint32_t port;
-    const char *address;   // where to connect if not to `host`; "": host
-    const char *device_id; // "": the gateway's id
-    const char *key_file;
-    const char *ca_file;
-};
-
-struct config_telemetry {
-    const struct doc_node *node;
-    uint32_t max_age_ms, watch_age_ms, sync_ms;
-};
-
-struct config_journal {
-    const struct doc_node *node;
-    uint32_t bytes_max, segment_size;
 };
 
 // Takes the place of a profile's limits here: a freezer and a till are of one profile.

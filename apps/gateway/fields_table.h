@@ -14,4 +14,7 @@
     .name = (words), .fields = (list), .field_count = sizeof(list) / sizeof((list)[0]),            \
     .size = sizeof(struct type)
 
+// config_table_north.c
+extern const struct object_kind HUB_KIND, TELEMETRY_KIND, JOURNAL_KIND;
+
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/hub/hub.h"
 
-#include "apps/hub/property_bag.h"
 #include "apps/hub/topic.h"
 #include "apps/hub/user_name.h"
+#include "azure/property_bag.h"
 
 #include <string.h>
 
@@ -99,14 +99,14 @@ bool hub_knows(struct hub *hub, const void *client, struct bytes client_id)
 // Azure's measure: body, values of system properties, names and values of the others.
 static struct hub_answer judge_size(struct bytes bag, struct bytes payload)
 {
-    uint8_t scratch[2 * HUB_PROPERTY_SIZE_MAX];
+    uint8_t scratch[2 * AZ_PROPERTY_SIZE_MAX];
     size_t size = payload.size;
-    struct hub_property property;
+    struct az_property property;
     enum err err = OK;
     if (bag.size > HUB_PROPERTIES_SIZE_MAX) {
         return refused("property bag above 16384 bytes");
     }
-    while ((err = hub_bag_next(&bag, scratch, sizeof(scratch), &property)) == OK) {
+    while ((err = az_bag_next(&bag, scratch, sizeof(scratch), &property)) == OK) {
         bool is_system =
             property.key.size > 2 && property.key.data[0] == '$' && property.key.data[1] == '.';
         size += property.value.size + (is_system ? 0 : property.key.size);

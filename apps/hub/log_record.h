@@ -26,7 +26,7 @@ struct hub_record {
     bool is_will;            // the device did not take leave: Azure's iothub-MessageType=Will
     struct bytes device_id;  // as authenticated, 1 to 128 bytes, without + # /
     struct bytes module_id;  // empty: the device itself
-    struct bytes properties; // the bag, percent-encoded as received; empty: none. See hub_bag_next.
+    struct bytes properties; // the bag, percent-encoded as received; empty: none. See az_bag_next.
     struct bytes payload;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/hub/sas.h"
 
-#include "apps/hub/property_bag.h"
+#include "azure/property_bag.h"
 #include "base/assert.h"
 #include "port/api/hmac.h"
 
@@ -146,7 +146,7 @@ bool hub_sas_opens(const struct hub_sas *sas, struct bytes host, struct bytes de
 {
     uint8_t decoded[HUB_SAS_SIZE_MAX];
     struct bytes rest = {.data = decoded};
-    if (hub_percent_decode(sas->resource, decoded, sizeof(decoded), &rest.size) != OK ||
+    if (az_percent_decode(sas->resource, decoded, sizeof(decoded), &rest.size) != OK ||
         !take_part(&rest, host, true)) {
         return false;
     }
@@ -174,7 +174,7 @@ bool hub_sas_is_signed(const struct hub_sas *sas, const struct hub_sas_key *keys
     uint8_t encoded[HUB_SAS_SIZE_MAX];
     uint8_t given[HMAC_SHA256_SIZE] = {0};
     size_t size = 0;
-    if (hub_percent_decode(sas->signature, encoded, sizeof(encoded), &size) != OK ||
+    if (az_percent_decode(sas->signature, encoded, sizeof(encoded), &size) != OK ||
         hub_base64_decode(bytes_of(encoded, size), given, sizeof(given), &size) != OK ||
         size != sizeof(given)) {
         return false;

@@ -4,8 +4,8 @@
 // Judged: nothing is stored but by a known client on its own topic, and what is stored reads back
 // as it was sent.
 #include "apps/hub/hub.h"
-#include "apps/hub/property_bag.h"
 #include "apps/hub/topic.h"
+#include "azure/property_bag.h"
 #include "base/assert.h"
 #include "sim/cells.h"
 #include "sim/storage.h"

@@ -2,9 +2,9 @@
 // Goal: user names, topics, property bags and log records in all their documented forms, and a
 // clear no to every other.
 #include "apps/hub/log_record.h"
-#include "apps/hub/property_bag.h"
 #include "apps/hub/topic.h"
 #include "apps/hub/user_name.h"
+#include "azure/property_bag.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -112,7 +112,7 @@ static void test_property_bags(void **state)
 {
     (void)state;
     uint8_t scratch[64];
-    struct hub_property property;
+    struct az_property property;
     struct bytes bag = text("%24.mid=a%20b%26&&flag&empty=&$.ct=application%2fjson&=v");
     struct bytes rest = bag;
     static const struct {
@@ -124,19 +124,19 @@ static void test_property_bags(void **state)
                     {"$.ct", "application/json", true},
                     {"", "v", true}};
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        assert_int_equal(hub_bag_next(&rest, scratch, sizeof(scratch), &property), OK);
+        assert_int_equal(az_bag_next(&rest, scratch, sizeof(scratch), &property), OK);
         assert_text(property.key, expected[i].key);
         assert_text(property.value, expected[i].value);
         assert_true(property.has_value == expected[i].has_value);
     }
-    assert_int_equal(hub_bag_next(&rest, scratch, sizeof(scratch), &property), ERR_EMPTY);
-    assert_int_equal(hub_bag_find(bag, "$.ct", scratch, sizeof(scratch), &property), OK);
+    assert_int_equal(az_bag_next(&rest, scratch, sizeof(scratch), &property), ERR_EMPTY);
+    assert_int_equal(az_bag_find(bag, "$.ct", scratch, sizeof(scratch), &property), OK);
     assert_text(property.value, "application/json");
-    assert_int_equal(hub_bag_find(bag, "none", scratch, sizeof(scratch), &property), ERR_NOT_FOUND);
-    assert_int_equal(hub_bag_find(bag, "$.mid", scratch, 8, &property), ERR_SIZE);
+    assert_int_equal(az_bag_find(bag, "none", scratch, sizeof(scratch), &property), ERR_NOT_FOUND);
+    assert_int_equal(az_bag_find(bag, "$.mid", scratch, 8, &property), ERR_SIZE);
     static const char *const bad[] = {"a=%", "a=%2", "%zz=1", "a=%2g", "a=1&%"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(hub_bag_find(text(bad[i]), "none", scratch, 64, &property), ERR_CORRUPT);
+        assert_int_equal(az_bag_find(text(bad[i]), "none", scratch, 64, &property), ERR_CORRUPT);
     }
 }
 

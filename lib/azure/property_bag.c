@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/hub/property_bag.h"
+#include "azure/property_bag.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@ static int hex_value(uint8_t c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-enum err hub_percent_decode(struct bytes in, uint8_t *out, size_t capacity, size_t *size)
+enum err az_percent_decode(struct bytes in, uint8_t *out, size_t capacity, size_t *size)
 {
     size_t at = 0;
     for (size_t i = 0; i < in.size; i++) {
@@ -44,8 +44,8 @@ static size_t find_byte(struct bytes in, uint8_t byte)
     return found != NULL ? (size_t)(found - in.data) : in.size;
 }
 
-enum err hub_bag_next(struct bytes *rest, uint8_t *scratch, size_t scratch_size,
-                      struct hub_property *out)
+enum err az_bag_next(struct bytes *rest, uint8_t *scratch, size_t scratch_size,
+                     struct az_property *out)
 {
     struct bytes pair = {0};
     struct bytes left = *rest;
@@ -62,17 +62,16 @@ enum err hub_bag_next(struct bytes *rest, uint8_t *scratch, size_t scratch_size,
     bool has_value = equals < pair.size;
     size_t key_size = 0;
     size_t value_size = 0;
-    enum err err =
-        hub_percent_decode(bytes_of(pair.data, equals), scratch, scratch_size, &key_size);
+    enum err err = az_percent_decode(bytes_of(pair.data, equals), scratch, scratch_size, &key_size);
     if (err == OK && has_value) {
         struct bytes value = bytes_of(pair.data + equals + 1, pair.size - equals - 1);
-        err = hub_percent_decode(value, scratch + key_size, scratch_size - key_size, &value_size);
+        err = az_percent_decode(value, scratch + key_size, scratch_size - key_size, &value_size);
     }
     if (err != OK) {
         return err;
     }
     *rest = left;
-    *out = (struct hub_property){
+    *out = (struct az_property){
         .key = bytes_of(scratch, key_size),
         .value = bytes_of(scratch + key_size, value_size),
         .has_value = has_value,
@@ -80,12 +79,12 @@ enum err hub_bag_next(struct bytes *rest, uint8_t *scratch, size_t scratch_size,
     return OK;
 }
 
-enum err hub_bag_find(struct bytes bag, const char *key, uint8_t *scratch, size_t scratch_size,
-                      struct hub_property *out)
+enum err az_bag_find(struct bytes bag, const char *key, uint8_t *scratch, size_t scratch_size,
+                     struct az_property *out)
 {
     for (;;) {
-        struct hub_property property;
-        enum err err = hub_bag_next(&bag, scratch, scratch_size, &property);
+        struct az_property property;
+        enum err err = az_bag_next(&bag, scratch, scratch_size, &property);
         if (err != OK) {
             return err == ERR_EMPTY ? ERR_NOT_FOUND : err;
         }
