@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Twins in the store. Each function is one transaction: true means durable. Changes of desired
+// properties wait in a queue for the link; a change that does not fit there is refused (429), so
+// that a connected device never misses one.
+#ifndef HUB_BACKEND_TWINS_H
+#define HUB_BACKEND_TWINS_H
+
+#include "apps/hub/backend/ids.h"
+#include "apps/hub/backend/store.h"
+#include "apps/hub/backend/twin_merge.h"
+#include "json/writer.h"
+
+enum {
+    TWINS_NOTICE_MAX = 256,           // waiting
+    TWINS_NOTICE_BYTES = 4 << 20,     // of their texts
+    TWINS_SERVICE_SIZE_MAX = 3 << 20, // of a twin as a service sees it, JSON
+};
+
+struct twins_notice {
+    char device_id[ID_SIZE];
+    uint64_t version;
+    size_t size;
+};
+
+struct twins {
+    struct store *store; // the caller's
+    struct twin_merge merge;
+    struct twins_notice notices[TWINS_NOTICE_MAX];
+    size_t notice_first, notice_count;
+    uint8_t *texts; // TWINS_NOTICE_BYTES, the caller's; a ring of whole texts
+    size_t text_used, text_at;
+};
+
+void twins_init(struct twins *twins, struct store *store, uint8_t *texts);
+
+// Device side. The document {"desired":{..,"$version":n},"reported":{..,"$version":n}}.
+// HUB_DEVICE_NOT_FOUND.
+NODISCARD bool twins_get(struct twins *twins, struct bytes id, struct json_writer *out,
+                         struct verdict *why);
+// A merge patch over reported. base: the version it must have now, if has_base (412 if not).
+NODISCARD bool twins_report(struct twins *twins, struct bytes id, struct bytes patch, bool has_base,
+                            uint64_t base, int64_t utc_ms, uint64_t *version, struct verdict *why);
+
+// Service side. As GET /twins/{id} answers it, with etag, $metadata and the device's state.
+NODISCARD bool twins_read(struct twins *twins, struct bytes id, struct json_writer *out,
+                          struct verdict *why);
+// body: {"tags":{..},"properties":{"desired":{..}}}, both optional; other members are passed over
+// as Azure does. is_replace: PUT (a section that is not named is emptied), else PATCH. NULL
+// if_match: any etag. On true, twins_read gives the answer.
+NODISCARD bool twins_update(struct twins *twins, struct bytes id, struct bytes body,
+                            const char *if_match, bool is_replace, int64_t utc_ms,
+                            struct verdict *why);
+// The first version of a twin, of an enrolment: the same body. Tells nobody.
+NODISCARD bool twins_set_initial(struct twins *twins, struct bytes id, struct bytes body,
+                                 int64_t utc_ms, struct verdict *why);
+
+struct twins_out {
+    struct bytes device_id;
+    uint64_t version;
+    struct bytes body; // the patch and $version
+};
+// The next change of desired properties to be told to its device; valid until the next call.
+bool twins_next(struct twins *twins, struct twins_out *out);
+
+#endif
