@@ -7,7 +7,7 @@
 #include "apps/hub/backend/ids.h"
 #include "apps/hub/backend/store.h"
 
-enum { REGISTRY_REASON_SIZE = 129, REGISTRY_DEVICES_MAX = 1000000 };
+enum { REGISTRY_REASON_SIZE = 129, REGISTRY_DEVICES_MAX = 100000 };
 
 enum device_auth { DEVICE_AUTH_SAS, DEVICE_AUTH_SELF_SIGNED, DEVICE_AUTH_CA };
 
@@ -40,7 +40,8 @@ NODISCARD bool registry_update(struct store *store, struct device *device, const
                                int64_t utc_ms, struct verdict *why);
 NODISCARD bool registry_read(struct store *store, struct bytes id, struct device *out,
                              struct verdict *why);
-// With twin and queue (its messages end as purged, with feedback where it was asked for).
+// if_match as above. With twin and queue (its messages end as purged, with feedback where it was
+// asked for).
 NODISCARD bool registry_delete(struct store *store, struct bytes id, const char *if_match,
                                int64_t utc_ms, struct verdict *why);
 // In ascending order of ids, those after `after` (empty: from the start), at most capacity.

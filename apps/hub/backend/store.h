@@ -52,6 +52,7 @@ sqlite3_stmt *store_get(struct store *store, const char *text);
 void store_bind_text(sqlite3_stmt *s, int index, const char *text); // NULL pointer: NULL
 void store_bind_bytes(sqlite3_stmt *s, int index, struct bytes in); // as a BLOB; empty stays empty
 void store_bind_span(sqlite3_stmt *s, int index, struct bytes in);  // as TEXT
+void store_bind_number(sqlite3_stmt *s, int index, int64_t value);
 // Runs to the end and resets. NULL statement: ERR_IO.
 NODISCARD enum err store_run(struct store *store, sqlite3_stmt *s);
 // The next row. ERR_EMPTY after the last (then reset). Spans of columns are valid until the next
@@ -67,11 +68,11 @@ int store_changed(const struct store *store);
 NODISCARD enum err store_meta(struct store *store, const char *key, char *out, size_t size);
 NODISCARD enum err store_set_meta(struct store *store, const char *key, const char *value);
 
-// A fresh etag. Never one that this database gave before.
-NODISCARD enum err store_etag(struct store *store, char out[STORE_ETAG_SIZE]);
+// A fresh etag or generation: base64 of 64 random bits. ERR_IO.
+NODISCARD enum err store_etag(char out[STORE_ETAG_SIZE]);
 // Is this If-Match header ("*", "\"etag\"" or etag bare) true of the etag? NULL or empty: true.
 bool store_matches(const char *if_match, const char *etag);
-// As Azure writes times: seven digits behind the second.
+// As Azure writes times: seven digits behind the second; 0 (never): 0001-01-01T00:00:00Z.
 void store_time(int64_t utc_ms, char out[STORE_TIME_SIZE]);
 
 #endif

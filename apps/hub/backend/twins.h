@@ -19,7 +19,7 @@ enum {
 struct twins_notice {
     char device_id[ID_SIZE];
     uint64_t version;
-    size_t size;
+    size_t at, size; // in texts
 };
 
 struct twins {
@@ -28,7 +28,8 @@ struct twins {
     struct twins_notice notices[TWINS_NOTICE_MAX];
     size_t notice_first, notice_count;
     uint8_t *texts; // TWINS_NOTICE_BYTES, the caller's; a ring of whole texts
-    size_t text_used, text_at;
+    size_t text_at;
+    struct twin_tree scratch;
 };
 
 void twins_init(struct twins *twins, struct store *store, uint8_t *texts);
@@ -37,18 +38,28 @@ void twins_init(struct twins *twins, struct store *store, uint8_t *texts);
 // HUB_DEVICE_NOT_FOUND.
 NODISCARD bool twins_get(struct twins *twins, struct bytes id, struct json_writer *out,
                          struct verdict *why);
-// A merge patch over reported. base: the version it must have now, if has_base (412 if not).
-NODISCARD bool twins_report(struct twins *twins, struct bytes id, struct bytes patch, bool has_base,
-                            uint64_t base, int64_t utc_ms, uint64_t *version, struct verdict *why);
+struct twins_patch {
+    struct bytes body;
+    bool has_base; // base: the version that reported must have now (412 if not)
+    uint64_t base;
+    int64_t utc_ms;
+};
+// A merge patch over reported; *version is its new one.
+NODISCARD bool twins_report(struct twins *twins, struct bytes id, const struct twins_patch *patch,
+                            uint64_t *version, struct verdict *why);
 
 // Service side. As GET /twins/{id} answers it, with etag, $metadata and the device's state.
 NODISCARD bool twins_read(struct twins *twins, struct bytes id, struct json_writer *out,
                           struct verdict *why);
-// body: {"tags":{..},"properties":{"desired":{..}}}, both optional; other members are passed over
-// as Azure does. is_replace: PUT (a section that is not named is emptied), else PATCH. NULL
-// if_match: any etag. On true, twins_read gives the answer.
-NODISCARD bool twins_update(struct twins *twins, struct bytes id, struct bytes body,
-                            const char *if_match, bool is_replace, int64_t utc_ms,
+struct twins_change {
+    struct bytes body; // {"tags":{..},"properties":{"desired":{..}}}, both optional; a null takes a
+                       // whole section away; other members are passed over, as Azure does
+    const char *if_match; // NULL: any etag
+    bool is_replace;      // PUT (a section that is not named is emptied), else PATCH
+    int64_t utc_ms;
+};
+// On true, twins_read gives the answer.
+NODISCARD bool twins_update(struct twins *twins, struct bytes id, const struct twins_change *change,
                             struct verdict *why);
 // The first version of a twin, of an enrolment: the same body. Tells nobody.
 NODISCARD bool twins_set_initial(struct twins *twins, struct bytes id, struct bytes body,
