@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which hub a device gets, and the initial twin: pure. Policies: hashed (evenly and steadily by the
-// registration id), static (the first hub of the list), table (the first row whose pattern fits).
+// Which hub a device gets, and the initial twin: pure. Hashed: evenly and steadily by the
+// registration id; static: the first hub of the list; custom: the first row of a table whose
+// pattern fits:
 //
-// A table: [{"match": "store-*", "hub": "hub.example.org", "initialTwin": {..}, "payload": {..}},
-// ..] match: `*` any text, `?` one character, over the whole registration id. hub, initialTwin and
+//   [{"match": "store-*", "hub": "hub.example.org", "initialTwin": {..}, "payload": {..}}, ..]
+//
+// match: `*` any text, `?` one character, over the whole registration id. hub, initialTwin and
 // payload are optional: the enrolment's own then.
 #ifndef HUB_BACKEND_ALLOCATION_H
 #define HUB_BACKEND_ALLOCATION_H

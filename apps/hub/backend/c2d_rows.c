@@ -109,18 +109,30 @@ enum err c2d_rows_unlock_other(struct store *store, const char *boot)
     return store_run(store, s);
 }
 
-enum err c2d_rows_locked_after(struct store *store, int64_t after, int64_t *sequence,
-                               char device_id[ID_SIZE])
+enum err c2d_rows_locked(struct store *store, struct bytes device_id, int64_t after,
+                         int64_t *sequence)
 {
-    sqlite3_stmt *s = store_get(store, "SELECT sequence, device_id FROM c2d WHERE state=1"
-                                       " AND sequence>?1 ORDER BY sequence LIMIT 1");
-    store_bind_number(s, 1, after);
+    sqlite3_stmt *s = store_get(store, "SELECT sequence FROM c2d WHERE device_id=?1 AND state=1"
+                                       " AND sequence>?2 ORDER BY sequence LIMIT 1");
+    store_bind_span(s, 1, device_id);
+    store_bind_number(s, 2, after);
     enum err err = store_row(store, s);
     if (err == OK) {
         *sequence = sqlite3_column_int64(s, 0);
-        store_text(s, 1, device_id, ID_SIZE);
         sqlite3_reset(s);
     }
+    return err;
+}
+
+enum err c2d_rows_note_clean(struct store *store, struct bytes device_id, const char *connection,
+                             bool *is_new)
+{
+    sqlite3_stmt *s = store_get(
+        store, "UPDATE device SET clean_connection=?2 WHERE id=?1 AND clean_connection IS NOT ?2");
+    store_bind_span(s, 1, device_id);
+    store_bind_text(s, 2, connection);
+    enum err err = store_run(store, s);
+    *is_new = err == OK && store_changed(store) > 0;
     return err;
 }
 

@@ -33,9 +33,12 @@ NODISCARD enum err c2d_rows_lock(struct store *store, int64_t sequence, const ch
 NODISCARD enum err c2d_rows_expired(struct store *store, int64_t utc_ms, int64_t *sequence);
 // All that is with a broker's boot other than this one is to be sent again.
 NODISCARD enum err c2d_rows_unlock_other(struct store *store, const char *boot);
-// The messages that are with the broker, in ascending order: the first after that sequence number.
-NODISCARD enum err c2d_rows_locked_after(struct store *store, int64_t after, int64_t *sequence,
-                                         char device_id[ID_SIZE]);
+// A message of the device that is with the broker, after that sequence number. ERR_EMPTY.
+NODISCARD enum err c2d_rows_locked(struct store *store, struct bytes device_id, int64_t after,
+                                   int64_t *sequence);
+// Notes that a clean connection emptied the queue; *is_new: it was not noted before.
+NODISCARD enum err c2d_rows_note_clean(struct store *store, struct bytes device_id,
+                                       const char *connection, bool *is_new);
 NODISCARD enum err c2d_rows_count(struct store *store, struct bytes device_id, uint32_t *count);
 // Keeps the newest records of feedback.
 NODISCARD enum err c2d_rows_trim_feedback(struct store *store, uint32_t kept_max);

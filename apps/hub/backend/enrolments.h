@@ -13,29 +13,36 @@ enum {
     ENROLMENT_TWIN_SIZE = 40 * 1024, // of the initial twin, JSON
     ENROLMENT_PEM_SIZE = 8 * 1024,
     ENROLMENT_TABLE_SIZE = 64 * 1024, // of custom allocation, JSON (allocation.h)
-    ENROLMENT_CAPABILITIES_SIZE = 64,
 };
 
-enum attestation { ATTESTATION_SYMMETRIC_KEY, ATTESTATION_X509 };
-enum allocation_policy { ALLOCATION_HASHED, ALLOCATION_STATIC, ALLOCATION_TABLE };
+// As in the schema. Individual X.509: by the thumbprints of its certificates, or by a chain to ca
+// with CN = registration id. A group's X.509 is always by CA.
+enum attestation { ATTESTATION_SYMMETRIC_KEY, ATTESTATION_X509, ATTESTATION_X509_CA };
+// Lowest latency is chosen as hashed: we do not measure.
+enum allocation_policy {
+    ALLOCATION_HASHED,
+    ALLOCATION_GEO_LATENCY,
+    ALLOCATION_STATIC,
+    ALLOCATION_CUSTOM,
+};
 
-// An individual enrolment or a group. 130 KB: one static scratch, not the stack.
+// An individual enrolment or a group. 140 KB: one static scratch, not the stack.
 struct enrolment {
     char id[ID_SIZE]; // registration id, or the group's name
     bool is_group;
     char device_id[ID_SIZE]; // individual: wanted; empty: the registration id
     enum attestation attestation;
-    struct hub_sas_key keys[2]; // symmetric key
-    // X.509. Individual: certificates of the device, by thumbprint; or CN under the CAs below.
-    struct thumbprint thumbprints[2];
-    char ca[2][ENROLMENT_PEM_SIZE]; // PEM of the signing CA or intermediate; empty: none
+    struct hub_sas_key keys[2];
+    struct thumbprint thumbprints[2];         // individual ATTESTATION_X509
+    char certificates[2][ENROLMENT_PEM_SIZE]; // and the certificates' text, if it is known
+    char authorities[2][ENROLMENT_PEM_SIZE];  // PEM; both empty: any verified one of the hub's
     bool is_enabled;
     enum allocation_policy allocation;
     char hubs[ENROLMENT_HUBS_SIZE];         // to choose from; empty: this hub
-    char table[ENROLMENT_TABLE_SIZE];       // ALLOCATION_TABLE
+    char table[ENROLMENT_TABLE_SIZE];       // ALLOCATION_CUSTOM
     char initial_twin[ENROLMENT_TWIN_SIZE]; // {"tags":{},"properties":{"desired":{}}}; empty: none
     bool may_move;   // reprovisioning: another hub may come out (updateHubAssignment)
-    bool keeps_data; // and takes the twin along (migrateDeviceData)
+    bool keeps_data; // and the twin stays as it is (migrateDeviceData), else it begins anew
     // Given by the store; ignored when written.
     char etag[STORE_ETAG_SIZE];
     int64_t created_ms, updated_ms;
@@ -54,44 +61,5 @@ NODISCARD bool enrolments_delete(struct store *store, struct bytes id, bool is_g
 // The next one after that name, ascending; empty: the first. HUB_NOT_FOUND: no more.
 NODISCARD bool enrolments_after(struct store *store, struct bytes id, bool is_group,
                                 struct enrolment *out, struct verdict *why);
-
-enum registration_status {
-    REGISTRATION_UNASSIGNED,
-    REGISTRATION_ASSIGNING,
-    REGISTRATION_ASSIGNED,
-    REGISTRATION_FAILED,
-    REGISTRATION_DISABLED,
-};
-
-enum registration_substatus {
-    REGISTRATION_INITIAL, // initialAssignment
-    REGISTRATION_KEPT,    // reprovisionedToInitialAssignment, or deviceDataMigrated
-};
-
-struct registration {
-    char id[ID_SIZE];
-    char group[ID_SIZE]; // empty: individual
-    char device_id[ID_SIZE];
-    char hub[ENROLMENT_HOST_SIZE];
-    enum registration_status status;
-    enum registration_substatus substatus;
-    int32_t error_code; // of a failed one
-    char error_message[VERDICT_MESSAGE_SIZE];
-    char operation_id[64];
-    char etag[STORE_ETAG_SIZE];
-    int64_t created_ms, updated_ms;
-    bool is_x509;
-};
-
-NODISCARD bool registrations_read(struct store *store, struct bytes id, struct registration *out,
-                                  struct verdict *why);
-NODISCARD bool registrations_delete(struct store *store, struct bytes id, const char *if_match,
-                                    struct verdict *why);
-// The next of a group after that id. HUB_NOT_FOUND: no more.
-NODISCARD bool registrations_after(struct store *store, struct bytes group, struct bytes id,
-                                   struct registration *out, struct verdict *why);
-// Azure's words.
-const char *registration_status_name(enum registration_status status);
-const char *registration_substatus_name(enum registration_substatus substatus);
 
 #endif

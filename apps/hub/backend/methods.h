@@ -25,9 +25,8 @@ enum methods_state { METHODS_FREE, METHODS_WAITING, METHODS_READY, METHODS_SENT,
 // Private.
 struct methods_call {
     enum methods_state state;
-    uint32_t serial; // of the slot's use: part of the handle, and of the rid
-    uint64_t connection;
-    uint64_t deadline_us;
+    uint32_t serial;      // of the slot's use: part of the handle, and of the rid
+    uint64_t deadline_us; // of what is waited for; TIME_NEVER
     uint64_t response_us; // the response time-out
     char device_id[ID_SIZE];
     char name[AZ_METHOD_NAME_SIZE_MAX + 1];
@@ -42,6 +41,7 @@ struct methods {
     struct methods_call *calls; // the caller's
     size_t capacity;            // 1 to 4,096
     uint32_t serial;
+    uint32_t salt;
     char rid[24]; // of the last methods_next
 };
 
@@ -53,9 +53,10 @@ struct methods_request {
     uint64_t response_s;  // 0: METHODS_RESPONSE_S_DEFAULT
 };
 
-// payloads: capacity * METHODS_PAYLOAD_SIZE_MAX bytes, the caller's.
+// payloads: capacity * METHODS_PAYLOAD_SIZE_MAX bytes, the caller's. salt: random, so that an
+// answer to a call of an earlier life is not taken for one of this.
 void methods_init(struct methods *m, const struct sessions *sessions, struct methods_call *calls,
-                  size_t capacity, uint8_t *payloads);
+                  size_t capacity, uint8_t *payloads, uint32_t salt);
 
 // True: *handle names the call until its outcome was drained or it was given up. (Whether the
 // device exists is the caller's to ask first.) HUB_DEVICE_NOT_ONLINE, HUB_TOO_MANY_CALLS,
@@ -67,8 +68,7 @@ void methods_give_up(struct methods *m, uint64_t handle);
 
 // What the link tells, after the sessions know it: the device connected, subscribed or is gone.
 void methods_changed(struct methods *m, uint64_t now_us, struct bytes device_id);
-// The sessions were cleared: calls under way on old connections can still be answered if the same
-// connection is told again.
+// Its answer, on whatever connection; one that nobody waits for is passed over.
 void methods_answer(struct methods *m, struct bytes device_id, struct bytes rid, int32_t status,
                     struct bytes body);
 

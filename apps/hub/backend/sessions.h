@@ -21,9 +21,11 @@ struct session {
     uint64_t connection; // never used twice within a boot of the broker; 0: slot is free
     uint32_t subscriptions;
     bool is_x509;
-    bool is_group;                 // DPS: authenticated by an enrolment group
-    char enrolment[ID_SIZE];       // DPS: its name, or the registration id
-    int64_t since_ms, activity_ms; // utc
+    bool is_c2d_due;              // c2d.c: its queue is to be looked at
+    struct thumbprint thumbprint; // of its certificate
+    bool is_group;                // DPS: authenticated by an enrolment group
+    char enrolment[ID_SIZE];      // DPS: its name, or the registration id
+    int64_t activity_ms;          // utc
 };
 
 struct sessions {
