@@ -3,7 +3,7 @@
 #ifndef HUB_REST_ENROLMENT_JSON_H
 #define HUB_REST_ENROLMENT_JSON_H
 
-#include "apps/hub/backend/enrolments.h"
+#include "apps/hub/backend/registrations.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -13,8 +13,9 @@ struct enrolment_given {
     bool has_keys;
     bool has_certificates;
     bool has_ca_references;
-    char ca_reference[2][ID_SIZE]; // names of the hub's authorities, whose PEM goes into ca[]
-    char etag[64];                 // of a bulk's entry; empty: none
+    char ca_reference[2]
+                     [ID_SIZE]; // names of the hub's authorities, whose PEM goes into authorities
+    char etag[64];              // of a bulk's entry; empty: none
 };
 
 // Reads the object that stands next; what it does not name is the default of Azure's: enabled,
@@ -27,6 +28,5 @@ void enrolment_to_json(struct json_writer *w, const struct enrolment *enrolment,
                        const struct registration *state);
 // {"type":..} with its keys.
 void attestation_to_json(struct json_writer *w, const struct enrolment *enrolment, bool show_keys);
-void registration_to_json(struct json_writer *w, const struct registration *registration);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/hub/rest/certificate.h"
+#include "apps/hub/rest/certificate_text.h"
 #include "apps/hub/rest/enrolment_json.h"
 #include "base/assert.h"
 
@@ -73,7 +73,7 @@ static void take_certificate(struct json_reader *r, bool is_client, unsigned ind
                              struct enrolment *out, struct enrolment_given *given)
 {
     static char text[CERTIFICATE_TEXT_MAX + 1];
-    static struct certificate certificate;
+    static struct certificate_text certificate;
     struct json_text key;
     bool more = enter(r);
     while (more && json_next_key(r, &key)) {
@@ -87,18 +87,19 @@ static void take_certificate(struct json_reader *r, bool is_client, unsigned ind
         if (r->error.code != JSON_OK || text[0] == '\0') {
             continue;
         }
-        if (!certificate_read(bytes_of(text, strlen(text)), &certificate)) {
+        if (!certificate_text_read(bytes_of(text, strlen(text)), &certificate)) {
             json_complain(r, offset, "a certificate is PEM, or the base64 of DER, up to 8 KB");
             continue;
         }
         given->has_certificates = true;
         if (is_client) {
+            memcpy(out->certificates[index], certificate.pem, strlen(certificate.pem) + 1);
             memcpy(out->thumbprints[index].bytes, certificate.sha256, sizeof(certificate.sha256));
             out->thumbprints[index].size = sizeof(certificate.sha256);
         } else if (!certificate.is_authority) {
             json_complain(r, offset, "a signing certificate must be a CA's");
         } else {
-            memcpy(out->ca[index], certificate.pem, strlen(certificate.pem) + 1);
+            memcpy(out->authorities[index], certificate.pem, strlen(certificate.pem) + 1);
         }
     }
 }
@@ -162,13 +163,12 @@ static void take_attestation(struct json_reader *r, struct enrolment *out,
 {
     static const char *const types[] = {"symmetricKey", "x509"};
     struct json_text key;
+    size_t type = 0;
     bool more = enter(r);
     while (more && json_next_key(r, &key)) {
         if (json_text_is(&key, "type")) {
-            out->attestation = take_word(r, types, COUNT_OF(types),
-                                         "type is symmetricKey or x509; TPMs are not offered") == 1
-                                   ? ATTESTATION_X509
-                                   : ATTESTATION_SYMMETRIC_KEY;
+            type = take_word(r, types, COUNT_OF(types),
+                             "type is symmetricKey or x509; TPMs are not offered");
             given->has_attestation = true;
         } else if (json_text_is(&key, "symmetricKey")) {
             take_keys(r, out, given);
@@ -178,6 +178,10 @@ static void take_attestation(struct json_reader *r, struct enrolment *out,
             json_skip(r);
         }
     }
+    const bool is_client = out->thumbprints[0].size > 0 || out->thumbprints[1].size > 0;
+    out->attestation = type != 1   ? ATTESTATION_SYMMETRIC_KEY
+                       : is_client ? ATTESTATION_X509
+                                   : ATTESTATION_X509_CA;
 }
 
 static void take_hubs(struct json_reader *r, struct enrolment *out)
@@ -263,14 +267,15 @@ static void take_reprovision(struct json_reader *r, struct enrolment *out)
 static void take_allocation(struct json_reader *r, struct enrolment *out)
 {
     static const char *const words[] = {[ALLOCATION_HASHED] = "hashed",
+                                        [ALLOCATION_GEO_LATENCY] = "geoLatency",
                                         [ALLOCATION_STATIC] = "static",
-                                        [ALLOCATION_TABLE] = "custom"};
+                                        [ALLOCATION_CUSTOM] = "custom"};
     if (json_peek(r) == JSON_NULL) {
         json_get_null(r);
         return;
     }
     const size_t word = take_word(r, words, COUNT_OF(words),
-                                  "allocationPolicy is hashed, static or custom (by a table)");
+                                  "allocationPolicy is hashed, geoLatency, static or custom");
     out->allocation = word < COUNT_OF(words) ? (enum allocation_policy)word : ALLOCATION_HASHED;
 }
 

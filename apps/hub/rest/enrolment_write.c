@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/hub/rest/certificate.h"
+#include "apps/hub/rest/certificate_text.h"
 #include "apps/hub/rest/enrolment_json.h"
 #include "base/assert.h"
 
@@ -22,12 +22,12 @@ static void put_thumbprint(struct json_writer *w, const char *key, struct bytes 
     json_put_key_string(w, key, text);
 }
 
-// {"info":{..}} of an authority's PEM.
-static void put_authority(struct json_writer *w, const char *key, const char *pem)
+// {"info":{..}} of a certificate's PEM.
+static void put_certificate(struct json_writer *w, const char *key, const char *pem)
 {
-    static struct certificate c;
+    static struct certificate_text c;
     json_put_key(w, key);
-    if (!certificate_read(bytes_of(pem, strlen(pem)), &c)) {
+    if (!certificate_text_read(bytes_of(pem, strlen(pem)), &c)) {
         json_put_null(w);
         return;
     }
@@ -49,13 +49,15 @@ static void put_authority(struct json_writer *w, const char *key, const char *pe
 static void put_x509(struct json_writer *w, const struct enrolment *e)
 {
     static const char *const names[] = {"primary", "secondary"};
-    const bool has_client = e->thumbprints[0].size > 0 || e->thumbprints[1].size > 0;
+    const bool has_client = e->attestation == ATTESTATION_X509;
     json_begin_object(w);
     json_put_key(w, has_client ? "clientCertificates" : "signingCertificates");
     json_begin_object(w);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (!has_client && e->ca[i][0] != '\0') {
-            put_authority(w, names[i], e->ca[i]);
+        if (!has_client && e->authorities[i][0] != '\0') {
+            put_certificate(w, names[i], e->authorities[i]);
+        } else if (has_client && e->certificates[i][0] != '\0') {
+            put_certificate(w, names[i], e->certificates[i]);
         } else if (has_client && e->thumbprints[i].size > 0) {
             json_put_key(w, names[i]);
             json_begin_object(w);
@@ -77,7 +79,7 @@ void attestation_to_json(struct json_writer *w, const struct enrolment *e, bool 
 {
     char key[KEY_TEXT_SIZE];
     json_begin_object(w);
-    if (e->attestation == ATTESTATION_X509) {
+    if (e->attestation != ATTESTATION_SYMMETRIC_KEY) {
         json_put_key_string(w, "type", "x509");
         json_put_key(w, "x509");
         put_x509(w, e);
@@ -113,15 +115,16 @@ static void put_hubs(struct json_writer *w, const char *hubs)
 static void put_allocation(struct json_writer *w, const struct enrolment *e)
 {
     static const char *const words[] = {[ALLOCATION_HASHED] = "hashed",
+                                        [ALLOCATION_GEO_LATENCY] = "geoLatency",
                                         [ALLOCATION_STATIC] = "static",
-                                        [ALLOCATION_TABLE] = "custom"};
+                                        [ALLOCATION_CUSTOM] = "custom"};
     json_put_key_string(w, "allocationPolicy", words[e->allocation]);
     if (e->allocation == ALLOCATION_STATIC && e->hubs[0] != '\0') {
         json_put_key(w, "iotHubHostName");
         json_put_text(w, bytes_of(e->hubs, strcspn(e->hubs, " ")));
     }
     put_hubs(w, e->hubs);
-    if (e->allocation == ALLOCATION_TABLE && e->table[0] != '\0') {
+    if (e->allocation == ALLOCATION_CUSTOM && e->table[0] != '\0') {
         json_put_key(w, "customAllocationDefinition");
         json_begin_object(w);
         json_put_key(w, "table");
@@ -160,29 +163,7 @@ void enrolment_to_json(struct json_writer *w, const struct enrolment *e,
     json_end_object(w);
     if (state != NULL) {
         json_put_key(w, "registrationState");
-        registration_to_json(w, state);
+        registration_put(state, w);
     }
-    json_end_object(w);
-}
-
-void registration_to_json(struct json_writer *w, const struct registration *r)
-{
-    json_begin_object(w);
-    json_put_key_string(w, "registrationId", r->id);
-    put_time(w, "createdDateTimeUtc", r->created_ms);
-    if (r->status == REGISTRATION_ASSIGNED) {
-        json_put_key_string(w, "assignedHub", r->hub);
-        json_put_key_string(w, "deviceId", r->device_id);
-    }
-    json_put_key_string(w, "status", registration_status_name(r->status));
-    if (r->status == REGISTRATION_ASSIGNED) {
-        json_put_key_string(w, "substatus", registration_substatus_name(r->substatus));
-    }
-    if (r->error_code != 0) {
-        json_put_key_i64(w, "errorCode", r->error_code);
-        json_put_key_string(w, "errorMessage", r->error_message);
-    }
-    put_time(w, "lastUpdatedDateTimeUtc", r->updated_ms);
-    json_put_key_string(w, "etag", r->etag);
     json_end_object(w);
 }

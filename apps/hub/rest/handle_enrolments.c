@@ -51,7 +51,7 @@ static bool resolve_references(struct rest *rest, const struct enrolment_given *
         if (err != OK) {
             return fail(why, err);
         }
-        store_text(s, 0, rest->enrolment.ca[i], sizeof(rest->enrolment.ca[i]));
+        store_text(s, 0, rest->enrolment.authorities[i], sizeof(rest->enrolment.authorities[i]));
         (void)sqlite3_reset(s);
     }
     return true;
@@ -59,22 +59,23 @@ static bool resolve_references(struct rest *rest, const struct enrolment_given *
 
 // What an update leaves out of the attestation stays: the service never shows it to who sends an
 // enrolment back as it came.
-static bool keep_secrets(struct rest *rest, const struct enrolment_given *given,
-                         struct verdict *why)
+static bool keep_secrets(struct rest *rest, struct enrolment_given *given, struct verdict *why)
 {
     struct enrolment *e = &rest->enrolment;
     struct enrolment *kept = &rest->kept;
     if (!enrolments_read(rest->cfg.store, bytes_of(e->id, strlen(e->id)), e->is_group, kept, why)) {
         return false;
     }
-    if (!given->has_attestation) {
+    const bool is_key = e->attestation == ATTESTATION_SYMMETRIC_KEY;
+    const bool was_key = kept->attestation == ATTESTATION_SYMMETRIC_KEY;
+    if ((!given->has_attestation || is_key == was_key) && !given->has_keys &&
+        !given->has_certificates && !given->has_ca_references) {
         e->attestation = kept->attestation;
-    }
-    if (e->attestation == kept->attestation && !given->has_keys && !given->has_certificates &&
-        !given->has_ca_references) {
         memcpy(e->keys, kept->keys, sizeof(e->keys));
         memcpy(e->thumbprints, kept->thumbprints, sizeof(e->thumbprints));
-        memcpy(e->ca, kept->ca, sizeof(e->ca));
+        memcpy(e->certificates, kept->certificates, sizeof(e->certificates));
+        memcpy(e->authorities, kept->authorities, sizeof(e->authorities));
+        given->has_certificates = !was_key;
     }
     return true;
 }
@@ -86,8 +87,16 @@ static bool write_one(struct rest *rest, struct enrolment_given *given, const ch
     if (if_match == NULL && !given->has_attestation) {
         return refuse(why, HUB_ARGUMENT_INVALID, "attestation is missing");
     }
-    return (if_match == NULL || keep_secrets(rest, given, why)) &&
-           resolve_references(rest, given, why) &&
+    if (if_match != NULL && !keep_secrets(rest, given, why)) {
+        return false;
+    }
+    // Without any the enrolment would be open to every authority of the hub.
+    if (e->attestation != ATTESTATION_SYMMETRIC_KEY && !given->has_certificates &&
+        !given->has_ca_references) {
+        return refuse(why, HUB_ARGUMENT_INVALID,
+                      "x509 needs clientCertificates, signingCertificates or caReferences");
+    }
+    return resolve_references(rest, given, why) &&
            enrolments_write(rest->cfg.store, e, if_match, utc_ms, why);
 }
 

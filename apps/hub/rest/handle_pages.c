@@ -68,7 +68,7 @@ static bool put_next(struct rest *rest, const struct rest_request *q, enum page_
         if (!registrations_after(store, q->routed.id, from, &registration, why)) {
             return false;
         }
-        registration_to_json(w, &registration);
+        registration_put(&registration, w);
         memcpy(after, registration.id, ID_SIZE);
         return true;
     }
@@ -125,7 +125,7 @@ static void answer_registration(struct rest *rest, const struct rest_request *q,
 {
     struct json_writer w;
     json_writer_init(&w, rest->out, REST_OUT_SIZE);
-    registration_to_json(&w, registration);
+    registration_put(registration, &w);
     answer_json(q->conn, 200, json_writer_bytes(&w), NULL);
 }
 

@@ -128,13 +128,6 @@ void method_call(struct rest *rest, const struct rest_request *q)
     *call = (struct rest_call){.conn = q->conn, .handle = handle};
 }
 
-static bool is_json(struct bytes text)
-{
-    struct json_reader r;
-    json_reader_init(&r, text, &(struct json_options){.depth_max = METHOD_DEPTH_MAX});
-    return json_skip(&r) && json_end(&r);
-}
-
 void rest_outcome(struct rest *rest, const struct methods_outcome *outcome)
 {
     struct rest_call *call = NULL;
@@ -147,16 +140,16 @@ void rest_outcome(struct rest *rest, const struct methods_outcome *outcome)
     }
     struct http_conn *conn = call->conn;
     call->conn = NULL;
-    if (outcome->verdict.code != HUB_DONE) {
-        answer_refusal(conn, ANSWER_METHOD, &outcome->verdict);
-        return;
-    }
-    if (outcome->payload.size > 0 && !is_json(outcome->payload)) {
+    if (outcome->verdict.code == HUB_FORMAT_ERROR || outcome->verdict.code == HUB_TOO_LARGE) {
+        // The device's answer was wrong, not the asker's request.
         char body[ANSWER_ERROR_SIZE];
         const size_t size = answer_error_body(ANSWER_METHOD, 502002, "BadGateway",
-                                              "the device answered with a payload that is no JSON",
-                                              body, sizeof(body));
+                                              outcome->verdict.message, body, sizeof(body));
         answer_json(conn, 502, bytes_of(body, size), NULL);
+        return;
+    }
+    if (outcome->verdict.code != HUB_DONE) {
+        answer_refusal(conn, ANSWER_METHOD, &outcome->verdict);
         return;
     }
     struct json_writer w;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/hub/rest/certificate.h"
+#include "apps/hub/rest/certificate_text.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -90,7 +90,7 @@ static bool take_pem(const X509 *x509, char out[CERTIFICATE_TEXT_MAX + 1])
     return size > 0;
 }
 
-bool certificate_read(struct bytes text, struct certificate *out)
+bool certificate_text_read(struct bytes text, struct certificate_text *out)
 {
     if (text.size > CERTIFICATE_TEXT_MAX) {
         return false;

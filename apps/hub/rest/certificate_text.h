@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an enrolment's certificate says, by OpenSSL: PEM or the base64 of DER, as the SDKs send it.
 // Nothing is trusted here. (Apart from our other headers: OpenSSL's names collide with ours.)
-#ifndef HUB_REST_CERTIFICATE_H
-#define HUB_REST_CERTIFICATE_H
+#ifndef HUB_REST_CERTIFICATE_TEXT_H
+#define HUB_REST_CERTIFICATE_TEXT_H
 
 #include "base/bytes.h"
 
@@ -12,7 +12,7 @@ enum {
     CERTIFICATE_SERIAL_SIZE = 65,
 };
 
-struct certificate {
+struct certificate_text {
     char pem[CERTIFICATE_TEXT_MAX + 1];
     char subject[CERTIFICATE_NAME_SIZE]; // RFC 2253
     char issuer[CERTIFICATE_NAME_SIZE];
@@ -25,6 +25,6 @@ struct certificate {
 };
 
 // False: no certificate, or a larger one than CERTIFICATE_TEXT_MAX.
-bool certificate_read(struct bytes text, struct certificate *out);
+bool certificate_text_read(struct bytes text, struct certificate_text *out);
 
 #endif
