@@ -231,10 +231,10 @@ static bool get_thumbs(sqlite3_stmt *row, int column, struct hub_thumbprint *thu
     return true;
 }
 
-static bool get_authorities(sqlite3_stmt *row, int column, char out[2][HUB_PEM_SIZE_MAX + 1])
+static bool get_authorities(sqlite3_stmt *row, int column, struct hub_authorities *out)
 {
-    return get_text(row, column, out[0], sizeof(out[0])) &&
-           get_text(row, column + 1, out[1], sizeof(out[1]));
+    return get_text(row, column, out->primary, sizeof(out->primary)) &&
+           get_text(row, column + 1, out->secondary, sizeof(out->secondary));
 }
 
 enum err hub_directory_meta(struct hub_directory *directory, const char *key, char *out,
@@ -332,7 +332,7 @@ enum err hub_directory_enrolment(struct hub_directory *directory, struct bytes r
         enrolment.attestation = (enum hub_attestation)attestation;
         bool is_good = attestation >= HUB_BY_KEY && attestation <= HUB_BY_CA &&
                        get_keys(row, 2, enrolment.keys) && get_thumbs(row, 4, enrolment.thumbs) &&
-                       get_authorities(row, 6, enrolment.authorities);
+                       get_authorities(row, 6, &enrolment.authorities);
         err = is_good ? OK : ERR_CORRUPT;
     }
     sqlite3_reset(row);
@@ -354,7 +354,7 @@ enum err hub_directory_next_group(struct hub_directory *directory, const char *a
         group.is_enabled = sqlite3_column_int(row, 1) == 1;
         group.attestation = sqlite3_column_int(row, 2) == 0 ? HUB_BY_KEY : HUB_BY_CA;
         bool is_good = get_text(row, 0, group.id, sizeof(group.id)) &&
-                       get_keys(row, 3, group.keys) && get_authorities(row, 5, group.authorities);
+                       get_keys(row, 3, group.keys) && get_authorities(row, 5, &group.authorities);
         err = is_good ? OK : ERR_CORRUPT;
     }
     sqlite3_reset(row);

@@ -45,12 +45,17 @@ struct hub_authority { // of the hub, verified
     char pem[HUB_PEM_SIZE_MAX + 1];
 };
 
+struct hub_authorities { // of an enrolment, PEM; "": none
+    char primary[HUB_PEM_SIZE_MAX + 1];
+    char secondary[HUB_PEM_SIZE_MAX + 1];
+};
+
 struct hub_enrolment {
     bool is_enabled;
     enum hub_attestation attestation;
     struct hub_sas_key keys[HUB_KEYS_MAX];
     struct hub_thumbprint thumbs[HUB_KEYS_MAX];
-    char authorities[2][HUB_PEM_SIZE_MAX + 1]; // "": none; both none: those of the hub
+    struct hub_authorities authorities; // both none: those of the hub
 };
 
 struct hub_group {
@@ -58,7 +63,7 @@ struct hub_group {
     bool is_enabled;
     enum hub_attestation attestation; // HUB_BY_KEY or HUB_BY_CA
     struct hub_sas_key keys[HUB_KEYS_MAX];
-    char authorities[2][HUB_PEM_SIZE_MAX + 1];
+    struct hub_authorities authorities;
 };
 
 struct hub_directory {

@@ -168,15 +168,15 @@ static void test_enrolments_and_groups(void **state)
     struct hub_enrolment enrolment;
     assert_int_equal(hub_directory_enrolment(directory, text("k"), &enrolment), OK);
     assert_true(enrolment.is_enabled && enrolment.attestation == HUB_BY_KEY &&
-                enrolment.keys[0].size == 16 && enrolment.authorities[0][0] == '\0');
+                enrolment.keys[0].size == 16 && enrolment.authorities.primary[0] == '\0');
     assert_int_equal(hub_directory_enrolment(directory, text("c"), &enrolment), OK);
     assert_true(!enrolment.is_enabled && enrolment.attestation == HUB_BY_CA);
-    assert_string_equal(enrolment.authorities[1], "PEM");
+    assert_string_equal(enrolment.authorities.secondary, "PEM");
     assert_int_equal(hub_directory_enrolment(directory, text("g1"), &enrolment), ERR_NOT_FOUND);
     struct hub_group group;
     assert_int_equal(hub_directory_next_group(directory, "", &group), OK);
     assert_true(!group.is_enabled && group.attestation == HUB_BY_CA);
-    assert_string_equal(group.authorities[0], "PEM");
+    assert_string_equal(group.authorities.primary, "PEM");
     assert_int_equal(hub_directory_next_group(directory, group.id, &group), OK);
     assert_true(group.is_enabled && group.attestation == HUB_BY_KEY && group.keys[1].size == 16);
     assert_string_equal(group.id, "g2");
