@@ -91,7 +91,7 @@ static bool check(const struct c2d_message *in, int64_t utc_ms, struct verdict *
     }
     for (size_t i = 0; i < in->properties.size; i++) {
         uint8_t byte = in->properties.data[i];
-        if (byte <= ' ' || byte > '~' || byte == '#' || byte == '+') {
+        if (byte <= ' ' || byte > '~' || memchr("/+#?", byte, 4) != NULL) {
             return refuse(why, HUB_ARGUMENT_INVALID, "the properties are not percent-encoded");
         }
     }

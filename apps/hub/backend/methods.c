@@ -38,11 +38,22 @@ static bool is_json(struct bytes text)
     return json_skip(&r) && json_end(&r);
 }
 
+// It becomes a level of a topic.
+static bool is_name(struct bytes name)
+{
+    bool is_good = name.size > 0 && name.size <= AZ_METHOD_NAME_SIZE_MAX;
+    for (size_t i = 0; is_good && i < name.size; i++) {
+        is_good =
+            name.data[i] > ' ' && name.data[i] != 0x7f && memchr("/+#?", name.data[i], 4) == NULL;
+    }
+    return is_good;
+}
+
 static bool check(const struct methods_request *in, struct verdict *why)
 {
-    if (in->name.size == 0 || in->name.size > AZ_METHOD_NAME_SIZE_MAX ||
-        memchr(in->name.data, '\0', in->name.size) != NULL) {
-        return refuse(why, HUB_ARGUMENT_INVALID, "a method name has 1 to %d characters",
+    if (!is_name(in->name)) {
+        return refuse(why, HUB_ARGUMENT_INVALID,
+                      "a method name has 1 to %d characters, no space, control, / + # ? among them",
                       AZ_METHOD_NAME_SIZE_MAX);
     }
     if (in->response_s != 0 &&

@@ -31,8 +31,8 @@ static enum err write_section(struct twins *twins, struct bytes id, enum twin_se
                               uint64_t version)
 {
     static const char *const sql[] = {
-        [TWIN_DESIRED] = "UPDATE twin SET desired=?2, desired_metadata=?3, desired_version=?4"
-                         " WHERE device_id=?1",
+        [TWIN_DESIRED] = "UPDATE twin SET desired=?2, desired_metadata=?3, desired_version=?4,"
+                         " untold=1 WHERE device_id=?1",
         [TWIN_REPORTED] = "UPDATE twin SET reported=?2, reported_metadata=?3, reported_version=?4"
                           " WHERE device_id=?1",
         [TWIN_TAGS] = "UPDATE twin SET tags=?2 WHERE device_id=?1",
@@ -194,10 +194,10 @@ static bool find_room(const struct twins *twins, size_t size, size_t *at)
     return size < first - from; // never up to the first: equal means empty
 }
 
-static void add_notice(struct twins *twins, struct bytes id, uint64_t version, size_t at)
+static void add_notice(struct twins *twins, struct bytes id, uint64_t version, struct bytes text,
+                       size_t at)
 {
     size_t index = (twins->notice_first + twins->notice_count) % TWINS_NOTICE_MAX;
-    struct bytes text = twins->merge.notice;
     struct twins_notice *notice = &twins->notices[index];
     *notice = (struct twins_notice){.version = version, .at = at, .size = text.size};
     ASSERT(id.size < sizeof(notice->device_id));
@@ -278,7 +278,7 @@ static bool run_update(struct twins *twins, struct bytes id, const char *if_matc
         return false;
     }
     if (u->version != 0 && u->tells) {
-        add_notice(twins, id, u->version, u->at);
+        add_notice(twins, id, u->version, twins->merge.notice, u->at);
     }
     return true;
 }
@@ -293,6 +293,33 @@ bool twins_update(struct twins *twins, struct bytes id, const struct twins_chang
 bool twins_set_initial(struct twins *twins, struct bytes id, struct bytes body, int64_t utc_ms,
                        struct verdict *why)
 {
-    struct update u = {.utc_ms = utc_ms};
+    struct update u = {.is_replace = true, .utc_ms = utc_ms};
     return run_update(twins, id, NULL, body, &u, why);
+}
+
+void twins_tell_again(struct twins *twins, struct bytes id)
+{
+    struct verdict why;
+    struct json_writer w;
+    uint64_t version = 0;
+    size_t at = 0;
+    sqlite3_stmt *s = store_get(twins->store, "SELECT 1 FROM twin WHERE device_id=?1 AND untold=1");
+    store_bind_span(s, 1, id);
+    if (store_row(twins->store, s) != OK) {
+        return;
+    }
+    sqlite3_reset(s);
+    json_writer_init(&w, twins->merge.notice_text, sizeof(twins->merge.notice_text));
+    if (twins_write_desired(twins, id, &w, &version, &why) && find_room(twins, w.size, &at)) {
+        add_notice(twins, id, version, json_writer_bytes(&w), at);
+    }
+}
+
+enum err twins_told(struct twins *twins, struct bytes id, uint64_t version)
+{
+    sqlite3_stmt *s = store_get(
+        twins->store, "UPDATE twin SET untold=0 WHERE device_id=?1 AND desired_version=?2");
+    store_bind_span(s, 1, id);
+    store_bind_number(s, 2, (int64_t)version);
+    return store_run(twins->store, s);
 }

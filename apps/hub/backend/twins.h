@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Twins in the store. Each function is one transaction: true means durable. Changes of desired
-// properties wait in a queue for the link; a change that does not fit there is refused (429), so
-// that a connected device never misses one.
+// properties wait in a queue for the link, and the row notes that they were not told: what a crash
+// or a lost link swallowed is told when the device is announced again.
 #ifndef HUB_BACKEND_TWINS_H
 #define HUB_BACKEND_TWINS_H
 
@@ -61,7 +61,8 @@ struct twins_change {
 // On true, twins_read gives the answer.
 NODISCARD bool twins_update(struct twins *twins, struct bytes id, const struct twins_change *change,
                             struct verdict *why);
-// The first version of a twin, of an enrolment: the same body. Tells nobody.
+// Begins the twin anew with such a body, of an enrolment. Tells nobody: the device is not there
+// yet.
 NODISCARD bool twins_set_initial(struct twins *twins, struct bytes id, struct bytes body,
                                  int64_t utc_ms, struct verdict *why);
 
@@ -72,5 +73,9 @@ struct twins_out {
 };
 // The next change of desired properties to be told to its device; valid until the next call.
 bool twins_next(struct twins *twins, struct twins_out *out);
+// The device was announced: queues all of desired as one change if one was not told.
+void twins_tell_again(struct twins *twins, struct bytes id);
+// The device has been told that version.
+NODISCARD enum err twins_told(struct twins *twins, struct bytes id, uint64_t version);
 
 #endif

@@ -67,6 +67,19 @@ static bool check_written(const struct json_writer *out, bool is_good, struct ve
     return !out->failed || refuse(why, HUB_TOO_LARGE, "the twin does not fit the answer");
 }
 
+bool twins_write_desired(struct twins *twins, struct bytes id, struct json_writer *out,
+                         uint64_t *version, struct verdict *why)
+{
+    sqlite3_stmt *s = twins_row(twins->store, id, why);
+    if (s == NULL) {
+        return false;
+    }
+    *version = (uint64_t)sqlite3_column_int64(s, DESIRED_VERSION);
+    bool is_good = put_section(s, DESIRED, DESIRED_VERSION, out);
+    sqlite3_reset(s);
+    return check_written(out, is_good, why);
+}
+
 bool twins_get(struct twins *twins, struct bytes id, struct json_writer *out, struct verdict *why)
 {
     grant(why);

@@ -19,5 +19,8 @@ enum column {
 
 // The row of the device, to be reset by the caller; NULL: *why says why not.
 sqlite3_stmt *twins_row(struct store *store, struct bytes id, struct verdict *why);
+// All of desired with $version.
+NODISCARD bool twins_write_desired(struct twins *twins, struct bytes id, struct json_writer *out,
+                                   uint64_t *version, struct verdict *why);
 
 #endif

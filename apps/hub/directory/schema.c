@@ -30,10 +30,12 @@ static const char *const STATEMENTS[] = {
     "CREATE TABLE ca(name TEXT PRIMARY KEY NOT NULL, pem TEXT NOT NULL, verified INT NOT "
     "NULL DEFAULT 0, etag TEXT NOT NULL DEFAULT '', created_ms INT NOT NULL DEFAULT 0, "
     "updated_ms INT NOT NULL DEFAULT 0, verification_code TEXT) STRICT;",
-    // The *_metadata columns hold the $metadata tree of $lastUpdated.
+    // The *_metadata columns hold the shape of the section with [utc_ms,version] for each value.
+    // untold: desired changed and the broker may not have told the device.
     "CREATE TABLE twin(device_id TEXT PRIMARY KEY NOT NULL REFERENCES device(id) ON DELETE "
     "CASCADE, desired TEXT NOT NULL DEFAULT '{}', desired_metadata TEXT, desired_version "
-    "INT NOT NULL DEFAULT 1, reported TEXT NOT NULL DEFAULT '{}', reported_metadata TEXT, "
+    "INT NOT NULL DEFAULT 1, untold INT NOT NULL DEFAULT 0, reported TEXT NOT NULL DEFAULT '{}', "
+    "reported_metadata TEXT, "
     "reported_version INT NOT NULL DEFAULT 1, tags TEXT NOT NULL DEFAULT '{}', model_id "
     "TEXT, etag TEXT NOT NULL DEFAULT '', version INT NOT NULL DEFAULT 1, updated_ms INT "
     "NOT NULL DEFAULT 0) STRICT;",
