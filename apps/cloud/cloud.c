@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cloud/cloud.h"
 
-#include "apps/cloud/http/tls.h"
+#include "port/linux/http_tls.h"
 #include "port/linux/log.h"
 
 #include <errno.h>
@@ -49,12 +49,6 @@ static enum err load_tls(struct cloud *cloud)
         return OK;
     }
     const char *why = "";
-    struct stat status;
-    if (stat(s->key, &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        log_error(MODULE, "tls", "key=%s why=\"others may read it: permissions must be 0600\"",
-                  log_quote(s->key).text);
-        return ERR_DENIED;
-    }
     cloud->tls = tls_load(s->cert, s->key, &why);
     if (cloud->tls == NULL) {
         log_error(MODULE, "tls", "cert=%s why=\"%s\"", log_quote(s->cert).text, why);
