@@ -275,6 +275,17 @@ static void take_mqtt_event(struct north *north, const struct mqtt_event *event)
                  log_quote(north->device).text);
         uplink_connected(&north->uplink, now_us);
         break;
+    case MQTT_SUBSCRIBED:
+        if (event->refused_mask != 0) {
+            log_warn("uplink", "subscription_refused", "hub=%s mask=%#x",
+                     log_quote(north->host).text, event->refused_mask);
+        }
+        uplink_subscribed(&north->uplink, now_us, event->refused_mask);
+        break;
+    case MQTT_MESSAGE:
+        north_channel_turn(north, now_us); // online before the first message
+        north_channel_message(north, now_us, event);
+        break;
     case MQTT_REFUSED:
     case MQTT_LOST:
         uplink_lost(&north->uplink, now_us, event->kind == MQTT_REFUSED);
@@ -320,10 +331,19 @@ static void drain_uplink(struct north *north, uint64_t now_us)
     while (uplink_next(&north->uplink, now_us, &out)) {
         enum err err = OK;
         switch (out.kind) {
-        case UPLINK_OUT_CONNECT: err = mqtt_connect(north->mqtt, out.user, out.password); break;
+        case UPLINK_OUT_CONNECT:
+            err = mqtt_connect(north->mqtt,
+                               &(struct mqtt_login){.user = out.user, .password = out.password});
+            break;
+        case UPLINK_OUT_SUBSCRIBE:
+            err = mqtt_subscribe(north->mqtt, 0, out.filters, UPLINK_FILTERS);
+            break;
         case UPLINK_OUT_DISCONNECT: err = mqtt_disconnect(north->mqtt); break;
         case UPLINK_OUT_PUBLISH:
-            err = mqtt_publish(north->mqtt, out.token, out.topic, out.payload);
+            err = mqtt_publish(north->mqtt, &(struct mqtt_publish){.token = out.token,
+                                                                   .qos = 1,
+                                                                   .topic = out.topic,
+                                                                   .payload = out.payload});
             break;
         case UPLINK_OUT_ACK: note_ack(north, now_us, &out); break;
         }
@@ -341,6 +361,7 @@ uint64_t north_turn(struct north *north, uint64_t now_us)
     if (north->mqtt != NULL) {
         uplink_tick(&north->uplink, now_us);
         drain_uplink(north, now_us);
+        deadline_us = time_min(deadline_us, north_channel_turn(north, now_us));
         deadline_us = time_min(deadline_us, uplink_deadline_us(&north->uplink));
     }
     if (should_submit(north, now_us)) {
