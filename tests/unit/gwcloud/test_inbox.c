@@ -115,7 +115,7 @@ static void test_nobody_gets_what_is_not_for_us(void **state)
     (void)state;
     begin();
     assert_int_equal(give("devices/other/messages/devicebound/"), INBOX_FOREIGN);
-    assert_int_equal(give("devices/gw/modules/m/messages/devicebound/"), INBOX_UNKNOWN);
+    assert_int_equal(give("devices/gw/modules/m/messages/devicebound/"), INBOX_FOREIGN);
     assert_int_equal(give("devices/gw2/messages/devicebound/"), INBOX_FOREIGN);
     assert_int_equal(give("devices/gw/messages/events/"), INBOX_UNKNOWN);
     assert_int_equal(give("$iothub/methods/res/200/?$rid=1"), INBOX_UNKNOWN);
