@@ -266,6 +266,21 @@ static void look_at_clock(struct north *north, uint64_t now_us)
     }
 }
 
+static void take_subscribed(struct north *north, uint64_t now_us, uint32_t refused_mask)
+{
+    for (size_t i = 0; i < UPLINK_FILTERS; i++) {
+        if ((refused_mask >> i & 1) != 0) {
+            log_warn("uplink", "subscription_refused", "hub=%s filter=%s",
+                     log_quote(north->host).text, log_quote(north->uplink.filters[i]).text);
+        }
+    }
+    uplink_subscribed(&north->uplink, now_us, refused_mask);
+    if (north->uplink.state == UPLINK_ONLINE) {
+        log_info("uplink", "online", "hub=%s device=%s", log_quote(north->host).text,
+                 log_quote(north->device).text);
+    }
+}
+
 static void take_mqtt_event(struct north *north, const struct mqtt_event *event)
 {
     uint64_t now_us = port_now_us();
@@ -275,13 +290,7 @@ static void take_mqtt_event(struct north *north, const struct mqtt_event *event)
                  log_quote(north->device).text);
         uplink_connected(&north->uplink, now_us);
         break;
-    case MQTT_SUBSCRIBED:
-        if (event->refused_mask != 0) {
-            log_warn("uplink", "subscription_refused", "hub=%s mask=%#x",
-                     log_quote(north->host).text, event->refused_mask);
-        }
-        uplink_subscribed(&north->uplink, now_us, event->refused_mask);
-        break;
+    case MQTT_SUBSCRIBED: take_subscribed(north, now_us, event->refused_mask); break;
     case MQTT_MESSAGE:
         north_channel_turn(north, now_us); // online before the first message
         north_channel_message(north, now_us, event);

@@ -106,7 +106,7 @@ struct uplink {
     char password[SAS_TOKEN_SIZE_MAX];
     char topic[UPLINK_TOPIC_SIZE_MAX];
     char c2d_filter[UPLINK_TOPIC_SIZE_MAX];
-    const char *filters[UPLINK_FILTERS];
+    const char *filters[UPLINK_FILTERS]; // public to read: bit i of refused_mask is the i-th
 };
 
 // ERR_ARG: a name is empty or does not fit. cfg is copied; what it points to is borrowed.

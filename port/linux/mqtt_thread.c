@@ -31,7 +31,9 @@ bool mqtt_give_event(struct mqtt *mqtt, const struct mqtt_event *event)
             .generation = mqtt->live_generation, .event = *event, .block = block, .size = size};
         if (is_message) {
             memcpy(block, event->topic, topic_size);
-            memcpy(block + topic_size, event->payload.data, event->payload.size);
+            if (event->payload.size > 0) {
+                memcpy(block + topic_size, event->payload.data, event->payload.size);
+            }
             slot->event.topic = block;
             slot->event.payload.data = (const uint8_t *)block + topic_size;
             mqtt->message_count++;
