@@ -341,8 +341,13 @@ static void drain_uplink(struct north *north, uint64_t now_us)
         enum err err = OK;
         switch (out.kind) {
         case UPLINK_OUT_CONNECT:
-            err = mqtt_connect(north->mqtt,
-                               &(struct mqtt_login){.user = out.user, .password = out.password});
+            err = mqtt_connect(north->mqtt, &(struct mqtt_login){.host = north->host,
+                                                                 .address = north->cfg.address,
+                                                                 .port = north->cfg.port,
+                                                                 .client_id = north->device,
+                                                                 .keeps_session = true,
+                                                                 .user = out.user,
+                                                                 .password = out.password});
             break;
         case UPLINK_OUT_SUBSCRIBE:
             err = mqtt_subscribe(north->mqtt, 0, out.filters, UPLINK_FILTERS);

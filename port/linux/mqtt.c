@@ -38,23 +38,13 @@ void mqtt_calm(int fd)
 
 static enum err copy_config(struct mqtt *mqtt, const struct mqtt_config *cfg)
 {
-    bool has_address = cfg->address != NULL && cfg->address[0] != 0;
-    const char *address = has_address ? cfg->address : cfg->host;
-    if (strlen(cfg->host) >= sizeof(mqtt->host) || cfg->host[0] == 0 ||
-        strlen(address) >= sizeof(mqtt->address) ||
-        strlen(cfg->client_id) >= sizeof(mqtt->client_id) || cfg->client_id[0] == 0 ||
-        strlen(cfg->ca_file) >= sizeof(mqtt->ca_file) || cfg->keep_alive_s > KEEP_ALIVE_MAX_S) {
+    if (strlen(cfg->ca_file) >= sizeof(mqtt->ca_file) || cfg->keep_alive_s > KEEP_ALIVE_MAX_S) {
         return ERR_ARG;
     }
     if (access(cfg->ca_file, R_OK) != 0) {
         return ERR_NOT_FOUND;
     }
-    snprintf(mqtt->host, sizeof(mqtt->host), "%s", cfg->host);
-    snprintf(mqtt->address, sizeof(mqtt->address), "%s", address);
-    snprintf(mqtt->client_id, sizeof(mqtt->client_id), "%s", cfg->client_id);
     snprintf(mqtt->ca_file, sizeof(mqtt->ca_file), "%s", cfg->ca_file);
-    mqtt->keeps_session = cfg->keeps_session;
-    mqtt->port = cfg->port == 0 ? PORT_DEFAULT : cfg->port;
     mqtt->keep_alive_s = cfg->keep_alive_s == 0 ? KEEP_ALIVE_DEFAULT_S : cfg->keep_alive_s;
     if (mqtt->keep_alive_s < KEEP_ALIVE_MIN_S) {
         mqtt->keep_alive_s = KEEP_ALIVE_MIN_S;
@@ -165,6 +155,8 @@ struct queued {
     enum command_kind kind;
     uint32_t token;
     uint8_t qos;
+    uint16_t port;
+    bool keeps_session;
     const char *const *texts;
     size_t text_count;
     struct bytes payload;
@@ -189,6 +181,8 @@ static struct command *make_command(const struct queued *in)
     *command = (struct command){.kind = in->kind,
                                 .token = in->token,
                                 .qos = in->qos,
+                                .port = in->port,
+                                .keeps_session = in->keeps_session,
                                 .text_count = in->text_count,
                                 .payload_size = in->payload.size,
                                 .size = size};
@@ -246,15 +240,29 @@ static const char *or_empty(const char *text)
 
 enum err mqtt_connect(struct mqtt *mqtt, const struct mqtt_login *login)
 {
-    const char *const texts[] = {login->user, or_empty(login->password),
-                                 or_empty(login->certificate_file),
-                                 or_empty(login->private_key_file)};
-    if (strlen(texts[0]) >= MQTT_USER_SIZE_MAX || strlen(texts[1]) >= MQTT_PASSWORD_SIZE_MAX ||
-        strlen(texts[2]) >= MQTT_PATH_SIZE_MAX || strlen(texts[3]) >= MQTT_PATH_SIZE_MAX) {
-        return ERR_SIZE;
+    static const size_t sizes[MQTT_LOGIN_TEXTS] = {
+        MQTT_NAME_SIZE_MAX, MQTT_NAME_SIZE_MAX,     MQTT_NAME_SIZE_MAX, MQTT_USER_SIZE_MAX,
+        MQTT_PATH_SIZE_MAX, MQTT_PASSWORD_SIZE_MAX, MQTT_PATH_SIZE_MAX};
+    const char *const texts[MQTT_LOGIN_TEXTS] = {
+        login->host,
+        or_empty(login->address),
+        login->client_id,
+        login->user,
+        or_empty(login->certificate_file),
+        or_empty(login->password),
+        or_empty(login->private_key_file),
+    };
+    for (size_t i = 0; i < MQTT_LOGIN_TEXTS; i++) {
+        if (strlen(texts[i]) >= sizes[i]) {
+            return ERR_SIZE;
+        }
     }
-    return queue_command(
-        mqtt, &(struct queued){.kind = COMMAND_CONNECT, .texts = texts, .text_count = 4});
+    return queue_command(mqtt,
+                         &(struct queued){.kind = COMMAND_CONNECT,
+                                          .port = login->port == 0 ? PORT_DEFAULT : login->port,
+                                          .keeps_session = login->keeps_session,
+                                          .texts = texts,
+                                          .text_count = MQTT_LOGIN_TEXTS});
 }
 
 enum err mqtt_disconnect(struct mqtt *mqtt)

@@ -24,6 +24,7 @@ enum {
     MQTT_INBOUND_PAUSE_BYTES = 128 * 1024,
     MQTT_FILTERS_MAX = 8,
     MQTT_TOPIC_SIZE_MAX = 1536,
+    MQTT_NAME_SIZE_MAX = 256, // host, address, client id: with the final 0
     MQTT_USER_SIZE_MAX = 512,
     MQTT_PASSWORD_SIZE_MAX = 1024,
     MQTT_PATH_SIZE_MAX = 1024,
@@ -31,18 +32,18 @@ enum {
 };
 
 struct mqtt_config {
-    const char *host;    // what the certificate must carry, and where to connect
-    const char *address; // where to connect instead; NULL or empty: host
-    uint16_t port;       // default 8883
-    const char *client_id;
     const char *ca_file;         // PEM; the only CAs that are trusted; required
     uint16_t keep_alive_s;       // default 60, at most 1177 (Azure)
     uint32_t connect_timeout_ms; // default 30,000: from connect to CONNACK, name lookup aside
-    bool keeps_session;          // CleanSession=0: what the hub has queued comes after a reconnect
 };
 
-// How one attempt proves who we are.
+// Whom one attempt goes to, and how it proves who we are.
 struct mqtt_login {
+    const char *host;    // what the certificate must carry, and where to connect
+    const char *address; // where to connect instead; NULL or empty: host
+    uint16_t port;       // 0: 8883
+    bool keeps_session;  // CleanSession=0: what the hub has queued comes after a reconnect
+    const char *client_id;
     const char *user;
     const char *password;         // NULL or empty: none, the certificate counts
     const char *certificate_file; // PEM, the device's first, then its chain; NULL or empty: none

@@ -166,7 +166,7 @@ struct mosquitto *mqtt_client_new(struct mqtt *mqtt, const struct mqtt_login *lo
     if (context == NULL) {
         return NULL;
     }
-    struct mosquitto *client = mosquitto_new(mqtt->client_id, !mqtt->keeps_session, mqtt);
+    struct mosquitto *client = mosquitto_new(login->client_id, !login->keeps_session, mqtt);
     if (client == NULL) {
         tls_client_context_free(context);
         mqtt_set_reason(mqtt, "no memory");

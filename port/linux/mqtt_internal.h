@@ -9,10 +9,11 @@
 #include <pthread.h>
 
 enum {
-    MQTT_HOST_SIZE_MAX = 256,
     // Acknowledgements, messages up to the pause and what one TLS record may hold beyond it.
     MQTT_EVENTS_MAX = 128,
     MQTT_EVENT_BYTES_MAX = 1024 * 1024,
+    // Of a connect command: host, address, client id, user, certificate, password, private key.
+    MQTT_LOGIN_TEXTS = 7,
 };
 
 struct mosquitto;
@@ -25,7 +26,9 @@ struct command {
     enum command_kind kind;
     uint32_t generation;
     uint32_t token;
-    uint8_t qos;
+    uint8_t qos;   // of a publish
+    uint16_t port; // of a connect, as the next
+    bool keeps_session;
     size_t text_count;
     size_t payload_size;
     size_t size; // of texts[], in bytes
@@ -49,14 +52,9 @@ struct sent {
 
 struct mqtt {
     // Constant after mqtt_open:
-    char host[MQTT_HOST_SIZE_MAX];
-    char address[MQTT_HOST_SIZE_MAX];
-    char client_id[MQTT_HOST_SIZE_MAX];
     char ca_file[MQTT_PATH_SIZE_MAX];
-    uint16_t port;
     uint16_t keep_alive_s;
     uint32_t connect_timeout_ms;
-    bool keeps_session;
     int command_fd;
     int event_fd;
     pthread_t thread;
@@ -79,6 +77,7 @@ struct mqtt {
     bool is_paused;                      // the thread does not read: too many messages wait
     // The thread's:
     struct mosquitto *client;
+    char host[MQTT_NAME_SIZE_MAX]; // of the present attempt
     uint32_t live_generation;
     bool is_attempting; // connect begun, no CONNACK yet
     bool must_use_ipv4; // in the next attempt

@@ -72,10 +72,22 @@ static void run_connect(struct mqtt *mqtt, const struct command *command)
     mqtt->live_generation = command->generation;
     mqtt->is_attempting = true;
     mqtt->reason[0] = 0;
-    struct mqtt_login login = {.user = command->texts};
-    login.password = login.user + strlen(login.user) + 1;
-    login.certificate_file = login.password + strlen(login.password) + 1;
-    login.private_key_file = login.certificate_file + strlen(login.certificate_file) + 1;
+    const char *texts[MQTT_LOGIN_TEXTS];
+    const char *at = command->texts;
+    for (size_t i = 0; i < MQTT_LOGIN_TEXTS; i++) {
+        texts[i] = at;
+        at += strlen(at) + 1;
+    }
+    const struct mqtt_login login = {.host = texts[0],
+                                     .address = texts[1][0] == 0 ? texts[0] : texts[1],
+                                     .port = command->port,
+                                     .keeps_session = command->keeps_session,
+                                     .client_id = texts[2],
+                                     .user = texts[3],
+                                     .certificate_file = texts[4],
+                                     .password = texts[5],
+                                     .private_key_file = texts[6]};
+    snprintf(mqtt->host, sizeof(mqtt->host), "%s", login.host);
     mqtt->client = mqtt_client_new(mqtt, &login);
     if (mqtt->client == NULL) {
         mqtt_lose(mqtt, MQTT_LOST);
@@ -86,7 +98,7 @@ static void run_connect(struct mqtt *mqtt, const struct command *command)
     const char *local = mqtt->must_use_ipv4 ? "0.0.0.0" : NULL;
     mqtt->must_use_ipv4 = !mqtt->must_use_ipv4;
     // Blocks in the name lookup only; TCP and TLS go on in the poll loop.
-    int code = mosquitto_connect_bind_async(mqtt->client, mqtt->address, mqtt->port,
+    int code = mosquitto_connect_bind_async(mqtt->client, login.address, login.port,
                                             mqtt->keep_alive_s, local);
     mqtt->in_at_us = mqtt->out_at_us = mqtt->misc_at_us = port_now_us();
     mqtt->attempt_until_us =
