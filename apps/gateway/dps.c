@@ -159,6 +159,15 @@ void dps_start(struct dps *dps, uint64_t now_us)
     }
 }
 
+void dps_stop(struct dps *dps)
+{
+    dps->must_disconnect = dps->must_disconnect || dps->state == DPS_CONNECTING ||
+                           dps->state == DPS_SUBSCRIBING || dps->state == DPS_ASKING ||
+                           dps->state == DPS_RESTING;
+    dps->must_connect = dps->must_subscribe = dps->must_publish = dps->must_tell = false;
+    dps->state = DPS_IDLE;
+}
+
 void dps_connected(struct dps *dps, uint64_t now_us)
 {
     if (dps->state == DPS_CONNECTING) {

@@ -110,6 +110,8 @@ NODISCARD enum err dps_init(struct dps *dps, const struct dps_config *cfg);
 void dps_set_clock(struct dps *dps, uint64_t now_us, struct wall_time utc);
 // From IDLE; no effect else.
 void dps_start(struct dps *dps, uint64_t now_us);
+// Back to IDLE, from any state; an attempt that runs is given up, and nothing is told of it.
+void dps_stop(struct dps *dps);
 
 void dps_connected(struct dps *dps, uint64_t now_us);
 void dps_subscribed(struct dps *dps, uint64_t now_us, uint32_t refused_mask);
