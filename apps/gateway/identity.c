@@ -55,13 +55,13 @@ void identity_set_next(struct identity *id, uint64_t now_us, uint64_t version)
     if (version != id->next_version && id->cfg.has_certificate) {
         id->next_version = version;
         id->next_us = now_us;
-        id->is_next_skipped = id->is_next_registered = false;
+        id->is_next_skipped = id->is_next_registered = id->is_next_proven = false;
     }
 }
 
 static bool may_try_next(const struct identity *id, uint64_t now_us)
 {
-    return id->next_version != 0 && now_us >= id->next_us;
+    return id->next_version != 0 && (id->is_next_proven || now_us >= id->next_us);
 }
 
 enum identity_slot identity_attempt(struct identity *id, uint64_t now_us)
@@ -81,8 +81,8 @@ void identity_accepted(struct identity *id, uint64_t now_us)
     id->refusals = 0;
     id->provisions = 0;
     if (id->slot == IDENTITY_NEXT) {
-        id->must_adopt = true;
-        id->next_version = 0;
+        id->must_adopt = !id->is_next_proven;
+        id->is_next_proven = true;
         id->is_forced_next = id->is_next_registered = false;
     } else if (may_try_next(id, now_us)) {
         id->next_us = after_s(now_us, NEXT_FAILED_S); // it failed just before, and we did not
@@ -91,7 +91,7 @@ void identity_accepted(struct identity *id, uint64_t now_us)
 
 static void give_up_next(struct identity *id, uint64_t now_us, uint64_t seconds)
 {
-    id->is_forced_next = id->is_next_registered = false;
+    id->is_forced_next = id->is_next_registered = id->is_next_proven = false;
     id->next_us = after_s(now_us, seconds);
 }
 
@@ -153,7 +153,8 @@ void identity_not_assigned(struct identity *id, uint64_t now_us)
 
 uint64_t identity_deadline_us(const struct identity *id)
 {
-    bool waits = id->is_online && id->next_version != 0 && !id->must_reconnect;
+    bool waits = id->is_online && id->next_version != 0 && id->slot == IDENTITY_PRESENT &&
+                 !id->must_reconnect;
     return waits ? id->next_us : TIME_NEVER;
 }
 
@@ -162,6 +163,11 @@ void identity_tick(struct identity *id, uint64_t now_us)
     if (now_us >= identity_deadline_us(id)) {
         id->must_reconnect = true;
     }
+}
+
+bool identity_has_output(const struct identity *id)
+{
+    return id->must_adopt || id->must_provision || id->must_resume || id->must_reconnect;
 }
 
 bool identity_next(struct identity *id, enum identity_out *out)

@@ -34,7 +34,8 @@ enum identity_out {
     IDENTITY_OUT_PROVISION, // hold the uplink, start the DPS machine
     IDENTITY_OUT_RESUME,    // stop the DPS machine, let the uplink go on as before
     IDENTITY_OUT_RECONNECT, // there is a next certificate to be tried
-    IDENTITY_OUT_ADOPT,     // the next certificate's files take the place of the present ones
+    IDENTITY_OUT_ADOPT,     // the next certificate's files take the place of the present ones;
+                            // identity_set_next(0) once they did
 };
 
 struct identity {
@@ -51,6 +52,7 @@ struct identity {
     uint64_t next_us;      // not tried before
     bool is_next_skipped;  // for one attempt
     bool is_next_registered;
+    bool is_next_proven; // the hub accepted it: preferred, whether its files could be moved or not
     bool is_forced_next; // the registration is the next certificate's
     uint64_t provision_us;
     uint32_t provisions; // without success at the hub, in a row
@@ -71,6 +73,7 @@ void identity_not_assigned(struct identity *id, uint64_t now_us);
 
 uint64_t identity_deadline_us(const struct identity *id);
 void identity_tick(struct identity *id, uint64_t now_us);
+bool identity_has_output(const struct identity *id);
 bool identity_next(struct identity *id, enum identity_out *out);
 
 #endif

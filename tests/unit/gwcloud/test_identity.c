@@ -130,8 +130,14 @@ static void test_next_certificate_is_adopted_once_accepted(void **state)
     expect(IDENTITY_OUT_RECONNECT);
     accept(6, IDENTITY_NEXT);
     expect(IDENTITY_OUT_ADOPT);
+    assert_int_equal(identity_deadline_us(&id), TIME_NEVER);
+    // On a read-only place the files cannot be moved: it is preferred all the same.
+    lose(7, IDENTITY_NEXT);
+    accept(8, IDENTITY_PRESENT);
+    accept(9, IDENTITY_NEXT);
     expect_nothing();
-    lose(7, IDENTITY_PRESENT); // by now the same
+    identity_set_next(&id, 10, 0); // moved
+    lose(10, IDENTITY_PRESENT);
 }
 
 static void test_next_certificate_that_is_refused_leaves_the_present_one(void **state)
@@ -238,6 +244,7 @@ static void test_seeds(void **state)
                     assert_true(is_next_good);
                     is_adopted = true;
                     hub_knows[0] = true;
+                    identity_set_next(&id, now_us, 0);
                 } else if (out != IDENTITY_OUT_RECONNECT) {
                     phase = out == IDENTITY_OUT_PROVISION ? IDENTITY_PROVISIONING : IDENTITY_USING;
                 }
