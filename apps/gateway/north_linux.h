@@ -11,6 +11,7 @@
 #ifndef GATEWAY_NORTH_LINUX_H
 #define GATEWAY_NORTH_LINUX_H
 
+#include "apps/gateway/inbox.h"
 #include "apps/gateway/journal_types.h"
 #include "apps/gateway/uplink.h"
 #include "port/linux/loop.h"
@@ -25,12 +26,25 @@ struct north_config {
     size_t queue_max;       // samples on the way to the journal; default 2,048
     bool trust_clock;       // believe the clock although the kernel does not call it synchronised
     const char *sync_trace; // file that gets a JSON line per durable sample; NULL: none
-    const char *host;       // the hub's name; NULL or "": no hub, all stays in the journal
-    const char *address;    // where to connect if not to `host`; NULL or "": host
+    // The rest may be NULL or "". No host, no key file and no id scope: no hub, all stays in the
+    // journal. A file may be `credential:NAME`.
+    const char *host;    // the hub's name; none: as the connection string or the service says
+    const char *address; // where to connect if not to `host`
     uint16_t port;
-    const char *device_id; // "": as the key file says
+    const char *device_id; // none: as the key file says
     const char *key_file;  // base64 key or connection string, mode 0600
+    const char *certificate_file;
+    const char *private_key_file; // mode 0600
     const char *ca_file;
+    uint32_t expiry_alarm_days;
+    struct {
+        const char *host, *address;
+        uint16_t port;
+        const char *id_scope;
+        const char *registration_id;
+        const char *group_key_file;
+        const char *payload;
+    } dps;
 };
 
 struct north_stats {
@@ -64,6 +78,10 @@ void north_hurry(struct north *north, uint64_t now_us);
 void north_set_watched(struct north *north, uint64_t now_us, bool is_watched);
 // Times in the event are monotonic milliseconds.
 void north_add_event(struct north *north, uint64_t now_us, const struct tm_event *event);
+
+// Before the first turn: who takes the hub's messages of a kind and may send to it. Called back in
+// north_turn and when the loop has messages. Without a hub nothing is ever called back.
+void north_plug(struct north *north, enum inbox_user user, const struct inbox_ops *ops, void *ctx);
 
 // Moves what is due; returns the next deadline. Called in every turn of the loop.
 uint64_t north_turn(struct north *north, uint64_t now_us);
