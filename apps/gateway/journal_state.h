@@ -23,7 +23,7 @@ struct journal_acks {
     uint64_t floor;
     struct {
         uint64_t from, to;
-    } ranges[JOURNAL_HANDED_MAX + 2]; // every open one between them is handed out
+    } ranges[JOURNAL_HANDED_MAX + 2 + JOURNAL_HOLES_MAX]; // between them: handed out, or a hole
     size_t range_count;
 };
 
@@ -37,13 +37,34 @@ struct journal_seal {
     uint64_t samples_to;   // every sample with a lower ordinal is sealed by now
 };
 
+// One way through a lane's log, from old to new.
+struct journal_reading {
+    struct sl_reader reader;
+    uint64_t ordinal_next; // expected; 0: not known yet
+    uint64_t samples_to;   // of the last seal read, and its time
+    uint64_t axis_boot;
+    int64_t to_ms;
+    uint8_t buffer[JOURNAL_READ_SIZE];
+};
+
+// What the live reading of the telemetry lane left behind. Every message in the log below `end` is
+// acknowledged, or handed out, or at or after `reading`.
+struct journal_backlog {
+    struct journal_reading reading;
+    uint64_t end; // record: live data began there
+    uint64_t end_ordinal, end_samples;
+    bool is_done;
+    // Newest first: before `reading` moves, messages are taken from below this record downwards.
+    uint64_t descent_end;                  // 0: at the bottom
+    uint64_t descent[JOURNAL_DESCENT_MAX]; // records, rising
+    size_t descent_count;
+};
+
 struct journal_log {
     struct seglog log;
-    struct sl_reader reader; // hands out
-    uint8_t read_buffer[JOURNAL_READ_SIZE];
-    uint64_t seal_next;       // ordinal of the next seal
-    uint64_t read_next;       // ordinal that the reader expects; 0: not known yet
-    uint64_t read_samples_to; // of the last seal read
+    struct journal_reading live;
+    struct journal_backlog backlog; // of the telemetry lane
+    uint64_t seal_next;             // ordinal of the next seal
     struct journal_acks acks;
     struct {
         uint64_t ordinal;     // as the uplink knows it
@@ -78,13 +99,18 @@ struct journal {
     // Public to read:
     struct journal_stats stats;
     bool is_failing; // the medium is full or failed
+    struct journal_budget budget;
+    bool budget_dirty; // not synced yet
     // Private:
     struct journal_config cfg;
     struct journal_log logs[LANE_COUNT];
     const struct tm_catalogue *catalogue;
     struct tm_catalogue_cursor catalogue_cursor;
     bool must_send_catalogue;
-    uint64_t number_next; // n
+    uint64_t catalogue_from, catalogue_to; // ordinals of its latest sending
+    uint64_t steady_us;                    // the clock is believed for ages from then on
+    uint64_t age_check_us;                 // next look for what is too old
+    uint64_t number_next;                  // n
     // The window: samples [sealed_count, count); the first sealed_count are sealed and only wait to
     // be removed. sample_first is the ordinal of window[0].
     size_t count, sealed_count;

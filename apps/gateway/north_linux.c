@@ -22,6 +22,7 @@ static const char *notice_name(enum journal_notice_kind kind)
     case JOURNAL_MEDIUM_FAILED: return "medium_failed";
     case JOURNAL_HEALED: return "healed";
     case JOURNAL_DROPPED_OLDEST: return "dropped_oldest";
+    case JOURNAL_EXPIRED: return "expired";
     case JOURNAL_DAMAGED: return "damaged";
     case JOURNAL_REFUSED: return "refused";
     }

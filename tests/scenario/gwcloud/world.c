@@ -282,6 +282,14 @@ void world_pump(struct world *w)
             w->in_flight_count++;
         }
     }
+    while (w->in_flight_count < WORLD_IN_FLIGHT_MAX) {
+        size_t at = w->in_flight_count;
+        if (journal_next_backlog(&w->journal, w->now_us, w->in_flight[at].payload,
+                                 &w->in_flight[at].message) != OK) {
+            break;
+        }
+        w->in_flight_count++;
+    }
     // Each goes out at least once in a while, perhaps several times; acknowledgements come in any
     // order, or not before the next restart.
     for (size_t i = 0; i < w->in_flight_count;) {
