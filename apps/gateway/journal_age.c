@@ -8,7 +8,7 @@
 
 #include "base/assert.h"
 
-enum { CHECK_US = 600 * 1000000, ROUNDS_MAX = 64 };
+enum { CHECK_US = 600 * 1000000, ROUNDS_MAX = 64, RECORDS_MAX = 100000 };
 
 uint64_t journal_age_deadline_us(const struct journal *journal)
 {
@@ -22,9 +22,29 @@ uint64_t journal_age_deadline_us(const struct journal *journal)
 
 struct oldest {
     uint64_t bound;       // the record at which the oldest segment ends
-    uint64_t ordinal_end; // messages below it are too old; 0: none
-    bool is_whole;        // that is all of the segment, and it may go
+    uint64_t ordinal_end; // messages in it below that are too old; 0: none
+    bool is_whole;        // what follows it is too old as well, so it may go
 };
+
+enum age { UNDATED, YOUNG, OLD };
+
+// Of the last dated message in the record; a catalogue has no time of its own, and a gap marker
+// tells of others.
+static enum age age_of(const struct sl_record *record, int64_t cutoff_ms, uint64_t *ordinal)
+{
+    enum age age = UNDATED;
+    struct reader body = reader_of(record->payload);
+    struct journal_section section;
+    while (journal_section_next(&body, &section) == OK) {
+        const struct journal_seal *seal = &section.u.seal;
+        if (section.tag == SECTION_SEAL && seal->axis_boot == 0 &&
+            seal->bag.kind == TM_MESSAGE_SAMPLES) {
+            age = seal->to_ms < cutoff_ms ? OLD : YOUNG;
+            *ordinal = seal->ordinal;
+        }
+    }
+    return age;
+}
 
 static enum err look_at_oldest(struct journal *journal, int64_t cutoff_ms, struct oldest *out)
 {
@@ -36,32 +56,28 @@ static enum err look_at_oldest(struct journal *journal, int64_t cutoff_ms, struc
         return err;
     }
     uint64_t synced = journal->logs[LANE_TELEMETRY].log.synced_next;
-    *out =
-        (struct oldest){.bound = count == 2 && segments[1].id < synced ? segments[1].id : synced};
+    bool has_next = count == 2 && segments[1].id < synced;
+    *out = (struct oldest){.bound = has_next ? segments[1].id : synced};
     struct sl_reader_config cfg = {.storage = storage,
                                    .buffer = journal->scan_buffer,
                                    .buffer_size = sizeof(journal->scan_buffer)};
     struct sl_reader reader;
-    sl_reader_init(&reader, &cfg, 0);
-    uint64_t last = 0;
     struct sl_record record;
-    while ((err = sl_reader_next(&reader, out->bound, &record)) == OK) {
-        struct reader body = reader_of(record.payload);
-        struct journal_section section;
-        while (journal_section_next(&body, &section) == OK) {
-            const struct journal_seal *seal = &section.u.seal;
-            if (section.tag != SECTION_SEAL) {
-                continue;
-            }
-            last = seal->ordinal;
-            // A catalogue has no time of its own, and a gap marker tells of others.
-            bool is_dated = seal->axis_boot == 0 && seal->bag.kind == TM_MESSAGE_SAMPLES;
-            if (is_dated && seal->to_ms < cutoff_ms) {
-                out->ordinal_end = seal->ordinal + 1;
-            }
+    sl_reader_init(&reader, &cfg, 0);
+    for (unsigned i = 0; i < RECORDS_MAX; i++) {
+        err = sl_reader_next(&reader, synced, &record);
+        if (err != OK) {
+            break;
+        }
+        uint64_t ordinal = 0;
+        enum age age = age_of(&record, cutoff_ms, &ordinal);
+        if (age == OLD && record.sequence < out->bound) {
+            out->ordinal_end = ordinal + 1;
+        } else if (age != UNDATED && record.sequence >= out->bound) {
+            out->is_whole = age == OLD;
+            break;
         }
     }
-    out->is_whole = count == 2 && last != 0 && out->ordinal_end == last + 1;
     return err == ERR_EMPTY || err == ERR_CORRUPT ? OK : err;
 }
 
@@ -77,14 +93,13 @@ enum err journal_expire(struct journal *journal, uint64_t now_us)
     for (unsigned i = 0; i < ROUNDS_MAX; i++) {
         struct oldest oldest;
         enum err err = look_at_oldest(journal, cutoff_ms, &oldest);
-        bool is_old = err == OK && oldest.ordinal_end != 0;
-        if (is_old && oldest.is_whole) {
+        if (err == OK && oldest.is_whole) {
             err = journal_drop_oldest(journal, LANE_TELEMETRY, "age", now_us);
-        } else if (is_old && oldest.ordinal_end > journal->logs[LANE_TELEMETRY].acks.floor) {
+        } else if (err == OK && oldest.ordinal_end > journal->logs[LANE_TELEMETRY].acks.floor) {
             return journal_give_up(journal, LANE_TELEMETRY, oldest.bound, oldest.ordinal_end, "age",
                                    now_us);
         }
-        if (err != OK || !is_old || !oldest.is_whole) {
+        if (err != OK || !oldest.is_whole) {
             return err == ERR_EMPTY ? OK : err;
         }
     }

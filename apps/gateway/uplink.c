@@ -9,11 +9,13 @@ enum {
     TOKEN_LIFE_S = 3600,
     CONNECT_TIMEOUT_MS = 30000,
     ACK_TIMEOUT_MS = 60000,
-    BACKOFF_MIN_MS = 1000,
-    BACKOFF_MAX_MS = 120000,
+    BACKOFF_MIN_MS = 2000,
+    BACKOFF_MAX_MS = 45000, // with the time to connect still within a minute
+    BACKOFF_LEAST_MS = 250,
     BACKOFF_DOUBLINGS_MAX = 20,
-    STEP_MS = 60000,         // a clock step beyond it makes the token's expiry doubtful
-    STABLE_US = 30 * 1000000 // a connection this old ended a row of failures
+    UPLINK_PROPERTIES_SIZE = 40, // values and names that are metered with the body
+    STEP_MS = 60000,             // a clock step beyond it makes the token's expiry doubtful
+    STABLE_US = 30 * 1000000     // a connection this old ended a row of failures
 };
 
 static void append(char *out, size_t capacity, const char *text, bool *fits)
@@ -68,8 +70,21 @@ static uint64_t backoff_us(struct uplink *up)
     if (ceiling_ms > up->cfg.backoff_max_ms) {
         ceiling_ms = up->cfg.backoff_max_ms;
     }
-    uint64_t half_us = ceiling_ms * US_PER_MS / 2;
-    return half_us + next_random(up) % (half_us + 1);
+    // Anywhere up to the ceiling: a thousand gateways that lost the hub at once spread the most.
+    uint64_t least_us = BACKOFF_LEAST_MS * US_PER_MS;
+    uint64_t ceiling_us = ceiling_ms * US_PER_MS;
+    return ceiling_us <= least_us ? least_us
+                                  : least_us + next_random(up) % (ceiling_us - least_us + 1);
+}
+
+static void forward_offline(struct uplink *up, uint64_t now_us)
+{
+    if (up->cfg.pacing != NULL) {
+        pacing_offline(up->cfg.pacing, now_us);
+    }
+    if (up->cfg.budget != NULL) {
+        budget_online(up->cfg.budget, now_us); // the next one begins with nothing published
+    }
 }
 
 static void enter_waiting(struct uplink *up, uint64_t now_us)
@@ -101,6 +116,7 @@ static void enter_connecting(struct uplink *up, uint64_t now_us)
 static void renew(struct uplink *up, uint64_t now_us)
 {
     up->stats.renewals++;
+    forward_offline(up, now_us);
     up->must_disconnect = true;
     enter_connecting(up, now_us);
 }
@@ -116,6 +132,9 @@ void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc)
         up->utc_offset_ms = offset_ms;
     }
     up->has_clock = true;
+    if (up->cfg.budget != NULL) {
+        budget_set_clock(up->cfg.budget, now_us, utc);
+    }
     if (up->state == UPLINK_IDLE) {
         enter_connecting(up, now_us);
     } else if (is_step && up->state != UPLINK_WAITING) {
@@ -152,9 +171,27 @@ size_t uplink_room(const struct uplink *up, enum journal_lane lane)
     return room;
 }
 
+size_t uplink_backlog_room(struct uplink *up, uint64_t now_us)
+{
+    size_t free = uplink_room(up, LANE_TELEMETRY);
+    uint32_t held = 0;
+    for (size_t i = UPLINK_ALERTS_MAX; i < UPLINK_WINDOW_MAX; i++) {
+        held += up->slots[i].is_used && up->slots[i].message.is_backlog;
+    }
+    if (up->cfg.pacing == NULL) {
+        return free;
+    }
+    bool is_waiting = up->cfg.budget != NULL &&
+                      (up->cfg.budget->step >= BUDGET_NO_BACKFILL || up->cfg.budget->is_refused);
+    uint32_t room = is_waiting ? 0 : pacing_room(up->cfg.pacing, now_us, held);
+    return room < free ? room : free;
+}
+
 void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message)
 {
-    (void)now_us;
+    if (message->is_backlog && up->cfg.pacing != NULL) {
+        pacing_took(up->cfg.pacing, now_us, 1);
+    }
     size_t free = free_slot(up, message->lane);
     ASSERT(free < lane_end(message->lane));
     struct uplink_slot *slot = &up->slots[free];
@@ -175,6 +212,13 @@ void uplink_connected(struct uplink *up, uint64_t now_us)
     up->state = UPLINK_ONLINE;
     up->online_at_us = now_us;
     up->stats.connects++;
+    up->acked_at_us = now_us;
+    if (up->cfg.pacing != NULL) {
+        pacing_online(up->cfg.pacing, now_us);
+    }
+    if (up->cfg.budget != NULL) {
+        budget_online(up->cfg.budget, now_us);
+    }
     for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
         up->slots[i].is_sent = false;
     }
@@ -190,12 +234,25 @@ void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal)
     } else {
         up->stats.losses++;
     }
+    if (up->cfg.budget != NULL && up->state == UPLINK_ONLINE) {
+        budget_closed(up->cfg.budget, now_us);
+    }
+    forward_offline(up, now_us);
     enter_waiting(up, now_us);
+}
+
+static void tell_waiting(struct uplink *up, uint64_t now_us)
+{
+    uint64_t since_us = TIME_NEVER;
+    for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
+        const struct uplink_slot *slot = &up->slots[i];
+        since_us = slot->is_used && slot->is_sent ? time_min(since_us, slot->sent_at_us) : since_us;
+    }
+    pacing_waiting(up->cfg.pacing, now_us, since_us);
 }
 
 void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token)
 {
-    (void)now_us;
     if (token >= UPLINK_WINDOW_MAX || !up->slots[token].is_used || !up->slots[token].is_sent) {
         return; // the hub may say anything
     }
@@ -207,21 +264,33 @@ void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token)
     up->acks[up->ack_count].ordinal = slot->message.ordinal;
     up->ack_count++;
     slot->is_used = false;
+    up->acked_at_us = now_us;
+    if (up->cfg.pacing != NULL) {
+        pacing_acked(up->cfg.pacing, now_us, now_us - slot->sent_at_us);
+        tell_waiting(up, now_us);
+    }
+    if (up->cfg.budget != NULL) {
+        budget_acked(up->cfg.budget, now_us);
+    }
     up->failures = 0;
     up->stats.acknowledged++;
 }
 
+// A hub that throttles is slow but not silent: each PUBACK gives the others time anew.
 static uint64_t ack_deadline_us(const struct uplink *up)
 {
-    uint64_t deadline_us = TIME_NEVER;
+    uint64_t since_us = TIME_NEVER;
     for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
         const struct uplink_slot *slot = &up->slots[i];
         if (slot->is_used && slot->is_sent) {
-            deadline_us = time_min(
-                deadline_us, time_after(slot->sent_at_us, up->cfg.ack_timeout_ms * US_PER_MS));
+            since_us = time_min(since_us, slot->sent_at_us);
         }
     }
-    return deadline_us;
+    if (since_us == TIME_NEVER) {
+        return TIME_NEVER;
+    }
+    since_us = since_us > up->acked_at_us ? since_us : up->acked_at_us;
+    return time_after(since_us, up->cfg.ack_timeout_ms * US_PER_MS);
 }
 
 uint64_t uplink_deadline_us(const struct uplink *up)
@@ -230,7 +299,11 @@ uint64_t uplink_deadline_us(const struct uplink *up)
     case UPLINK_IDLE: return TIME_NEVER;
     case UPLINK_CONNECTING:
     case UPLINK_WAITING: return up->until_us;
-    case UPLINK_ONLINE: return time_min(up->renew_us, ack_deadline_us(up));
+    case UPLINK_ONLINE: {
+        uint64_t deadline_us = time_min(up->renew_us, ack_deadline_us(up));
+        return up->cfg.budget == NULL ? deadline_us
+                                      : time_min(deadline_us, budget_deadline_us(up->cfg.budget));
+    }
     }
     return TIME_NEVER;
 }
@@ -248,9 +321,12 @@ void uplink_tick(struct uplink *up, uint64_t now_us)
         uplink_lost(up, now_us, false);
         break;
     case UPLINK_ONLINE:
+        if (up->cfg.budget != NULL) {
+            budget_tick(up->cfg.budget, now_us);
+        }
         if (now_us >= up->renew_us) {
             renew(up, now_us);
-        } else {
+        } else if (now_us >= ack_deadline_us(up)) {
             up->must_disconnect = true;
             uplink_lost(up, now_us, false);
         }
@@ -258,20 +334,34 @@ void uplink_tick(struct uplink *up, uint64_t now_us)
     }
 }
 
-// The oldest message of the first lane that has one to publish.
-static struct uplink_slot *slot_to_publish(struct uplink *up)
+// Live before backlog, then by age.
+static bool goes_before(const struct journal_message *a, const struct journal_message *b)
+{
+    return a->is_backlog != b->is_backlog ? b->is_backlog : a->ordinal < b->ordinal;
+}
+
+static size_t published_size(const struct journal_message *message)
+{
+    return message->payload.size + UPLINK_PROPERTIES_SIZE;
+}
+
+// The next message of the first lane that has one to publish.
+static struct uplink_slot *slot_to_publish(struct uplink *up, uint64_t now_us)
 {
     for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
-        struct uplink_slot *oldest = NULL;
+        struct uplink_slot *first = NULL;
         for (size_t i = lane_first(lane); i < lane_end(lane); i++) {
             struct uplink_slot *slot = &up->slots[i];
             if (slot->is_used && !slot->is_sent &&
-                (oldest == NULL || slot->message.ordinal < oldest->message.ordinal)) {
-                oldest = slot;
+                (first == NULL || goes_before(&slot->message, &first->message))) {
+                first = slot;
             }
         }
-        if (oldest != NULL) {
-            return oldest;
+        if (first != NULL &&
+            (up->cfg.budget == NULL ||
+             budget_may_publish(up->cfg.budget, now_us, lane, first->message.is_backlog,
+                                published_size(&first->message)))) {
+            return first;
         }
     }
     return NULL;
@@ -313,7 +403,7 @@ bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out)
         out->password = up->password;
         return true;
     }
-    struct uplink_slot *slot = up->state == UPLINK_ONLINE ? slot_to_publish(up) : NULL;
+    struct uplink_slot *slot = up->state == UPLINK_ONLINE ? slot_to_publish(up, now_us) : NULL;
     if (slot == NULL) {
         return false;
     }
@@ -324,6 +414,12 @@ bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out)
     slot->is_sent = true;
     slot->was_sent = true;
     slot->sent_at_us = now_us;
+    if (up->cfg.pacing != NULL) {
+        tell_waiting(up, now_us);
+    }
+    if (up->cfg.budget != NULL) {
+        budget_published(up->cfg.budget, now_us, published_size(&slot->message));
+    }
     make_topic(up, &slot->message);
     out->kind = UPLINK_OUT_PUBLISH;
     out->token = (uint32_t)(slot - up->slots);

@@ -12,7 +12,8 @@
 #ifndef GATEWAY_UPLINK_H
 #define GATEWAY_UPLINK_H
 
-#include "apps/gateway/journal_types.h"
+#include "apps/gateway/budget.h"
+#include "apps/gateway/pacing.h"
 #include "apps/gateway/sas.h"
 
 enum {
@@ -30,9 +31,11 @@ struct uplink_config {
     uint32_t token_life_s;       // default 3,600; renewed when a fifth is left
     uint32_t connect_timeout_ms; // until CONNACK; default 30,000
     uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 60,000
-    uint32_t backoff_min_ms;     // default 1,000
-    uint32_t backoff_max_ms;     // default 120,000
+    uint32_t backoff_min_ms;     // default 2,000
+    uint32_t backoff_max_ms;     // default 45,000
     uint64_t seed;               // of the jitter
+    struct pacing *pacing;       // of the backlog; borrowed, NULL: none
+    struct budget *budget;       // the same
 };
 
 enum uplink_state { UPLINK_IDLE, UPLINK_CONNECTING, UPLINK_ONLINE, UPLINK_WAITING };
@@ -86,6 +89,7 @@ struct uplink {
     uint64_t until_us;     // of CONNECTING and WAITING
     uint64_t online_at_us; // of ONLINE
     uint64_t renew_us;     // of ONLINE
+    uint64_t acked_at_us;  // the last PUBACK, or the beginning, of ONLINE
     uint32_t failures;     // in a row
     bool must_connect;     // outputs to drain
     bool must_disconnect;
@@ -104,6 +108,8 @@ void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc);
 // How many messages of the lane find room, and taking one (copied). Must not be called without
 // room.
 size_t uplink_room(const struct uplink *up, enum journal_lane lane);
+// The same for messages of the backlog.
+size_t uplink_backlog_room(struct uplink *up, uint64_t now_us);
 void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message);
 
 void uplink_connected(struct uplink *up, uint64_t now_us);

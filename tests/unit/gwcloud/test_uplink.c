@@ -121,18 +121,24 @@ static void test_back_off_grows_with_jitter_up_to_its_bound(void **state)
     begin(4);
     struct uplink_out out;
     uint64_t now_us = 0;
-    uint64_t ceiling_us = US_PER_S;
+    uint64_t ceiling_us = 2 * US_PER_S;
+    uint64_t shortest_us = TIME_NEVER;
+    uint64_t longest_us = 0;
     uplink_set_clock(&up, 0, utc);
-    for (unsigned i = 0; i < 12; i++) {
+    for (unsigned i = 0; i < 100; i++) {
         expect(now_us, UPLINK_OUT_CONNECT, &out);
         uplink_lost(&up, now_us, true);
         uint64_t wait_us = uplink_deadline_us(&up) - now_us;
-        assert_true(wait_us >= ceiling_us / 2 && wait_us <= ceiling_us);
-        ceiling_us = ceiling_us * 2 < 120 * US_PER_S ? ceiling_us * 2 : 120 * US_PER_S;
+        assert_true(wait_us >= 250 * US_PER_MS && wait_us <= ceiling_us);
+        shortest_us = i < 10 ? shortest_us : time_min(shortest_us, wait_us);
+        longest_us = wait_us > longest_us ? wait_us : longest_us;
+        ceiling_us = ceiling_us * 2 < 45 * US_PER_S ? ceiling_us * 2 : 45 * US_PER_S;
         now_us += wait_us;
         uplink_tick(&up, now_us);
     }
-    assert_int_equal(up.stats.refusals, 12);
+    assert_int_equal(up.stats.refusals, 100);
+    // Full jitter: as good as all of the span is used.
+    assert_true(shortest_us < 3 * US_PER_S && longest_us > 42 * US_PER_S);
 }
 
 static void test_password_is_renewed_while_it_is_good(void **state)
