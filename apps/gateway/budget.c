@@ -193,8 +193,8 @@ const char *budget_next_note(struct budget *budget)
 
 uint64_t budget_deadline_us(const struct budget *budget)
 {
-    uint64_t deadline_us =
-        budget->is_refused && budget->published == 0 ? budget->probe_us : TIME_NEVER;
+    bool is_probe_ahead = budget->is_refused && budget->probe_us > budget->looked_us;
+    uint64_t deadline_us = is_probe_ahead ? budget->probe_us : TIME_NEVER;
     if (budget->cfg.units_per_day == 0 || budget->utc_offset_ms == JOURNAL_UTC_UNKNOWN ||
         budget->step == BUDGET_FREE) {
         return deadline_us;

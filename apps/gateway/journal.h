@@ -81,6 +81,7 @@ NODISCARD enum err journal_next_message(struct journal *journal, uint64_t now_us
 // The same of the telemetry that was left behind, in the order that cfg says.
 NODISCARD enum err journal_next_backlog(struct journal *journal, uint64_t now_us, uint8_t *buffer,
                                         struct journal_message *out);
+bool journal_has_backlog(const struct journal *journal);
 // Sealed messages that are not acknowledged.
 uint64_t journal_waiting(const struct journal *journal, enum journal_lane lane);
 

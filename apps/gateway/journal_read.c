@@ -348,6 +348,11 @@ enum err journal_next_backlog(struct journal *journal, uint64_t now_us, uint8_t 
     return ERR_EMPTY;
 }
 
+bool journal_has_backlog(const struct journal *journal)
+{
+    return !journal->logs[LANE_TELEMETRY].backlog.is_done;
+}
+
 uint64_t journal_waiting(const struct journal *journal, enum journal_lane lane)
 {
     const struct journal_log *log = &journal->logs[lane];

@@ -3,6 +3,8 @@
 #ifndef GATEWAY_NORTH_INTERNAL_H
 #define GATEWAY_NORTH_INTERNAL_H
 
+#include "apps/gateway/forward.h"
+#include "apps/gateway/inbox.h"
 #include "apps/gateway/journal.h"
 #include "apps/gateway/north_linux.h"
 #include "port/linux/mqtt.h"
@@ -24,6 +26,8 @@ enum north_input_kind {
     NORTH_WATCHED,
     NORTH_CLOCK,
     NORTH_CATALOGUE,
+    NORTH_MAX_AGE,
+    NORTH_BUDGET,
 };
 
 struct north_input {
@@ -40,6 +44,8 @@ struct north_input {
         bool is_watched;
         struct wall_time utc;
         const struct tm_catalogue *catalogue;
+        uint32_t max_age_ms;
+        struct journal_budget budget;
     } u;
 };
 
@@ -65,10 +71,11 @@ struct north_side {
     struct journal journal;
     struct north_batch *batch;
     const struct tm_catalogue *catalogue;
-    size_t want[LANE_COUNT]; // messages the uplink has room for
+    struct forward_want want; // messages the uplink has room for
+    struct forward_want got;
+    bool has_backlog; // more waits
     struct north_message messages[UPLINK_WINDOW_MAX];
     size_t message_count;
-    size_t lane_count[LANE_COUNT];
     uint64_t deadline_us;
     uint64_t applied_us; // time of the last input
     int trace_fd;        // -1: none
@@ -83,6 +90,8 @@ struct north {
     struct worker *worker;
     struct mqtt *mqtt; // NULL: no hub
     struct uplink uplink;
+    struct inbox inbox;
+    uint32_t inbox_connect; // the uplink's connect that the inbox is online in
     struct north_side *side;
     struct north_batch batches[2];
     struct north_batch *batch; // being filled
@@ -91,7 +100,7 @@ struct north {
     bool is_closing;
     bool is_urgent; // the batch must not wait
     bool is_watched;
-    bool may_have_more[LANE_COUNT];
+    struct forward forward;
     uint64_t flush_us; // the batch goes then
     uint64_t journal_us;
     bool is_clock_known;
@@ -104,6 +113,10 @@ void north_mqtt_ready(void *ctx, int fd);
 void north_worker_ready(void *ctx, int fd);
 // True if the clock was set and may be believed.
 bool north_clock(const struct north *north, struct wall_time *out);
+
+// north_channel.c: the messages beside the journal's. A turn returns the next deadline.
+void north_channel_message(struct north *north, uint64_t now_us, const struct mqtt_event *event);
+uint64_t north_channel_turn(struct north *north, uint64_t now_us);
 
 // north_journal.c: one turn of the journal, blocking; ctx is the struct north_side.
 void north_journal_run(void *ctx);

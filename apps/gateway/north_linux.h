@@ -11,6 +11,7 @@
 #ifndef GATEWAY_NORTH_LINUX_H
 #define GATEWAY_NORTH_LINUX_H
 
+#include "apps/gateway/inbox.h"
 #include "apps/gateway/journal_types.h"
 #include "apps/gateway/uplink.h"
 #include "port/linux/loop.h"
@@ -20,7 +21,14 @@ struct north_config {
     const char *data_dir; // the journal lies in <data_dir>/journal/
     uint64_t bytes_max;   // as in journal_config; 0: default
     uint32_t segment_size;
+    uint32_t age_max_s;
+    enum journal_order order;
     uint32_t sync_ms, max_age_ms, watch_age_ms;
+    uint32_t backfill_messages_per_min; // as in pacing_config
+    uint32_t budget_per_day;            // as in budget_config
+    uint32_t meter_block_size;
+    uint16_t keep_alive_s; // as in mqtt_config
+    uint32_t retry_max_s;  // 0: default of the uplink
     size_t relay_capacity;
     size_t queue_max;       // samples on the way to the journal; default 2,048
     bool trust_clock;       // believe the clock although the kernel does not call it synchronised
@@ -64,6 +72,10 @@ void north_hurry(struct north *north, uint64_t now_us);
 void north_set_watched(struct north *north, uint64_t now_us, bool is_watched);
 // Times in the event are monotonic milliseconds.
 void north_add_event(struct north *north, uint64_t now_us, const struct tm_event *event);
+
+// Before the first turn: who takes the hub's messages of a kind and may send to it. Called back in
+// north_turn and when the loop has messages. Without a hub nothing is ever called back.
+void north_plug(struct north *north, enum inbox_user user, const struct inbox_ops *ops, void *ctx);
 
 // Moves what is due; returns the next deadline. Called in every turn of the loop.
 uint64_t north_turn(struct north *north, uint64_t now_us);
