@@ -20,7 +20,7 @@ static const struct field HUB_FIELDS[] = {
     {"keep_alive_s", FIELD_UINT, FIELD_LIVE, AT(config_hub, keep_alive_s), .min = 5, .max = 1177,
      .fallback = 60, .help = "a link that is silent for this long is tried; twice that: given up"},
     {"retry_max_s", FIELD_UINT, FIELD_LIVE, AT(config_hub, retry_max_s), .min = 1, .max = 3600,
-     .fallback = 45, .help = "longest pause between two attempts to reach the hub"},
+     .fallback = 35, .help = "longest pause between two attempts to reach the hub"},
 };
 const struct object_kind HUB_KIND = {KIND(config_hub, "hub", HUB_FIELDS)};
 

@@ -8,10 +8,10 @@
 
 enum {
     TOKEN_LIFE_S = 3600,
-    CONNECT_TIMEOUT_MS = 30000,
-    ACK_TIMEOUT_MS = 60000,
+    CONNECT_TIMEOUT_MS = 20000,
+    ACK_TIMEOUT_MS = 40000,
     BACKOFF_MIN_MS = 2000,
-    BACKOFF_MAX_MS = 45000, // with the time to connect still within a minute
+    BACKOFF_MAX_MS = 35000, // with the time to connect still within a minute
     BACKOFF_LEAST_MS = 250,
     BACKOFF_DOUBLINGS_MAX = 20,
     UPLINK_PROPERTIES_SIZE = 40, // values and names that are metered with the body

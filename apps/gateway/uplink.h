@@ -31,10 +31,10 @@ struct uplink_config {
     const char *device;          // device id and client id
     const struct sas_key *key;   // borrowed
     uint32_t token_life_s;       // default 3,600; renewed when a fifth is left
-    uint32_t connect_timeout_ms; // until CONNACK, and again until SUBACK; default 30,000
-    uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 60,000
+    uint32_t connect_timeout_ms; // until CONNACK, and again until SUBACK; default 20,000
+    uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 40,000
     uint32_t backoff_min_ms;     // default 2,000
-    uint32_t backoff_max_ms;     // default 45,000
+    uint32_t backoff_max_ms;     // default 35,000
     uint64_t seed;               // of the jitter
     struct pacing *pacing;       // of the backlog; borrowed, NULL: none
     struct budget *budget;       // the same
