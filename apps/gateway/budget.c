@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 
-enum { BLOCK_SIZE_DEFAULT = 4096, DAY_MS = 86400000 };
+enum { BLOCK_SIZE_DEFAULT = 4096, DAY_MS = 86400000, HOLD_S = 3 * 3600 };
 
 static uint32_t units_of(const struct budget *budget, size_t size)
 {
@@ -40,6 +40,7 @@ static int64_t utc_ms(const struct budget *budget, uint64_t now_us)
     return (int64_t)(now_us / US_PER_MS) + budget->utc_offset_ms;
 }
 
+// What the spending so far asks for, whatever was said before.
 static enum budget_step step_of(const struct budget *budget, uint64_t now_us)
 {
     int64_t all = budget->cfg.units_per_day;
@@ -47,20 +48,30 @@ static enum budget_step step_of(const struct budget *budget, uint64_t now_us)
     if (all == 0 || budget->utc_offset_ms == JOURNAL_UTC_UNKNOWN) {
         return BUDGET_FREE;
     }
-    if (used >= all) {
-        return BUDGET_SPENT;
+    int64_t without_reserve = all - (int64_t)reserve_of(budget);
+    if (used >= without_reserve) {
+        return used >= all ? BUDGET_SPENT : BUDGET_RESERVE;
     }
-    if (used + (int64_t)reserve_of(budget) >= all) {
-        return BUDGET_RESERVE;
-    }
-    // In sixteenths of the budget, and each step ends where the one before it begins.
-    int64_t ahead = used - all * (utc_ms(budget, now_us) % DAY_MS) / DAY_MS;
-    int64_t packed_at = budget->step >= BUDGET_PACKED ? 2 : 4;
-    int64_t stopped_at = budget->step >= BUDGET_NO_BACKFILL ? 1 : 2;
-    if (ahead * 16 > all * packed_at) {
+    // The lead that is allowed melts away with the day, so that live data has its share to the end.
+    int64_t into_ms = utc_ms(budget, now_us) % DAY_MS;
+    int64_t ahead = used - without_reserve * into_ms / DAY_MS;
+    int64_t lead = all * (DAY_MS - into_ms) / DAY_MS;
+    if (ahead * 4 > lead) {
         return BUDGET_PACKED;
     }
-    return ahead * 16 > all * stopped_at ? BUDGET_NO_BACKFILL : BUDGET_FREE;
+    return ahead * 8 > lead ? BUDGET_NO_BACKFILL : BUDGET_FREE;
+}
+
+// A step is taken back only when it has held for a while: each costs an event.
+static void take_step(struct budget *budget, uint64_t now_us, bool is_new_day)
+{
+    enum budget_step step = step_of(budget, now_us);
+    if (step > budget->step) {
+        budget->held_us = time_after(now_us, HOLD_S * US_PER_S);
+    }
+    if (step > budget->step || is_new_day || now_us >= budget->held_us) {
+        budget->step = step;
+    }
 }
 
 static void look_at_day(struct budget *budget, uint64_t now_us)
@@ -75,8 +86,9 @@ static void look_at_day(struct budget *budget, uint64_t now_us)
         budget->probe_gap_us = BUDGET_PROBE_MIN_S * US_PER_S;
     }
     // A clock that went back gives nothing back.
+    bool is_new = day > budget->day;
     budget->day = day;
-    budget->step = step_of(budget, now_us);
+    take_step(budget, now_us, is_new);
 }
 
 void budget_set_clock(struct budget *budget, uint64_t now_us, struct wall_time utc)
@@ -116,7 +128,7 @@ void budget_published(struct budget *budget, uint64_t now_us, size_t size)
     budget->sent++;
     budget->published++;
     budget->used += units_of(budget, size);
-    budget->step = step_of(budget, now_us);
+    take_step(budget, now_us, false);
 }
 
 void budget_online(struct budget *budget, uint64_t now_us)

@@ -5,8 +5,9 @@
 //   FREE -> NO_BACKFILL (backlog waits) -> PACKED (messages wait until they are full)
 //        -> RESERVE (telemetry waits, alerts go on) -> SPENT (all waits)
 //
-// and at the next UTC day all goes on. The first two steps look at the hour: they begin when an
-// eighth or a quarter of the budget more was spent than the part of the day that is over.
+// and at the next UTC day all goes on. The first two steps look at the hour: they begin when more
+// was spent than the part of the day that is over, by an eighth or a quarter of what the part to
+// come would be. A step is taken back after three hours at the earliest.
 //
 // Units are counted when a message is published. What may be published is granted in steps, and a
 // step counts once the caller has stored it (budget_store, budget_stored): a restart, however
@@ -53,6 +54,7 @@ struct budget {
     uint64_t probe_us;         // while refused: the next message may go
     uint64_t probe_gap_us;
     uint64_t looked_us; // last tick
+    uint64_t held_us;   // the step is not taken back before
     enum budget_step told_step;
     bool told_refused;
 };

@@ -180,9 +180,15 @@ static struct contents put_contents(struct journal *journal, enum journal_lane l
     return put;
 }
 
-static void after_seal(struct journal *journal, enum journal_lane lane, uint64_t now_us)
+static void after_seal(struct journal *journal, enum journal_lane lane, uint64_t record,
+                       uint64_t now_us)
 {
     struct journal_log *log = &journal->logs[lane];
+    memmove(&log->newest[0], &log->newest[1], sizeof(log->newest) - sizeof(log->newest[0]));
+    log->newest[JOURNAL_LIVE_KEPT - 1].ordinal = log->seal.ordinal;
+    log->newest[JOURNAL_LIVE_KEPT - 1].record = record;
+    log->newest[JOURNAL_LIVE_KEPT - 1].samples_before =
+        journal->sample_first + journal->sealed_count;
     log->payload_size = 0;
     log->seal_next++;
     journal->stats.messages++;
@@ -211,7 +217,7 @@ static void after_commit(struct journal *journal, enum journal_lane lane,
 {
     struct journal_log *log = &journal->logs[lane];
     if (log->payload_size > 0) {
-        after_seal(journal, lane, now_us);
+        after_seal(journal, lane, record, now_us);
     }
     log->can_trim = log->can_trim || put->has_acks;
     log->acks_dirty = log->acks_dirty && !put->has_acks;

@@ -158,6 +158,11 @@ void journal_leave_behind(struct journal *journal)
     backlog->end = log->log.synced_next;
     backlog->end_ordinal = log->seal_next;
     backlog->end_samples = journal->sample_first + journal->sealed_count;
+    if (log->newest[0].ordinal != 0) {
+        backlog->end = log->newest[0].record;
+        backlog->end_ordinal = log->newest[0].ordinal;
+        backlog->end_samples = log->newest[0].samples_before;
+    }
     backlog->descent_end = journal->cfg.order == JOURNAL_NEWEST_FIRST ? backlog->end : 0;
     backlog->descent_count = 0;
     journal_reading_start(journal, LANE_TELEMETRY, &log->live, backlog->end);

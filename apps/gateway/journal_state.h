@@ -65,6 +65,10 @@ struct journal_log {
     struct journal_reading live;
     struct journal_backlog backlog; // of the telemetry lane
     uint64_t seal_next;             // ordinal of the next seal
+    struct {
+        uint64_t ordinal, record;
+        uint64_t samples_before; // the samples below are in earlier messages
+    } newest[JOURNAL_LIVE_KEPT]; // of this run, oldest first; ordinal 0: not yet
     struct journal_acks acks;
     struct {
         uint64_t ordinal;     // as the uplink knows it

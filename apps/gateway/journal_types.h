@@ -26,6 +26,7 @@ enum {
     JOURNAL_LIVE_LAG_MAX = 16, // sealed messages; with more before it, new data goes ahead of them
     JOURNAL_HOLES_MAX = 64,    // spans of messages left behind that way
     JOURNAL_DESCENT_MAX = 32,
+    JOURNAL_LIVE_KEPT = 2, // the newest messages are live even then
     JOURNAL_GAPS_MAX = 8,
     JOURNAL_BOOTS_MAX = 8, // boots whose samples are in the window
     JOURNAL_BATCHES_MAX = 64,

@@ -56,7 +56,8 @@ static void test_new_data_goes_ahead_and_the_rest_follows_in_order(void **state)
     for (enum journal_order order = JOURNAL_OLDEST_FIRST; order <= JOURNAL_NEWEST_FIRST; order++) {
         begin_with_outage(&world, 31 + order, order);
         assert_true(journal_waiting(&world.journal, LANE_TELEMETRY) > 600);
-        assert_false(take_live(&world)); // from here on
+        while (take_live(&world)) { // the newest two of them
+        }
         uint32_t first = world.sample_count;
         static uint8_t buffer[JOURNAL_PAYLOAD_SIZE_MAX];
         struct journal_message message;
