@@ -4,11 +4,9 @@
 #ifndef GATEWAY_JOURNAL_STATE_H
 #define GATEWAY_JOURNAL_STATE_H
 
+#include "apps/gateway/journal_reading.h"
 #include "apps/gateway/journal_types.h"
-#include "seglog/reader.h"
 #include "seglog/seglog.h"
-
-enum { JOURNAL_READ_SIZE = JOURNAL_RECORD_SIZE_MAX + 2 * SL_RECORD_HEADER_SIZE };
 
 // Lost samples of one time axis that no gap marker tells of yet.
 struct journal_gap {
@@ -35,29 +33,6 @@ struct journal_seal {
     int64_t from_ms, to_ms;
     uint64_t sample_count; // inside; for a gap marker: those that it says are lost
     uint64_t samples_to;   // every sample with a lower ordinal is sealed by now
-};
-
-// One way through a lane's log, from old to new.
-struct journal_reading {
-    struct sl_reader reader;
-    uint64_t ordinal_next; // expected; 0: not known yet
-    uint64_t samples_to;   // of the last seal read, and its time
-    uint64_t axis_boot;
-    int64_t to_ms;
-    uint8_t buffer[JOURNAL_READ_SIZE];
-};
-
-// What the live reading of the telemetry lane left behind. Every message in the log below `end` is
-// acknowledged, or handed out, or at or after `reading`.
-struct journal_backlog {
-    struct journal_reading reading;
-    uint64_t end; // record: live data began there
-    uint64_t end_ordinal, end_samples;
-    bool is_done;
-    // Newest first: before `reading` moves, messages are taken from below this record downwards.
-    uint64_t descent_end;                  // 0: at the bottom
-    uint64_t descent[JOURNAL_DESCENT_MAX]; // records, rising
-    size_t descent_count;
 };
 
 struct journal_log {

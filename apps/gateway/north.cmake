@@ -3,7 +3,7 @@
 add_library(gateway_north STATIC
   inbox.c journal.c journal_acks.c journal_age.c journal_commit.c journal_gap.c journal_open.c
   journal_quota.c journal_read.c journal_record.c journal_seal.c journal_window.c budget.c forward.c pacing.c
-  sas.c uplink.c)
+  sas.c uplink.c uplink_forward.c)
 target_include_directories(gateway_north PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(gateway_north PUBLIC azure base seglog telemetry port_hmac PRIVATE strict)
 # The same wired to Linux: threads, files, MQTT.

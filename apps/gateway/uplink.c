@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/gateway/uplink.h"
+#include "apps/gateway/uplink_internal.h"
 
 #include "azure/topic.h"
 #include "base/assert.h"
@@ -14,9 +14,8 @@ enum {
     BACKOFF_MAX_MS = 35000, // with the time to connect still within a minute
     BACKOFF_LEAST_MS = 250,
     BACKOFF_DOUBLINGS_MAX = 20,
-    UPLINK_PROPERTIES_SIZE = 40, // values and names that are metered with the body
-    STEP_MS = 60000,             // a clock step beyond it makes the token's expiry doubtful
-    STABLE_US = 30 * 1000000     // a connection this old ended a row of failures
+    STEP_MS = 60000,         // a clock step beyond it makes the token's expiry doubtful
+    STABLE_US = 30 * 1000000 // a connection this old ended a row of failures
 };
 
 static void append(char *out, size_t capacity, const char *text, bool *fits)
@@ -81,16 +80,6 @@ static uint64_t backoff_us(struct uplink *up)
                                   : least_us + next_random(up) % (ceiling_us - least_us + 1);
 }
 
-static void forward_offline(struct uplink *up, uint64_t now_us)
-{
-    if (up->cfg.pacing != NULL) {
-        pacing_offline(up->cfg.pacing, now_us);
-    }
-    if (up->cfg.budget != NULL) {
-        budget_online(up->cfg.budget, now_us); // the next one begins with nothing published
-    }
-}
-
 static void enter_waiting(struct uplink *up, uint64_t now_us)
 {
     if (up->state == UPLINK_ONLINE && now_us - up->online_at_us >= STABLE_US) {
@@ -136,13 +125,7 @@ static void enter_online(struct uplink *up, uint64_t now_us)
     up->state = UPLINK_ONLINE;
     up->online_at_us = now_us;
     up->stats.connects++;
-    up->acked_at_us = now_us;
-    if (up->cfg.pacing != NULL) {
-        pacing_online(up->cfg.pacing, now_us);
-    }
-    if (up->cfg.budget != NULL) {
-        budget_online(up->cfg.budget, now_us);
-    }
+    uplink_tell_online(up, now_us);
     for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
         up->slots[i].is_sent = false;
     }
@@ -151,7 +134,7 @@ static void enter_online(struct uplink *up, uint64_t now_us)
 static void renew(struct uplink *up, uint64_t now_us)
 {
     up->stats.renewals++;
-    forward_offline(up, now_us);
+    uplink_tell_offline(up, now_us, false);
     up->must_disconnect = true;
     enter_connecting(up, now_us);
 }
@@ -206,27 +189,9 @@ size_t uplink_room(const struct uplink *up, enum journal_lane lane)
     return room;
 }
 
-size_t uplink_backlog_room(struct uplink *up, uint64_t now_us)
-{
-    size_t free = uplink_room(up, LANE_TELEMETRY);
-    uint32_t held = 0;
-    for (size_t i = UPLINK_ALERTS_MAX; i < UPLINK_WINDOW_MAX; i++) {
-        held += up->slots[i].is_used && up->slots[i].message.is_backlog;
-    }
-    if (up->cfg.pacing == NULL) {
-        return free;
-    }
-    bool is_waiting = up->cfg.budget != NULL &&
-                      (up->cfg.budget->step >= BUDGET_NO_BACKFILL || up->cfg.budget->is_refused);
-    uint32_t room = is_waiting ? 0 : pacing_room(up->cfg.pacing, now_us, held);
-    return room < free ? room : free;
-}
-
 void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message)
 {
-    if (message->is_backlog && up->cfg.pacing != NULL) {
-        pacing_took(up->cfg.pacing, now_us, 1);
-    }
+    uplink_tell_taken(up, now_us, message);
     size_t free = free_slot(up, message->lane);
     ASSERT(free < lane_end(message->lane));
     struct uplink_slot *slot = &up->slots[free];
@@ -269,21 +234,8 @@ void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal)
     } else {
         up->stats.losses++;
     }
-    if (up->cfg.budget != NULL && up->state == UPLINK_ONLINE) {
-        budget_closed(up->cfg.budget, now_us);
-    }
-    forward_offline(up, now_us);
+    uplink_tell_offline(up, now_us, up->state == UPLINK_ONLINE);
     enter_waiting(up, now_us);
-}
-
-static void tell_waiting(struct uplink *up, uint64_t now_us)
-{
-    uint64_t since_us = TIME_NEVER;
-    for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
-        const struct uplink_slot *slot = &up->slots[i];
-        since_us = slot->is_used && slot->is_sent ? time_min(since_us, slot->sent_at_us) : since_us;
-    }
-    pacing_waiting(up->cfg.pacing, now_us, since_us);
 }
 
 void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token)
@@ -299,33 +251,9 @@ void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token)
     up->acks[up->ack_count].ordinal = slot->message.ordinal;
     up->ack_count++;
     slot->is_used = false;
-    up->acked_at_us = now_us;
-    if (up->cfg.pacing != NULL) {
-        pacing_acked(up->cfg.pacing, now_us, now_us - slot->sent_at_us);
-        tell_waiting(up, now_us);
-    }
-    if (up->cfg.budget != NULL) {
-        budget_acked(up->cfg.budget, now_us);
-    }
+    uplink_tell_acked(up, now_us, slot);
     up->failures = 0;
     up->stats.acknowledged++;
-}
-
-// A hub that throttles is slow but not silent: each PUBACK gives the others time anew.
-static uint64_t ack_deadline_us(const struct uplink *up)
-{
-    uint64_t since_us = TIME_NEVER;
-    for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
-        const struct uplink_slot *slot = &up->slots[i];
-        if (slot->is_used && slot->is_sent) {
-            since_us = time_min(since_us, slot->sent_at_us);
-        }
-    }
-    if (since_us == TIME_NEVER) {
-        return TIME_NEVER;
-    }
-    since_us = since_us > up->acked_at_us ? since_us : up->acked_at_us;
-    return time_after(since_us, up->cfg.ack_timeout_ms * US_PER_MS);
 }
 
 uint64_t uplink_deadline_us(const struct uplink *up)
@@ -335,11 +263,9 @@ uint64_t uplink_deadline_us(const struct uplink *up)
     case UPLINK_CONNECTING:
     case UPLINK_SUBSCRIBING:
     case UPLINK_WAITING: return up->until_us;
-    case UPLINK_ONLINE: {
-        uint64_t deadline_us = time_min(up->renew_us, ack_deadline_us(up));
-        return up->cfg.budget == NULL ? deadline_us
-                                      : time_min(deadline_us, budget_deadline_us(up->cfg.budget));
-    }
+    case UPLINK_ONLINE:
+        return time_min(time_min(up->renew_us, uplink_ack_deadline_us(up)),
+                        up->cfg.budget == NULL ? TIME_NEVER : budget_deadline_us(up->cfg.budget));
     }
     return TIME_NEVER;
 }
@@ -363,7 +289,7 @@ void uplink_tick(struct uplink *up, uint64_t now_us)
         }
         if (now_us >= up->renew_us) {
             renew(up, now_us);
-        } else if (now_us >= ack_deadline_us(up)) {
+        } else if (now_us >= uplink_ack_deadline_us(up)) {
             up->must_disconnect = true;
             uplink_lost(up, now_us, false);
         }
@@ -375,11 +301,6 @@ void uplink_tick(struct uplink *up, uint64_t now_us)
 static bool goes_before(const struct journal_message *a, const struct journal_message *b)
 {
     return a->is_backlog != b->is_backlog ? b->is_backlog : a->ordinal < b->ordinal;
-}
-
-static size_t published_size(const struct journal_message *message)
-{
-    return message->payload.size + UPLINK_PROPERTIES_SIZE;
 }
 
 // The next message of the first lane that has one to publish.
@@ -394,10 +315,7 @@ static struct uplink_slot *slot_to_publish(struct uplink *up, uint64_t now_us)
                 first = slot;
             }
         }
-        if (first != NULL &&
-            (up->cfg.budget == NULL ||
-             budget_may_publish(up->cfg.budget, now_us, lane, first->message.is_backlog,
-                                published_size(&first->message)))) {
+        if (first != NULL && uplink_may_publish(up, now_us, &first->message)) {
             return first;
         }
     }
@@ -466,12 +384,7 @@ bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out)
     slot->is_sent = true;
     slot->was_sent = true;
     slot->sent_at_us = now_us;
-    if (up->cfg.pacing != NULL) {
-        tell_waiting(up, now_us);
-    }
-    if (up->cfg.budget != NULL) {
-        budget_published(up->cfg.budget, now_us, published_size(&slot->message));
-    }
+    uplink_tell_published(up, now_us, slot);
     make_topic(up, &slot->message);
     out->kind = UPLINK_OUT_PUBLISH;
     out->token = (uint32_t)(slot - up->slots);
