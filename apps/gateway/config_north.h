@@ -31,16 +31,21 @@ struct config_hub {
     const char *ca_file;
     uint32_t expiry_alarm_days;
     struct config_provisioning provisioning;
+    uint32_t keep_alive_s, retry_max_s;
 };
 
 struct config_telemetry {
     const struct doc_node *node;
     uint32_t max_age_ms, watch_age_ms, sync_ms;
+    uint32_t age_max_h;
+    uint32_t backfill_messages_per_min;
+    uint32_t budget_per_day, meter_block_size;
 };
 
 struct config_journal {
     const struct doc_node *node;
     uint32_t bytes_max, segment_size;
+    uint32_t order; // enum journal_order
 };
 
 #endif

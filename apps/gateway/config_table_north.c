@@ -45,6 +45,10 @@ static const struct field HUB_FIELDS[] = {
     {"ca_file", FIELD_TEXT, 0, AT(config_hub, ca_file),
      .text_fallback = "/etc/ssl/certs/ca-certificates.crt",
      .help = "PEM file of the authorities that may vouch for the hub and the provisioning service"},
+    {"keep_alive_s", FIELD_UINT, FIELD_LIVE, AT(config_hub, keep_alive_s), .min = 5, .max = 1177,
+     .fallback = 60, .help = "a link that is silent for this long is tried; twice that: given up"},
+    {"retry_max_s", FIELD_UINT, FIELD_LIVE, AT(config_hub, retry_max_s), .min = 1, .max = 3600,
+     .fallback = 35, .help = "longest pause between two attempts to reach the hub"},
     {"expiry_alarm_days", FIELD_UINT, 0, AT(config_hub, expiry_alarm_days), .max = 3650,
      .fallback = 30, .help = "so long before a certificate ends it is told every day"},
     {"provisioning", FIELD_OBJECT, 0, AT(config_hub, provisioning), .kind = &PROVISIONING_KIND,
@@ -61,14 +65,28 @@ static const struct field TELEMETRY_FIELDS[] = {
      .help = "the same while somebody watches; no hub can tell that yet"},
     {"sync_ms", FIELD_UINT, FIELD_LIVE, AT(config_telemetry, sync_ms), .min = 10, .max = 600000,
      .fallback = 10000, .help = "a sample is safe on disk after this long at the latest"},
+    {"age_max_h", FIELD_UINT, FIELD_LIVE, AT(config_telemetry, age_max_h), .max = 87600,
+     .help = "what waited this many hours is given up and counted; 0: only if space runs out"},
+    {"backfill_messages_per_min", FIELD_UINT, FIELD_LIVE,
+     AT(config_telemetry, backfill_messages_per_min), .min = 1, .max = 60000, .fallback = 120,
+     .help = "what waited follows at this rate at most; less if the hub is slow"},
+    {"budget_per_day", FIELD_UINT, FIELD_LIVE, AT(config_telemetry, budget_per_day),
+     .max = 1000000000,
+     .help = "metered blocks to spend in a UTC day at most; 0: as many as there are"},
+    {"meter_block_size", FIELD_UINT, FIELD_LIVE, AT(config_telemetry, meter_block_size), .min = 256,
+     .max = 262144, .fallback = 4096,
+     .help = "bytes that the hub counts as one block; 512 on Azure's free tier"},
 };
 const struct object_kind TELEMETRY_KIND = {
     KIND(config_telemetry, "telemetry section", TELEMETRY_FIELDS)};
 
+static const char *const ORDER_WORDS[] = {"oldest_first", "newest_first", NULL};
 static const struct field JOURNAL_FIELDS[] = {
     {"bytes_max", FIELD_UINT, 0, AT(config_journal, bytes_max), .min = 262144, .max = UINT32_MAX,
      .fallback = 67108864, .help = "disk space for samples that are not delivered yet"},
     {"segment_size", FIELD_UINT, 0, AT(config_journal, segment_size), .min = 65536, .max = 16777216,
      .fallback = 262144, .help = "size of one of its files"},
+    {"order", FIELD_WORD, 0, AT(config_journal, order), .words = ORDER_WORDS,
+     .help = "in which order what waited follows the live data"},
 };
 const struct object_kind JOURNAL_KIND = {KIND(config_journal, "journal section", JOURNAL_FIELDS)};

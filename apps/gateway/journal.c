@@ -11,6 +11,7 @@ enum {
     FIT_STEP = 32, // samples between two looks whether a message is full
     STEP_MS = 500, // a clock that moved more has stepped
     RETRY_US = 5 * 1000000,
+    STEADY_S = 3600, // a clock that did not step for this long dates ages
     COMMITS_PER_TICK_MAX = 16,
 };
 
@@ -55,9 +56,13 @@ void journal_set_clock(struct journal *journal, uint64_t now_us, struct wall_tim
     bool is_known = boot->utc_offset_ms != JOURNAL_UTC_UNKNOWN;
     int64_t step_ms = is_known ? offset_ms - boot->utc_offset_ms : 0;
     if (is_known && step_ms <= STEP_MS && step_ms >= -STEP_MS) {
+        bool was_steady = journal->steady_us != TIME_NEVER;
+        journal->steady_us =
+            was_steady ? journal->steady_us : time_after(now_us, STEADY_S * US_PER_S);
         return;
     }
     boot->utc_offset_ms = offset_ms;
+    journal->steady_us = time_after(now_us, STEADY_S * US_PER_S);
     journal->anchor_dirty = true;
     mark_dirty(journal, now_us);
     (void)journal_add_event(journal, now_us,
@@ -162,6 +167,18 @@ bool journal_find_relay(const struct journal *journal, uint32_t key, struct jour
     return false;
 }
 
+void journal_set_budget(struct journal *journal, uint64_t now_us, struct journal_budget budget)
+{
+    journal->budget = budget;
+    journal->budget_dirty = true;
+    mark_dirty(journal, now_us);
+}
+
+void journal_set_max_age(struct journal *journal, uint32_t max_age_ms)
+{
+    journal->cfg.max_age_ms = max_age_ms;
+}
+
 static char *free_event_text(struct journal *journal)
 {
     for (size_t slot = 0; slot < JOURNAL_EVENTS_MAX; slot++) {
@@ -218,7 +235,8 @@ static uint64_t sync_deadline_us(const struct journal *journal)
     if (unsealed_journalled >= JOURNAL_UNSEALED_MAX && journal->catalogue == NULL) {
         return TIME_NEVER; // nothing could be written: recovery holds no more than that
     }
-    bool is_now = is_much || (journal->must_sync && journal->dirty_since_us != TIME_NEVER);
+    bool is_now = is_much || journal->budget_dirty ||
+                  (journal->must_sync && journal->dirty_since_us != TIME_NEVER);
     return is_now ? 0 : time_after(journal->dirty_since_us, journal->cfg.sync_ms * US_PER_MS);
 }
 
@@ -237,7 +255,8 @@ uint64_t journal_deadline_us(const struct journal *journal)
     if (has_urgent(journal)) {
         return 0;
     }
-    return time_min(sync_deadline_us(journal), samples_deadline_us(journal));
+    return time_min(time_min(sync_deadline_us(journal), samples_deadline_us(journal)),
+                    journal_age_deadline_us(journal));
 }
 
 static void note_failure(struct journal *journal, enum err err, uint64_t now_us)
@@ -285,6 +304,9 @@ static void work(struct journal *journal, uint64_t now_us)
     }
     if (err == OK || err == ERR_EMPTY) {
         err = journal_make_room(journal, now_us);
+    }
+    if (err == OK) {
+        err = journal_expire(journal, now_us);
     }
     if (err == OK) {
         err = journal_trim(journal);

@@ -72,9 +72,24 @@ void journal_flush(struct journal *journal, uint64_t now_us);
 // The next sealed message of the lane that was not handed out since journal_open, oldest first; its
 // payload lies in `buffer` (JOURNAL_PAYLOAD_SIZE_MAX bytes). ERR_EMPTY: none, or as many as
 // JOURNAL_HANDED_MAX are not acknowledged. ERR_IO: try again.
+// Of telemetry these are live messages: when more than JOURNAL_LIVE_LAG_MAX wait, and at the start,
+// they are left to the backlog, so that what is sealed from then on goes first.
 NODISCARD enum err journal_next_message(struct journal *journal, uint64_t now_us,
                                         enum journal_lane lane, uint8_t *buffer,
                                         struct journal_message *out);
+
+// The same of the telemetry that was left behind, in the order that cfg says.
+NODISCARD enum err journal_next_backlog(struct journal *journal, uint64_t now_us, uint8_t *buffer,
+                                        struct journal_message *out);
+bool journal_has_backlog(const struct journal *journal);
+// Sealed messages that are not acknowledged.
+uint64_t journal_waiting(const struct journal *journal, enum journal_lane lane);
+
+// Kept with the journal and synced at the next tick; journal.budget is what the last run kept.
+void journal_set_budget(struct journal *journal, uint64_t now_us, struct journal_budget budget);
+
+// A message may wait this long from now on.
+void journal_set_max_age(struct journal *journal, uint32_t max_age_ms);
 
 // Things worth a log line, oldest first; false when there is none.
 bool journal_next(struct journal *journal, struct journal_notice *out);

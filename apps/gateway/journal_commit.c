@@ -75,6 +75,7 @@ static enum err append_checkpoint(struct journal *journal, enum journal_lane lan
     journal_put_acks(&w, &log->acks);
     if (lane == LANE_TELEMETRY) {
         journal_put_anchor(&w, journal_present_boot(journal));
+        journal_put_budget(&w, &journal->budget);
     }
     enum err err = append_record(journal, lane, &w, record);
     for (size_t at = 0; err == OK && lane == LANE_TELEMETRY && at < journal->relay_count;) {
@@ -150,6 +151,9 @@ static struct contents put_contents(struct journal *journal, enum journal_lane l
     if (lane == LANE_TELEMETRY && journal->anchor_dirty) {
         journal_put_anchor(w, journal_present_boot(journal));
     }
+    if (lane == LANE_TELEMETRY && journal->budget_dirty) {
+        journal_put_budget(w, &journal->budget);
+    }
     if (log->payload_size > 0) {
         journal_put_seal(w, &log->seal, bytes_of(log->payload, log->payload_size));
     }
@@ -176,9 +180,15 @@ static struct contents put_contents(struct journal *journal, enum journal_lane l
     return put;
 }
 
-static void after_seal(struct journal *journal, enum journal_lane lane, uint64_t now_us)
+static void after_seal(struct journal *journal, enum journal_lane lane, uint64_t record,
+                       uint64_t now_us)
 {
     struct journal_log *log = &journal->logs[lane];
+    memmove(&log->newest[0], &log->newest[1], sizeof(log->newest) - sizeof(log->newest[0]));
+    log->newest[JOURNAL_LIVE_KEPT - 1].ordinal = log->seal.ordinal;
+    log->newest[JOURNAL_LIVE_KEPT - 1].record = record;
+    log->newest[JOURNAL_LIVE_KEPT - 1].samples_before =
+        journal->sample_first + journal->sealed_count;
     log->payload_size = 0;
     log->seal_next++;
     journal->stats.messages++;
@@ -207,7 +217,7 @@ static void after_commit(struct journal *journal, enum journal_lane lane,
 {
     struct journal_log *log = &journal->logs[lane];
     if (log->payload_size > 0) {
-        after_seal(journal, lane, now_us);
+        after_seal(journal, lane, record, now_us);
     }
     log->can_trim = log->can_trim || put->has_acks;
     log->acks_dirty = log->acks_dirty && !put->has_acks;
@@ -215,6 +225,7 @@ static void after_commit(struct journal *journal, enum journal_lane lane,
         return;
     }
     journal->anchor_dirty = false;
+    journal->budget_dirty = false;
     if (put->samples > 0) {
         journal->journalled_count = put->samples_from + put->samples;
         journal_batch_add(journal, record, journal->sample_first + journal->journalled_count);

@@ -40,7 +40,22 @@ NODISCARD enum err journal_commit(struct journal *journal, enum journal_lane lan
 // What is done with may be written down only when every gap is told of, now or before.
 bool journal_may_put_acks(const struct journal *journal, enum journal_lane lane);
 
+// journal_read.c
+void journal_reading_start(struct journal *journal, enum journal_lane lane,
+                           struct journal_reading *reading, uint64_t record);
+// All sealed telemetry that was not handed out becomes backlog.
+void journal_leave_behind(struct journal *journal);
+
+// journal_age.c: gives up telemetry older than age_max_s.
+uint64_t journal_age_deadline_us(const struct journal *journal);
+NODISCARD enum err journal_expire(struct journal *journal, uint64_t now_us);
+
 // journal_quota.c
+NODISCARD enum err journal_drop_oldest(struct journal *journal, enum journal_lane lane,
+                                       const char *why, uint64_t now_us);
+// Messages of the oldest segment (below the record `bound`) with ordinals below ordinal_end.
+NODISCARD enum err journal_give_up(struct journal *journal, enum journal_lane lane, uint64_t bound,
+                                   uint64_t ordinal_end, const char *why, uint64_t now_us);
 NODISCARD enum err journal_make_room(struct journal *journal, uint64_t now_us);
 NODISCARD enum err journal_trim(struct journal *journal);
 

@@ -153,27 +153,19 @@ static enum err recover_section(struct recovery *r, struct journal_section *sect
     case SECTION_SEAL: recover_seal(r, &section->u.seal); return OK;
     case SECTION_ACKS: log->acks = section->u.acks; return OK;
     case SECTION_COUNTERS: recover_counters(r, &section->u.counters); return OK;
+    case SECTION_BUDGET: r->journal->budget = section->u.budget; return OK;
     }
     return ERR_CORRUPT;
-}
-
-static void start_reader(struct journal *journal, enum journal_lane lane)
-{
-    struct journal_log *log = &journal->logs[lane];
-    struct sl_reader_config cfg = {.storage = journal->cfg.storage[lane],
-                                   .buffer = log->read_buffer,
-                                   .buffer_size = sizeof(log->read_buffer)};
-    sl_reader_init(&log->reader, &cfg, 0);
 }
 
 static enum err read_records(struct recovery *r)
 {
     struct journal *journal = r->journal;
     struct journal_log *log = &journal->logs[r->lane];
-    start_reader(journal, r->lane);
+    journal_reading_start(journal, r->lane, &log->live, 0);
     for (;;) {
         struct sl_record record;
-        enum err err = sl_reader_next(&log->reader, log->log.synced_next, &record);
+        enum err err = sl_reader_next(&log->live.reader, log->log.synced_next, &record);
         if (err == ERR_CORRUPT) {
             r->out->corrupt_places++;
             continue;
@@ -205,7 +197,8 @@ static void settle_lane(struct journal *journal, enum journal_lane lane,
     uint64_t beyond = acks->range_count > 0 ? acks->ranges[acks->range_count - 1].to : acks->floor;
     log->seal_next = log->seal_next > beyond ? log->seal_next : beyond;
     out->messages_waiting[lane] = (uint32_t)journal_acks_open(acks, log->seal_next);
-    start_reader(journal, lane);
+    journal_reading_start(journal, lane, &log->live, 0);
+    log->backlog.is_done = true;
     log->must_checkpoint = true;
     log->segments_seen = log->log.stats.segments_created;
 }
@@ -277,5 +270,7 @@ enum err journal_open(struct journal *journal, const struct journal_config *cfg,
     journal->dirty_since_us = now_us; // the first commit writes a checkpoint
     journal->oldest_us = journal->count > 0 ? now_us : TIME_NEVER;
     journal->hurry_us = TIME_NEVER;
+    journal->steady_us = TIME_NEVER;
+    journal_leave_behind(journal);
     return OK;
 }

@@ -3,12 +3,17 @@
 // first and alerts last, and a gap marker says how much.
 #include "apps/gateway/journal_internal.h"
 
+#include <string.h>
+
 enum { ROUNDS_MAX = 64 };
 
 static uint64_t needed_from(const struct journal *journal, enum journal_lane lane)
 {
     const struct journal_log *log = &journal->logs[lane];
-    uint64_t needed = log->reader.next;
+    uint64_t needed = log->live.reader.next;
+    if (!log->backlog.is_done && log->backlog.reading.reader.next < needed) {
+        needed = log->backlog.reading.reader.next;
+    }
     for (size_t i = 0; i < log->handed_count; i++) {
         needed = log->handed[i].record < needed ? log->handed[i].record : needed;
     }
@@ -59,7 +64,16 @@ static enum err carry(struct journal *journal, enum journal_lane lane, size_t ha
     return err;
 }
 
-static void lose(struct journal *journal, enum journal_lane lane, const struct journal_seal *seal)
+// What is given up: messages of a lane's oldest segment.
+struct sacrifice {
+    enum journal_lane lane;
+    uint64_t bound;       // the record at which that segment ends
+    uint64_t ordinal_end; // from here on they stay
+    const char *why;
+};
+
+static void lose(struct journal *journal, const struct sacrifice *it,
+                 const struct journal_seal *seal)
 {
     if (seal->bag.kind == TM_MESSAGE_CATALOGUE) {
         journal->must_send_catalogue = true;
@@ -70,11 +84,13 @@ static void lose(struct journal *journal, enum journal_lane lane, const struct j
                                                    .count = seal->sample_count,
                                                    .from_ms = seal->from_ms,
                                                    .to_ms = seal->to_ms,
-                                                   .why = lane == LANE_ALERTS ? "alerts" : "full"});
+                                                   .why = it->why});
     if (seal->bag.kind == TM_MESSAGE_SAMPLES) {
         journal->stats.samples_lost += seal->sample_count;
     }
-    journal_notify(journal, JOURNAL_DROPPED_OLDEST, lane, seal->sample_count);
+    bool is_age = strcmp(it->why, "age") == 0;
+    journal_notify(journal, is_age ? JOURNAL_EXPIRED : JOURNAL_DROPPED_OLDEST, it->lane,
+                   seal->sample_count);
 }
 
 static size_t handed_index(const struct journal_log *log, uint64_t log_ordinal)
@@ -93,14 +109,12 @@ static bool is_other_axis(const struct journal *journal, const struct journal_se
            journal->gaps[0].boot != seal->axis_boot;
 }
 
-// Judges the messages of the oldest segment up to one whose loss another marker would have to tell;
-// *floor becomes the ordinal after the last one judged, also when an error ends it. ERR_AGAIN:
-// there are more.
-static enum err give_up_run(struct journal *journal, enum journal_lane lane, uint64_t bound,
-                            uint64_t *floor)
+// Judges the messages up to one whose loss another marker would have to tell; *floor becomes the
+// ordinal after the last one judged, also when an error ends it. ERR_AGAIN: there are more.
+static enum err give_up_run(struct journal *journal, const struct sacrifice *it, uint64_t *floor)
 {
-    struct journal_log *log = &journal->logs[lane];
-    struct sl_reader_config cfg = {.storage = journal->cfg.storage[lane],
+    struct journal_log *log = &journal->logs[it->lane];
+    struct sl_reader_config cfg = {.storage = journal->cfg.storage[it->lane],
                                    .buffer = journal->scan_buffer,
                                    .buffer_size = sizeof(journal->scan_buffer)};
     struct sl_reader reader;
@@ -108,7 +122,7 @@ static enum err give_up_run(struct journal *journal, enum journal_lane lane, uin
     *floor = log->acks.floor;
     for (;;) {
         struct sl_record record;
-        enum err err = sl_reader_next(&reader, bound, &record);
+        enum err err = sl_reader_next(&reader, it->bound, &record);
         if (err == ERR_EMPTY) {
             return OK;
         }
@@ -122,17 +136,20 @@ static enum err give_up_run(struct journal *journal, enum journal_lane lane, uin
             if (section.tag != SECTION_SEAL || ordinal < *floor) {
                 continue;
             }
+            if (ordinal >= it->ordinal_end) {
+                return OK;
+            }
             size_t handed = handed_index(log, ordinal);
             if (journal_acks_has(&log->acks, ordinal)) {
                 *floor = ordinal + 1;
                 continue;
             }
             if (handed < log->handed_count) {
-                err = carry(journal, lane, handed, &section);
+                err = carry(journal, it->lane, handed, &section);
             } else if (is_other_axis(journal, &section.u.seal)) {
                 return ERR_AGAIN;
             } else {
-                lose(journal, lane, &section.u.seal);
+                lose(journal, it, &section.u.seal);
             }
             *floor = err == OK ? ordinal + 1 : *floor;
         }
@@ -177,15 +194,17 @@ static enum err commit_waiting(struct journal *journal, uint64_t now_us)
 
 // The record that raises the floor over some messages holds the marker of their loss, so that a
 // power cut leaves both or neither.
-static enum err give_up_segment(struct journal *journal, enum journal_lane lane, uint64_t bound,
-                                uint64_t now_us)
+enum err journal_give_up(struct journal *journal, enum journal_lane lane, uint64_t bound,
+                         uint64_t ordinal_end, const char *why, uint64_t now_us)
 {
+    const struct sacrifice it = {
+        .lane = lane, .bound = bound, .ordinal_end = ordinal_end, .why = why};
     struct journal_log *log = &journal->logs[lane];
     enum err err = commit_waiting(journal, now_us);
     bool has_more = err == OK;
     while (has_more) {
         uint64_t floor = 0;
-        err = give_up_run(journal, lane, bound, &floor);
+        err = give_up_run(journal, &it, &floor);
         has_more = err == ERR_AGAIN;
         journal_acks_raise(&log->acks, floor);
         log->acks_dirty = true;
@@ -203,7 +222,8 @@ static enum err give_up_segment(struct journal *journal, enum journal_lane lane,
     return err;
 }
 
-static enum err drop_oldest(struct journal *journal, enum journal_lane lane, uint64_t now_us)
+enum err journal_drop_oldest(struct journal *journal, enum journal_lane lane, const char *why,
+                             uint64_t now_us)
 {
     struct storage_segment segments[2];
     size_t count = 0;
@@ -215,7 +235,7 @@ static enum err drop_oldest(struct journal *journal, enum journal_lane lane, uin
     uint64_t bound = segments[1].id;
     err = lane == LANE_TELEMETRY ? seal_below(journal, bound, now_us) : OK;
     if (err == OK) {
-        err = give_up_segment(journal, lane, bound, now_us);
+        err = journal_give_up(journal, lane, bound, UINT64_MAX, why, now_us);
     }
     return err == OK ? sl_remove_oldest(&journal->logs[lane].log) : err;
 }
@@ -236,9 +256,9 @@ enum err journal_make_room(struct journal *journal, uint64_t now_us)
             }
             continue;
         }
-        enum err err = drop_oldest(journal, LANE_TELEMETRY, now_us);
+        enum err err = journal_drop_oldest(journal, LANE_TELEMETRY, "full", now_us);
         if (err == ERR_EMPTY) {
-            err = drop_oldest(journal, LANE_ALERTS, now_us);
+            err = journal_drop_oldest(journal, LANE_ALERTS, "alerts", now_us);
         }
         if (err != OK) {
             return err == ERR_EMPTY ? OK : err;

@@ -91,6 +91,14 @@ void journal_put_counters(struct writer *w, const struct journal_counters *count
     journal_section_end(w, begun);
 }
 
+void journal_put_budget(struct writer *w, const struct journal_budget *budget)
+{
+    size_t begun = journal_section_begin(w, SECTION_BUDGET);
+    put_u32le(w, budget->day);
+    put_u32le(w, budget->used);
+    journal_section_end(w, begun);
+}
+
 void journal_put_seal(struct writer *w, const struct journal_seal *seal, struct bytes payload)
 {
     size_t begun = journal_section_begin(w, SECTION_SEAL);
@@ -259,6 +267,10 @@ static bool get_section(struct reader *r, struct journal_section *out)
     case SECTION_COUNTERS:
         out->u.counters.seal_next = get_u64le(r);
         out->u.counters.sample_next = get_u64le(r);
+        break;
+    case SECTION_BUDGET:
+        out->u.budget.day = get_u32le(r);
+        out->u.budget.used = get_u32le(r);
         break;
     default: return false;
     }

@@ -15,6 +15,7 @@ enum journal_tag {
     SECTION_SEAL = 4,     // a message: head and exact bytes
     SECTION_ACKS = 5,     // all that is acknowledged
     SECTION_COUNTERS = 6, // where the ordinals stand
+    SECTION_BUDGET = 7,   // units of the hub's daily quota that may have been spent
 };
 
 struct journal_samples {
@@ -45,6 +46,7 @@ struct journal_section {
         struct journal_seal seal;
         struct journal_acks acks;
         struct journal_counters counters;
+        struct journal_budget budget;
     } u;
     struct bytes payload; // of a seal
 };
@@ -57,6 +59,7 @@ void journal_put_anchor(struct writer *w, const struct journal_boot *boot);
 void journal_put_seal(struct writer *w, const struct journal_seal *seal, struct bytes payload);
 void journal_put_acks(struct writer *w, const struct journal_acks *acks);
 void journal_put_counters(struct writer *w, const struct journal_counters *counters);
+void journal_put_budget(struct writer *w, const struct journal_budget *budget);
 // As many of the samples as fit before `limit` bytes; returns how many.
 size_t journal_put_samples(struct writer *w, uint64_t boot, uint64_t first_ordinal,
                            const struct tm_sample *samples, size_t count, size_t limit);

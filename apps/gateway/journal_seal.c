@@ -34,6 +34,7 @@ static struct tm_body body_of(struct journal_log *log)
 static bool build_catalogue(struct journal *journal)
 {
     struct journal_log *log = &journal->logs[LANE_TELEMETRY];
+    bool is_first = journal->catalogue_cursor.index == 0;
     enum err err =
         tm_catalogue_write(journal->catalogue, &journal->catalogue_cursor, (char *)log->payload,
                            sizeof(log->payload), &log->payload_size);
@@ -42,7 +43,9 @@ static bool build_catalogue(struct journal *journal)
         journal->must_send_catalogue = false;
         return false;
     }
-    (void)begin_seal(journal, LANE_TELEMETRY, TM_MESSAGE_CATALOGUE);
+    const struct journal_seal *seal = begin_seal(journal, LANE_TELEMETRY, TM_MESSAGE_CATALOGUE);
+    journal->catalogue_from = is_first ? seal->ordinal : journal->catalogue_from;
+    journal->catalogue_to = seal->ordinal + 1;
     return true;
 }
 

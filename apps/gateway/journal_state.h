@@ -4,11 +4,9 @@
 #ifndef GATEWAY_JOURNAL_STATE_H
 #define GATEWAY_JOURNAL_STATE_H
 
+#include "apps/gateway/journal_reading.h"
 #include "apps/gateway/journal_types.h"
-#include "seglog/reader.h"
 #include "seglog/seglog.h"
-
-enum { JOURNAL_READ_SIZE = JOURNAL_RECORD_SIZE_MAX + 2 * SL_RECORD_HEADER_SIZE };
 
 // Lost samples of one time axis that no gap marker tells of yet.
 struct journal_gap {
@@ -23,7 +21,7 @@ struct journal_acks {
     uint64_t floor;
     struct {
         uint64_t from, to;
-    } ranges[JOURNAL_HANDED_MAX + 2]; // every open one between them is handed out
+    } ranges[JOURNAL_HANDED_MAX + 2 + JOURNAL_HOLES_MAX]; // between them: handed out, or a hole
     size_t range_count;
 };
 
@@ -39,11 +37,13 @@ struct journal_seal {
 
 struct journal_log {
     struct seglog log;
-    struct sl_reader reader; // hands out
-    uint8_t read_buffer[JOURNAL_READ_SIZE];
-    uint64_t seal_next;       // ordinal of the next seal
-    uint64_t read_next;       // ordinal that the reader expects; 0: not known yet
-    uint64_t read_samples_to; // of the last seal read
+    struct journal_reading live;
+    struct journal_backlog backlog; // of the telemetry lane
+    uint64_t seal_next;             // ordinal of the next seal
+    struct {
+        uint64_t ordinal, record;
+        uint64_t samples_before; // the samples below are in earlier messages
+    } newest[JOURNAL_LIVE_KEPT]; // of this run, oldest first; ordinal 0: not yet
     struct journal_acks acks;
     struct {
         uint64_t ordinal;     // as the uplink knows it
@@ -78,13 +78,18 @@ struct journal {
     // Public to read:
     struct journal_stats stats;
     bool is_failing; // the medium is full or failed
+    struct journal_budget budget;
+    bool budget_dirty; // not synced yet
     // Private:
     struct journal_config cfg;
     struct journal_log logs[LANE_COUNT];
     const struct tm_catalogue *catalogue;
     struct tm_catalogue_cursor catalogue_cursor;
     bool must_send_catalogue;
-    uint64_t number_next; // n
+    uint64_t catalogue_from, catalogue_to; // ordinals of its latest sending
+    uint64_t steady_us;                    // the clock is believed for ages from then on
+    uint64_t age_check_us;                 // next look for what is too old
+    uint64_t number_next;                  // n
     // The window: samples [sealed_count, count); the first sealed_count are sealed and only wait to
     // be removed. sample_first is the ordinal of window[0].
     size_t count, sealed_count;

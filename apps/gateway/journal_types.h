@@ -21,8 +21,12 @@ enum {
     JOURNAL_UNSEALED_MAX = 1024, // samples in the log that no sealed message holds yet
     JOURNAL_WINDOW_MIN = 2048,   // samples in memory: those and what comes while the medium stalls
     JOURNAL_EVENTS_MAX = 16,
-    JOURNAL_TEXTS_MAX = 32,  // samples with text in the window
-    JOURNAL_HANDED_MAX = 32, // messages handed out and not acknowledged, per lane
+    JOURNAL_TEXTS_MAX = 32,    // samples with text in the window
+    JOURNAL_HANDED_MAX = 32,   // messages handed out and not acknowledged, per lane
+    JOURNAL_LIVE_LAG_MAX = 16, // sealed messages; with more before it, new data goes ahead of them
+    JOURNAL_HOLES_MAX = 64,    // spans of messages left behind that way
+    JOURNAL_DESCENT_MAX = 32,
+    JOURNAL_LIVE_KEPT = 2, // the newest messages are live even then
     JOURNAL_GAPS_MAX = 8,
     JOURNAL_BOOTS_MAX = 8, // boots whose samples are in the window
     JOURNAL_BATCHES_MAX = 64,
@@ -45,10 +49,21 @@ struct journal_relay {
     uint64_t samples_to; // while dirty: the samples that it stands for have lower ordinals
 };
 
+// Which of the messages left behind go first.
+enum journal_order { JOURNAL_OLDEST_FIRST, JOURNAL_NEWEST_FIRST };
+
+// Units of the hub's daily quota that may have been spent; the journal only keeps it.
+struct journal_budget {
+    uint32_t day; // since 1970-01-01, UTC; 0: none kept
+    uint32_t used;
+};
+
 struct journal_config {
     const struct storage *storage[LANE_COUNT]; // one log per lane
     uint64_t bytes_max;       // both lanes together, at least 6 segments; default 64 MiB
     uint32_t segment_size;    // default 256 KiB
+    uint32_t age_max_s;       // telemetry older than this is given up; 0: only when space runs out
+    enum journal_order order; // of what waited
     uint32_t sync_ms;         // a sample is durable after this long at the latest
     uint32_t max_age_ms;      // a message leaves when its oldest sample waited this long
     uint32_t watch_age_ms;    // the same while somebody watches, or after journal_hurry
@@ -71,6 +86,7 @@ struct journal_recovery {
 struct journal_message {
     enum journal_lane lane;
     uint64_t ordinal; // for journal_ack
+    bool is_backlog;  // it waited while newer ones went ahead
     struct tm_bag bag;
     struct bytes payload;
 };
@@ -80,6 +96,7 @@ enum journal_notice_kind {
     JOURNAL_MEDIUM_FAILED,  // the same after an I/O error
     JOURNAL_HEALED,         // count: samples dropped meanwhile
     JOURNAL_DROPPED_OLDEST, // quota: `count` samples or events were given up
+    JOURNAL_EXPIRED,        // `count` samples were given up for their age
     JOURNAL_DAMAGED,        // part of a log does not check and was skipped
     JOURNAL_REFUSED,        // `count` samples that the telemetry format cannot carry
 };
@@ -100,7 +117,7 @@ struct journal_synced {
 struct journal_stats {
     uint64_t samples;         // added
     uint64_t samples_dropped; // not added: window full; or refused by the format
-    uint64_t samples_lost;    // given up by the quota
+    uint64_t samples_lost;    // given up by the quota or for their age
     uint64_t events;
     uint64_t messages; // sealed
     uint64_t commits, commit_errors;

@@ -3,6 +3,7 @@
 #ifndef GATEWAY_NORTH_INTERNAL_H
 #define GATEWAY_NORTH_INTERNAL_H
 
+#include "apps/gateway/forward.h"
 #include "apps/gateway/inbox.h"
 #include "apps/gateway/journal.h"
 #include "apps/gateway/north_identity.h"
@@ -26,6 +27,8 @@ enum north_input_kind {
     NORTH_WATCHED,
     NORTH_CLOCK,
     NORTH_CATALOGUE,
+    NORTH_MAX_AGE,
+    NORTH_BUDGET,
 };
 
 struct north_input {
@@ -42,6 +45,8 @@ struct north_input {
         bool is_watched;
         struct wall_time utc;
         const struct tm_catalogue *catalogue;
+        uint32_t max_age_ms;
+        struct journal_budget budget;
     } u;
 };
 
@@ -67,10 +72,11 @@ struct north_side {
     struct journal journal;
     struct north_batch *batch;
     const struct tm_catalogue *catalogue;
-    size_t want[LANE_COUNT]; // messages the uplink has room for
+    struct forward_want want; // messages the uplink has room for
+    struct forward_want got;
+    bool has_backlog; // more waits
     struct north_message messages[UPLINK_WINDOW_MAX];
     size_t message_count;
-    size_t lane_count[LANE_COUNT];
     uint64_t deadline_us;
     uint64_t applied_us; // time of the last input
     int trace_fd;        // -1: none
@@ -93,7 +99,7 @@ struct north {
     bool is_closing;
     bool is_urgent; // the batch must not wait
     bool is_watched;
-    bool may_have_more[LANE_COUNT];
+    struct forward forward;
     uint64_t flush_us; // the batch goes then
     uint64_t journal_us;
     bool is_clock_known;

@@ -59,6 +59,8 @@ static void apply_input(struct north_side *side, const struct north_input *in)
         north_trace(side);
         side->catalogue = in->u.catalogue;
         break;
+    case NORTH_MAX_AGE: journal_set_max_age(journal, in->u.max_age_ms); break;
+    case NORTH_BUDGET: journal_set_budget(journal, in->now_us, in->u.budget); break;
     }
 }
 
@@ -76,6 +78,37 @@ void north_apply(struct north_side *side)
     batch->gap_count = 0;
 }
 
+static bool take_message(struct north_side *side, uint64_t now_us, enum journal_lane lane,
+                         bool is_backlog)
+{
+    struct north_message *out = &side->messages[side->message_count];
+    enum err err =
+        is_backlog
+            ? journal_next_backlog(&side->journal, now_us, out->payload, &out->message)
+            : journal_next_message(&side->journal, now_us, lane, out->payload, &out->message);
+    side->message_count += err == OK;
+    return err == OK;
+}
+
+static void take_messages(struct north_side *side, uint64_t now_us)
+{
+    side->message_count = 0;
+    side->got = (struct forward_want){.backlog = 0};
+    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
+        while (side->got.lanes[lane] < side->want.lanes[lane] &&
+               take_message(side, now_us, lane, false)) {
+            side->got.lanes[lane]++;
+        }
+    }
+    // Live and backlog share the uplink's places.
+    size_t free = side->want.lanes[LANE_TELEMETRY] - side->got.lanes[LANE_TELEMETRY];
+    while (side->got.backlog < side->want.backlog && side->got.backlog < free &&
+           take_message(side, now_us, LANE_TELEMETRY, true)) {
+        side->got.backlog++;
+    }
+    side->has_backlog = journal_has_backlog(&side->journal);
+}
+
 void north_journal_run(void *ctx)
 {
     struct north_side *side = ctx;
@@ -85,18 +118,6 @@ void north_journal_run(void *ctx)
         north_tick(side, now_us);
         now_us = port_now_us();
     }
-    side->message_count = 0;
-    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
-        side->lane_count[lane] = 0;
-        while (side->lane_count[lane] < side->want[lane]) {
-            struct north_message *out = &side->messages[side->message_count];
-            if (journal_next_message(&side->journal, now_us, lane, out->payload, &out->message) !=
-                OK) {
-                break;
-            }
-            side->message_count++;
-            side->lane_count[lane]++;
-        }
-    }
+    take_messages(side, now_us);
     side->deadline_us = journal_deadline_us(&side->journal);
 }

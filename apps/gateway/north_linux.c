@@ -22,6 +22,7 @@ static const char *notice_name(enum journal_notice_kind kind)
     case JOURNAL_MEDIUM_FAILED: return "medium_failed";
     case JOURNAL_HEALED: return "healed";
     case JOURNAL_DROPPED_OLDEST: return "dropped_oldest";
+    case JOURNAL_EXPIRED: return "expired";
     case JOURNAL_DAMAGED: return "damaged";
     case JOURNAL_REFUSED: return "refused";
     }
@@ -81,10 +82,12 @@ static void job_done(void *ctx)
     for (size_t i = 0; i < side->message_count; i++) {
         uplink_take(&north->uplink, now_us, &side->messages[i].message);
     }
-    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
-        north->may_have_more[lane] = side->lane_count[lane] == side->want[lane];
-    }
+    forward_got(&north->forward, &side->got, side->has_backlog);
     side->message_count = 0;
+    // A medium that takes nothing must not keep what is stored on it from leaving.
+    if (!side->journal.budget_dirty || side->journal.is_failing) {
+        forward_stored(&north->forward, side->journal.budget);
+    }
     north->journal_us = side->deadline_us;
     tell_notices(north, now_us);
     take_stats(north, now_us);
@@ -96,25 +99,23 @@ static void run_job(void *ctx)
     north_journal_run(north->side);
 }
 
-static bool should_submit(const struct north *north, uint64_t now_us)
+static bool should_submit(struct north *north, uint64_t now_us)
 {
-    bool has_backlog = false;
-    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
-        has_backlog = has_backlog || (north->may_have_more[lane] && north->mqtt != NULL &&
-                                      uplink_room(&north->uplink, lane) > 0);
-    }
+    bool has_work =
+        north->mqtt != NULL && forward_has_work(&north->forward, &north->uplink, now_us);
     return !north->is_running && !north->is_closing &&
-           (north->is_urgent || has_backlog || now_us >= north->flush_us ||
+           (north->is_urgent || has_work || now_us >= north->flush_us ||
             now_us >= north->journal_us);
 }
 
-static void submit(struct north *north)
+static void submit(struct north *north, uint64_t now_us)
 {
     struct north_side *side = north->side;
     side->batch = north->batch;
     north->batch = north->batch == &north->batches[0] ? &north->batches[1] : &north->batches[0];
-    for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
-        side->want[lane] = north->mqtt == NULL ? 0 : uplink_room(&north->uplink, lane);
+    side->want = (struct forward_want){.backlog = 0};
+    if (north->mqtt != NULL) {
+        side->want = forward_want(&north->forward, &north->uplink, now_us);
     }
     north->is_urgent = false;
     north->flush_us = TIME_NEVER;
@@ -376,6 +377,36 @@ void north_drain_uplink(struct north *north, uint64_t now_us)
     }
 }
 
+static void drain_forward(struct north *north, uint64_t now_us)
+{
+    struct forward_out out;
+    forward_tick(&north->forward, &north->uplink, now_us);
+    while (forward_next(&north->forward, &out)) {
+        struct north_input *in = NULL;
+        switch (out.kind) {
+        case FORWARD_HURRY: north_hurry(north, now_us); break;
+        case FORWARD_MAX_AGE:
+            in = new_input(north, now_us, NORTH_MAX_AGE);
+            if (in != NULL) {
+                in->u.max_age_ms = out.max_age_ms;
+            }
+            break;
+        case FORWARD_STORE:
+            in = new_input(north, now_us, NORTH_BUDGET);
+            if (in != NULL) {
+                in->u.budget = out.store;
+                north->is_urgent = true;
+            }
+            break;
+        case FORWARD_NOTE:
+            log_warn("uplink", "budget", "note=%s used=%u", log_quote(out.text).text,
+                     north->forward.budget.used);
+            add_note(north, now_us, out.text);
+            break;
+        }
+    }
+}
+
 uint64_t north_turn(struct north *north, uint64_t now_us)
 {
     look_at_clock(north, now_us);
@@ -384,11 +415,13 @@ uint64_t north_turn(struct north *north, uint64_t now_us)
         deadline_us = time_min(deadline_us, north_identity_turn(north, now_us));
         uplink_tick(&north->uplink, now_us);
         north_drain_uplink(north, now_us);
+        drain_forward(north, now_us);
         deadline_us = time_min(deadline_us, north_channel_turn(north, now_us));
         deadline_us = time_min(deadline_us, uplink_deadline_us(&north->uplink));
+        deadline_us = time_min(deadline_us, forward_deadline_us(&north->forward, now_us));
     }
     if (should_submit(north, now_us)) {
-        submit(north);
+        submit(north, now_us);
     }
     if (!north->is_running) {
         deadline_us = time_min(deadline_us, time_min(north->flush_us, north->journal_us));

@@ -21,7 +21,14 @@ struct north_config {
     const char *data_dir; // the journal lies in <data_dir>/journal/
     uint64_t bytes_max;   // as in journal_config; 0: default
     uint32_t segment_size;
+    uint32_t age_max_s;
+    enum journal_order order;
     uint32_t sync_ms, max_age_ms, watch_age_ms;
+    uint32_t backfill_messages_per_min; // as in pacing_config
+    uint32_t budget_per_day;            // as in budget_config
+    uint32_t meter_block_size;
+    uint16_t keep_alive_s; // as in mqtt_config
+    uint32_t retry_max_s;  // 0: default of the uplink
     size_t relay_capacity;
     size_t queue_max;       // samples on the way to the journal; default 2,048
     bool trust_clock;       // believe the clock although the kernel does not call it synchronised

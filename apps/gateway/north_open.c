@@ -70,6 +70,8 @@ static enum err open_journal(struct north *north)
         .storage = {&north->storage[LANE_ALERTS].storage, &north->storage[LANE_TELEMETRY].storage},
         .bytes_max = cfg->bytes_max,
         .segment_size = cfg->segment_size,
+        .age_max_s = cfg->age_max_s,
+        .order = cfg->order,
         .sync_ms = cfg->sync_ms,
         .max_age_ms = cfg->max_age_ms,
         .watch_age_ms = cfg->watch_age_ms,
@@ -106,9 +108,22 @@ static enum err open_uplink(struct north *north)
     if (err != OK) {
         return err;
     }
-    uplink_init(&north->uplink, &(struct uplink_config){.seed = north_random_id()}, port_now_us());
+    forward_init(
+        &north->forward,
+        &(struct forward_config){
+            .pacing = {.messages_per_min = cfg->backfill_messages_per_min},
+            .budget = {.units_per_day = cfg->budget_per_day, .block_size = cfg->meter_block_size},
+            .max_age_ms = north->side->journal.cfg.max_age_ms},
+        north->side->journal.budget, port_now_us());
+    const struct uplink_config uplink = {.seed = north_random_id(),
+                                         .backoff_max_ms = cfg->retry_max_s * (uint32_t)MS_PER_S,
+                                         .pacing = &north->forward.pacing,
+                                         .budget = &north->forward.budget};
+    uplink_init(&north->uplink, &uplink, port_now_us());
     inbox_init(&north->inbox, north->id.assignment.device);
-    err = mqtt_open(&north->mqtt, &(struct mqtt_config){.ca_file = north->id.ca_file});
+    const struct mqtt_config mqtt = {.ca_file = north->id.ca_file,
+                                     .keep_alive_s = cfg->keep_alive_s};
+    err = mqtt_open(&north->mqtt, &mqtt);
     if (err != OK) {
         log_error("uplink", "open", "ca_file=%s problem=%s", log_quote(cfg->ca_file).text,
                   err == ERR_NOT_FOUND ? "\"cannot be read\"" : err_name(err));

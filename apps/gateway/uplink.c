@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/gateway/uplink.h"
+#include "apps/gateway/uplink_internal.h"
 
 #include "azure/topic.h"
 #include "base/assert.h"
@@ -8,10 +8,11 @@
 
 enum {
     TOKEN_LIFE_S = 3600,
-    CONNECT_TIMEOUT_MS = 30000,
-    ACK_TIMEOUT_MS = 60000,
-    BACKOFF_MIN_MS = 1000,
-    BACKOFF_MAX_MS = 120000,
+    CONNECT_TIMEOUT_MS = 20000,
+    ACK_TIMEOUT_MS = 40000,
+    BACKOFF_MIN_MS = 2000,
+    BACKOFF_MAX_MS = 35000, // with the time to connect still within a minute
+    BACKOFF_LEAST_MS = 250,
     BACKOFF_DOUBLINGS_MAX = 20,
     TOKEN_WAYS = 4,         // of choosing its life
     TOKEN_LONGER_S = 90000, // a day, and an hour for good measure
@@ -84,8 +85,11 @@ static uint64_t backoff_us(struct uplink *up)
     if (ceiling_ms > up->cfg.backoff_max_ms) {
         ceiling_ms = up->cfg.backoff_max_ms;
     }
-    uint64_t half_us = ceiling_ms * US_PER_MS / 2;
-    return half_us + next_random(up) % (half_us + 1);
+    // Anywhere up to the ceiling: a thousand gateways that lost the hub at once spread the most.
+    uint64_t least_us = BACKOFF_LEAST_MS * US_PER_MS;
+    uint64_t ceiling_us = ceiling_ms * US_PER_MS;
+    return ceiling_us <= least_us ? least_us
+                                  : least_us + next_random(up) % (ceiling_us - least_us + 1);
 }
 
 static void enter_waiting(struct uplink *up, uint64_t now_us)
@@ -150,6 +154,7 @@ static void enter_online(struct uplink *up, uint64_t now_us)
     bool is_odd = up->id.key != NULL && token_life_s(up) != up->cfg.token_life_s;
     up->stats.odd_lives += is_odd;
     up->refusals = is_odd ? up->refusals % TOKEN_WAYS : 0; // the next token is made in the same way
+    uplink_tell_online(up, now_us);
     for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
         up->slots[i].is_sent = false;
     }
@@ -158,6 +163,7 @@ static void enter_online(struct uplink *up, uint64_t now_us)
 static void renew(struct uplink *up, uint64_t now_us)
 {
     up->stats.renewals++;
+    uplink_tell_offline(up, now_us, false);
     up->must_disconnect = true;
     enter_connecting(up, now_us);
 }
@@ -212,6 +218,9 @@ void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc)
         up->refusals = 0;
     }
     up->has_clock = true;
+    if (up->cfg.budget != NULL) {
+        budget_set_clock(up->cfg.budget, now_us, utc);
+    }
     if (up->state == UPLINK_IDLE && can_connect(up)) {
         enter_connecting(up, now_us);
     } else if (is_step && up->id.key != NULL && up->state != UPLINK_WAITING &&
@@ -251,7 +260,7 @@ size_t uplink_room(const struct uplink *up, enum journal_lane lane)
 
 void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message)
 {
-    (void)now_us;
+    uplink_tell_taken(up, now_us, message);
     size_t free = free_slot(up, message->lane);
     ASSERT(free < lane_end(message->lane));
     struct uplink_slot *slot = &up->slots[free];
@@ -295,12 +304,12 @@ void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal)
     } else {
         up->stats.losses++;
     }
+    uplink_tell_offline(up, now_us, up->state == UPLINK_ONLINE);
     enter_waiting(up, now_us);
 }
 
 void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token)
 {
-    (void)now_us;
     if (token >= UPLINK_WINDOW_MAX || !up->slots[token].is_used || !up->slots[token].is_sent) {
         return; // the hub may say anything
     }
@@ -312,21 +321,9 @@ void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token)
     up->acks[up->ack_count].ordinal = slot->message.ordinal;
     up->ack_count++;
     slot->is_used = false;
+    uplink_tell_acked(up, now_us, slot);
     up->failures = 0;
     up->stats.acknowledged++;
-}
-
-static uint64_t ack_deadline_us(const struct uplink *up)
-{
-    uint64_t deadline_us = TIME_NEVER;
-    for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
-        const struct uplink_slot *slot = &up->slots[i];
-        if (slot->is_used && slot->is_sent) {
-            deadline_us = time_min(
-                deadline_us, time_after(slot->sent_at_us, up->cfg.ack_timeout_ms * US_PER_MS));
-        }
-    }
-    return deadline_us;
 }
 
 uint64_t uplink_deadline_us(const struct uplink *up)
@@ -336,7 +333,9 @@ uint64_t uplink_deadline_us(const struct uplink *up)
     case UPLINK_CONNECTING:
     case UPLINK_SUBSCRIBING:
     case UPLINK_WAITING: return up->until_us;
-    case UPLINK_ONLINE: return time_min(up->renew_us, ack_deadline_us(up));
+    case UPLINK_ONLINE:
+        return time_min(time_min(up->renew_us, uplink_ack_deadline_us(up)),
+                        up->cfg.budget == NULL ? TIME_NEVER : budget_deadline_us(up->cfg.budget));
     }
     return TIME_NEVER;
 }
@@ -355,9 +354,12 @@ void uplink_tick(struct uplink *up, uint64_t now_us)
         uplink_lost(up, now_us, false);
         break;
     case UPLINK_ONLINE:
+        if (up->cfg.budget != NULL) {
+            budget_tick(up->cfg.budget, now_us);
+        }
         if (now_us >= up->renew_us) {
             renew(up, now_us);
-        } else {
+        } else if (now_us >= uplink_ack_deadline_us(up)) {
             up->must_disconnect = true;
             uplink_lost(up, now_us, false);
         }
@@ -365,20 +367,26 @@ void uplink_tick(struct uplink *up, uint64_t now_us)
     }
 }
 
-// The oldest message of the first lane that has one to publish.
-static struct uplink_slot *slot_to_publish(struct uplink *up)
+// Live before backlog, then by age.
+static bool goes_before(const struct journal_message *a, const struct journal_message *b)
+{
+    return a->is_backlog != b->is_backlog ? b->is_backlog : a->ordinal < b->ordinal;
+}
+
+// The next message of the first lane that has one to publish.
+static struct uplink_slot *slot_to_publish(struct uplink *up, uint64_t now_us)
 {
     for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
-        struct uplink_slot *oldest = NULL;
+        struct uplink_slot *first = NULL;
         for (size_t i = lane_first(lane); i < lane_end(lane); i++) {
             struct uplink_slot *slot = &up->slots[i];
             if (slot->is_used && !slot->is_sent &&
-                (oldest == NULL || slot->message.ordinal < oldest->message.ordinal)) {
-                oldest = slot;
+                (first == NULL || goes_before(&slot->message, &first->message))) {
+                first = slot;
             }
         }
-        if (oldest != NULL) {
-            return oldest;
+        if (first != NULL && uplink_may_publish(up, now_us, &first->message)) {
+            return first;
         }
     }
     return NULL;
@@ -435,7 +443,7 @@ bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out)
     if (next_control(up, out)) {
         return true;
     }
-    struct uplink_slot *slot = up->state == UPLINK_ONLINE ? slot_to_publish(up) : NULL;
+    struct uplink_slot *slot = up->state == UPLINK_ONLINE ? slot_to_publish(up, now_us) : NULL;
     if (slot == NULL) {
         return false;
     }
@@ -446,6 +454,7 @@ bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out)
     slot->is_sent = true;
     slot->was_sent = true;
     slot->sent_at_us = now_us;
+    uplink_tell_published(up, now_us, slot);
     make_topic(up, &slot->message);
     out->kind = UPLINK_OUT_PUBLISH;
     out->token = (uint32_t)(slot - up->slots);

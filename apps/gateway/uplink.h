@@ -16,7 +16,8 @@
 #ifndef GATEWAY_UPLINK_H
 #define GATEWAY_UPLINK_H
 
-#include "apps/gateway/journal_types.h"
+#include "apps/gateway/budget.h"
+#include "apps/gateway/pacing.h"
 #include "apps/gateway/sas.h"
 
 enum {
@@ -40,11 +41,13 @@ struct uplink_config {
     // longer, for a clock of ours that is behind; after three a sixth only, for a hub that wants
     // short ones; then all over again.
     uint32_t token_life_s;
-    uint32_t connect_timeout_ms; // until CONNACK, and again until SUBACK; default 30,000
-    uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 60,000
-    uint32_t backoff_min_ms;     // default 1,000
-    uint32_t backoff_max_ms;     // default 120,000
+    uint32_t connect_timeout_ms; // until CONNACK, and again until SUBACK; default 20,000
+    uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 40,000
+    uint32_t backoff_min_ms;     // default 2,000
+    uint32_t backoff_max_ms;     // default 35,000
     uint64_t seed;               // of the jitter
+    struct pacing *pacing;       // of the backlog; borrowed, NULL: none
+    struct budget *budget;       // the same
 };
 
 enum uplink_state {
@@ -109,6 +112,7 @@ struct uplink {
     uint64_t until_us;     // of CONNECTING, SUBSCRIBING and WAITING
     uint64_t online_at_us; // of ONLINE
     uint64_t renew_us;     // of ONLINE
+    uint64_t acked_at_us;  // the last PUBACK, or the beginning, of ONLINE
     uint32_t failures;     // in a row
     bool must_connect;     // outputs to drain
     bool must_disconnect;
@@ -136,6 +140,8 @@ void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc);
 // How many messages of the lane find room, and taking one (copied). Must not be called without
 // room.
 size_t uplink_room(const struct uplink *up, enum journal_lane lane);
+// The same for messages of the backlog.
+size_t uplink_backlog_room(struct uplink *up, uint64_t now_us);
 void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message);
 
 void uplink_connected(struct uplink *up, uint64_t now_us);

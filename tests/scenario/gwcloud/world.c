@@ -42,6 +42,7 @@ void world_init(struct world *w, uint64_t seed)
     w->cfg.bytes_max = 64 * JOURNAL_SEGMENT_SIZE_MIN;
     w->cfg.sync_ms = 10000;
     w->cfg.max_age_ms = 300000;
+    w->cfg.order = seed % 2 == 0 ? JOURNAL_OLDEST_FIRST : JOURNAL_NEWEST_FIRST;
     w->cfg.window = w->window;
     w->cfg.window_capacity = JOURNAL_WINDOW_MIN;
     w->cfg.relays = w->relays;
@@ -235,7 +236,7 @@ static void judge_events(struct world *w, struct bytes payload)
 }
 
 // The cloud: duplicates are whole messages, and byte-identical.
-static void cloud_take(struct world *w, const struct journal_message *message)
+void world_take(struct world *w, const struct journal_message *message)
 {
     uint64_t content = hash64(HASH64_START, message->payload);
     for (size_t i = 0; i < w->seen_count; i++) {
@@ -282,11 +283,19 @@ void world_pump(struct world *w)
             w->in_flight_count++;
         }
     }
+    while (w->in_flight_count < WORLD_IN_FLIGHT_MAX) {
+        size_t at = w->in_flight_count;
+        if (journal_next_backlog(&w->journal, w->now_us, w->in_flight[at].payload,
+                                 &w->in_flight[at].message) != OK) {
+            break;
+        }
+        w->in_flight_count++;
+    }
     // Each goes out at least once in a while, perhaps several times; acknowledgements come in any
     // order, or not before the next restart.
     for (size_t i = 0; i < w->in_flight_count;) {
         if (world_random(w, 4) > 0) {
-            cloud_take(w, &w->in_flight[i].message);
+            world_take(w, &w->in_flight[i].message);
             if (world_random(w, 3) > 0) {
                 acknowledge(w, i);
                 continue;

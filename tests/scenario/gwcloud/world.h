@@ -10,7 +10,7 @@
 enum {
     WORLD_POINTS = 8,
     WORLD_SAMPLES_MAX = 60000,
-    WORLD_SEEN_MAX = 4000,
+    WORLD_SEEN_MAX = 16000,
     WORLD_RELAYS = 4,
     WORLD_IN_FLIGHT_MAX = 8,
     WORLD_CLOCKS_MAX = 256,
@@ -83,6 +83,7 @@ void world_sample(struct world *w); // one sample of some point, now
 void world_event(struct world *w);
 void world_tick(struct world *w); // the journal's tick, and what it synced
 void world_flush(struct world *w);
+void world_take(struct world *w, const struct journal_message *message); // the cloud gets it
 void world_pump(struct world *w); // hands messages to the cloud and some acknowledgements back
 void world_run(struct world *w, uint64_t for_us, uint64_t step_us);
 // The line is up and everything leaves.

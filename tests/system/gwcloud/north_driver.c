@@ -28,7 +28,7 @@ struct echo {
 
 struct settings {
     const char *data, *host, *address, *key, *ca, *trace, *device;
-    uint64_t port, first, per_s, max_age_ms, sync_ms, bytes_max;
+    uint64_t port, first, per_s, max_age_ms, sync_ms, bytes_max, backfill, retry_s;
 };
 
 static const struct option options[] = {
@@ -47,6 +47,10 @@ static const struct option options[] = {
      "of a message"},
     {"sync-ms", OPTION_UINT, offsetof(struct settings, sync_ms), 1, 1e9, "200", "of a sample"},
     {"bytes-max", OPTION_UINT, offsetof(struct settings, bytes_max), 0, 1e12, "0", "journal quota"},
+    {"backfill", OPTION_UINT, offsetof(struct settings, backfill), 1, 60000, "6000",
+     "messages of the backlog per minute"},
+    {"retry-s", OPTION_UINT, offsetof(struct settings, retry_s), 1, 3600, "3",
+     "longest pause between attempts"},
 };
 
 struct driver {
@@ -160,6 +164,8 @@ int main(int argc, char **argv)
     driver.number = s->first;
     const struct north_config cfg = {.loop = &driver.loop,
                                      .data_dir = s->data,
+                                     .backfill_messages_per_min = (uint32_t)s->backfill,
+                                     .retry_max_s = (uint32_t)s->retry_s,
                                      .bytes_max = s->bytes_max,
                                      .segment_size = 64 * 1024,
                                      .sync_ms = (uint32_t)s->sync_ms,

@@ -139,18 +139,24 @@ static void test_back_off_grows_with_jitter_up_to_its_bound(void **state)
     begin(4);
     struct uplink_out out;
     uint64_t now_us = 0;
-    uint64_t ceiling_us = US_PER_S;
+    uint64_t ceiling_us = 2 * US_PER_S;
+    uint64_t shortest_us = TIME_NEVER;
+    uint64_t longest_us = 0;
     uplink_set_clock(&up, 0, utc);
-    for (unsigned i = 0; i < 12; i++) {
+    for (unsigned i = 0; i < 100; i++) {
         expect(now_us, UPLINK_OUT_CONNECT, &out);
         uplink_lost(&up, now_us, true);
         uint64_t wait_us = uplink_deadline_us(&up) - now_us;
-        assert_true(wait_us >= ceiling_us / 2 && wait_us <= ceiling_us);
-        ceiling_us = ceiling_us * 2 < 120 * US_PER_S ? ceiling_us * 2 : 120 * US_PER_S;
+        assert_true(wait_us >= 250 * US_PER_MS && wait_us <= ceiling_us);
+        shortest_us = i < 10 ? shortest_us : time_min(shortest_us, wait_us);
+        longest_us = wait_us > longest_us ? wait_us : longest_us;
+        ceiling_us = ceiling_us * 2 < 35 * US_PER_S ? ceiling_us * 2 : 35 * US_PER_S;
         now_us += wait_us;
         uplink_tick(&up, now_us);
     }
-    assert_int_equal(up.stats.refusals, 12);
+    assert_int_equal(up.stats.refusals, 100);
+    // Full jitter: as good as all of the span is used.
+    assert_true(shortest_us < 3 * US_PER_S && longest_us > 32 * US_PER_S);
 }
 
 static void test_password_is_renewed_while_it_is_good(void **state)
@@ -188,9 +194,9 @@ static void test_silent_hub_ends_the_connection(void **state)
     go_online(0);
     struct uplink_out out;
     expect(0, UPLINK_OUT_PUBLISH, &out);
-    assert_int_equal(uplink_deadline_us(&up), 60 * US_PER_S);
-    uplink_tick(&up, 60 * US_PER_S);
-    expect(60 * US_PER_S, UPLINK_OUT_DISCONNECT, &out);
+    assert_int_equal(uplink_deadline_us(&up), 40 * US_PER_S);
+    uplink_tick(&up, 40 * US_PER_S);
+    expect(40 * US_PER_S, UPLINK_OUT_DISCONNECT, &out);
     assert_int_equal(up.state, UPLINK_WAITING);
 }
 
@@ -222,8 +228,8 @@ static void test_no_answer_to_the_filters_is_a_loss(void **state)
     uplink_set_clock(&up, 0, utc);
     expect(0, UPLINK_OUT_CONNECT, &out);
     uplink_connected(&up, US_PER_S);
-    assert_int_equal(uplink_deadline_us(&up), 31 * US_PER_S);
-    uplink_tick(&up, 31 * US_PER_S);
+    assert_int_equal(uplink_deadline_us(&up), 21 * US_PER_S);
+    uplink_tick(&up, 21 * US_PER_S);
     assert_int_equal(up.state, UPLINK_WAITING);
     assert_int_equal(up.stats.losses, 1);
     expect(31 * US_PER_S, UPLINK_OUT_DISCONNECT, &out);

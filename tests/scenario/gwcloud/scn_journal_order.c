@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: after an outage new data goes ahead of what waited, which follows in the order that was
+// chosen, and what is too old is given up with its exact count; nothing is lost or comes twice.
+// Method: the journal of world.h, read message by message where the order matters.
+#include "tests/scenario/gwcloud/world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct world world;
+
+static void assert_accounted_for(const struct world *w)
+{
+    uint64_t received, synced, missing;
+    world_count(w, &received, &synced, &missing);
+    assert_int_equal(received + w->gap_samples, w->sample_count);
+}
+
+static void assert_nothing_lost(const struct world *w)
+{
+    assert_int_equal(w->gap_samples, 0);
+    assert_accounted_for(w);
+}
+
+// Six hours without the hub; a message every half minute.
+static void begin_with_outage(struct world *w, uint64_t seed, enum journal_order order)
+{
+    world_init(w, seed);
+    w->cfg.order = order;
+    w->cfg.max_age_ms = 30000;
+    world_start(w, true);
+    world_run(w, 10 * US_PER_MIN, 5 * US_PER_S);
+    w->is_online = false;
+    world_run(w, 6 * 60 * US_PER_MIN, 5 * US_PER_S);
+}
+
+static bool take_live(struct world *w)
+{
+    static uint8_t buffer[JOURNAL_PAYLOAD_SIZE_MAX];
+    struct journal_message message;
+    if (journal_next_message(&w->journal, w->now_us, LANE_TELEMETRY, buffer, &message) != OK) {
+        return false;
+    }
+    assert_false(message.is_backlog);
+    world_take(w, &message);
+    journal_ack(&w->journal, w->now_us, LANE_TELEMETRY, message.ordinal);
+    return true;
+}
+
+static void test_new_data_goes_ahead_and_the_rest_follows_in_order(void **state)
+{
+    (void)state;
+    for (enum journal_order order = JOURNAL_OLDEST_FIRST; order <= JOURNAL_NEWEST_FIRST; order++) {
+        begin_with_outage(&world, 31 + order, order);
+        assert_true(journal_waiting(&world.journal, LANE_TELEMETRY) > 600);
+        while (take_live(&world)) { // the newest two of them
+        }
+        uint32_t first = world.sample_count;
+        static uint8_t buffer[JOURNAL_PAYLOAD_SIZE_MAX];
+        struct journal_message message;
+        uint64_t last = order == JOURNAL_OLDEST_FIRST ? 0 : UINT64_MAX;
+        for (unsigned count = 0; count < 300; count++) {
+            assert_int_equal(journal_next_backlog(&world.journal, world.now_us, buffer, &message),
+                             OK);
+            assert_true(message.is_backlog);
+            assert_true(order == JOURNAL_OLDEST_FIRST ? message.ordinal > last
+                                                      : message.ordinal < last);
+            last = message.ordinal;
+            world_take(&world, &message);
+            journal_ack(&world.journal, world.now_us, LANE_TELEMETRY, message.ordinal);
+            if (count % 100 == 50) {
+                world_run(&world, 40 * US_PER_S, 5 * US_PER_S);
+                while (take_live(&world)) {
+                }
+                assert_int_equal(world.samples[first].received, 1);
+                first = world.sample_count;
+            }
+        }
+        world_drain(&world);
+        assert_nothing_lost(&world);
+        assert_int_equal(journal_waiting(&world.journal, LANE_TELEMETRY), 0);
+        assert_true(world.journal.logs[LANE_TELEMETRY].log.bytes_used <
+                    3 * JOURNAL_SEGMENT_SIZE_MIN);
+        world_deinit(&world);
+    }
+}
+
+static void test_restarts_and_power_cuts_in_the_middle_of_it(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        begin_with_outage(&world, seed, (enum journal_order)(seed % 2));
+        for (unsigned i = 0; i < 30; i++) {
+            world.is_online = world_random(&world, 3) > 0;
+            if (world_random(&world, 4) == 0) {
+                world_start(&world, false);
+            }
+            if (world_random(&world, 4) == 0) {
+                struct sim_medium *medium = &world.media[LANE_TELEMETRY];
+                medium->cut_at_step = medium->steps + 1 + world_random(&world, 20);
+            }
+            world_run(&world, (1 + world_random(&world, 30)) * US_PER_MIN / 2, 5 * US_PER_S);
+            if (world_is_off(&world)) {
+                world_power_up(&world);
+            }
+        }
+        world.media[LANE_TELEMETRY].cut_at_step = 0;
+        world_drain(&world);
+        uint64_t received, synced, missing;
+        world_count(&world, &received, &synced, &missing);
+        assert_int_equal(missing, 0);
+        assert_int_equal(world.gap_samples, 0);
+        world_deinit(&world);
+    }
+}
+
+// More outages than there are places to note what each left behind.
+static void test_a_flapping_link_leaves_no_hole_open(void **state)
+{
+    (void)state;
+    for (enum journal_order order = JOURNAL_OLDEST_FIRST; order <= JOURNAL_NEWEST_FIRST; order++) {
+        world_init(&world, 50);
+        world.cfg.order = order;
+        world.cfg.max_age_ms = 1000;
+        world.cfg.sync_ms = 1000;
+        world_start(&world, true);
+        size_t holes = 0;
+        for (unsigned i = 0; i < JOURNAL_HOLES_MAX + 20; i++) {
+            world.is_online = false;
+            world_run(&world, 2 * (JOURNAL_LIVE_LAG_MAX + 8) * US_PER_S, US_PER_S);
+            // One live message gets through, nothing of the backlog.
+            if (!take_live(&world)) {
+                world_run(&world, 2 * US_PER_S, US_PER_S);
+                assert_true(take_live(&world));
+            }
+            size_t ranges = world.journal.logs[LANE_TELEMETRY].acks.range_count;
+            holes = ranges > holes ? ranges : holes;
+        }
+        assert_int_equal(holes, JOURNAL_HOLES_MAX);
+        world_start(&world, false);
+        world_drain(&world);
+        assert_nothing_lost(&world);
+        assert_int_equal(world.journal.logs[LANE_TELEMETRY].acks.range_count, 0);
+        world_deinit(&world);
+    }
+}
+
+static void test_what_is_too_old_is_given_up_with_its_count(void **state)
+{
+    (void)state;
+    for (enum journal_order order = JOURNAL_OLDEST_FIRST; order <= JOURNAL_NEWEST_FIRST; order++) {
+        world_init(&world, 60);
+        world.cfg.order = order;
+        world.cfg.age_max_s = 6 * 3600;
+        world_start(&world, true);
+        world.is_online = false;
+        world_event(&world);
+        world_run(&world, 40 * 3600 * US_PER_S, 10 * US_PER_S);
+        uint64_t lost = world.journal.stats.samples_lost;
+        assert_true(lost > 33 * 360 && lost <= 34 * 360);
+        // 7 hours at most are left on the disk, but for what shares a segment with them.
+        assert_true(world.journal.logs[LANE_TELEMETRY].log.bytes_used <
+                    7 * JOURNAL_SEGMENT_SIZE_MIN);
+        world_drain(&world);
+        assert_accounted_for(&world);
+        assert_int_equal(world.gap_samples, world.journal.stats.samples_lost);
+        assert_int_equal(world.other_events, 1); // an alert has no such age
+        for (uint32_t i = 0; i < world.sample_count; i++) {
+            uint64_t age_us = world.now_us - world.samples[i].at_us;
+            assert_true(world.samples[i].received == 1 || age_us > 6 * 3600 * US_PER_S);
+        }
+        world_deinit(&world);
+    }
+}
+
+static void test_power_cuts_while_ages_are_judged(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 25; seed++) {
+        world_init(&world, seed + 600);
+        world.cfg.age_max_s = 2 * 3600;
+        world_start(&world, true);
+        world.is_online = false;
+        for (unsigned i = 0; i < 12; i++) {
+            struct sim_medium *medium = &world.media[LANE_TELEMETRY];
+            medium->cut_at_step = medium->steps + 1 + world_random(&world, 1500);
+            world_run(&world, 5 * 3600 * US_PER_S, 10 * US_PER_S);
+            if (world_is_off(&world)) {
+                // The clock ran on while the power was off.
+                world.utc_offset_ms += (int64_t)(world.now_us / US_PER_MS);
+                world_power_up(&world);
+            }
+        }
+        world.media[LANE_TELEMETRY].cut_at_step = 0;
+        world_drain(&world);
+        uint64_t received, synced, missing;
+        world_count(&world, &received, &synced, &missing);
+        assert_true(world.gap_samples > 0);
+        assert_true(world.gap_samples >= missing);
+        assert_true(received + world.gap_samples <= world.sample_count);
+        world_deinit(&world);
+    }
+}
+
+// NTP says a year ten years off, for half an hour.
+static void test_a_clock_that_jumps_by_years_makes_nothing_old(void **state)
+{
+    (void)state;
+    const int64_t years_ms = INT64_C(10) * 365 * 86400 * 1000;
+    for (int64_t jump_ms = -years_ms; jump_ms <= years_ms; jump_ms += 2 * years_ms) {
+        world_init(&world, 70);
+        world.cfg.age_max_s = 24 * 3600;
+        world_start(&world, true);
+        world.is_online = false;
+        world_run(&world, 3 * 3600 * US_PER_S, 10 * US_PER_S);
+        world.utc_offset_ms += jump_ms;
+        world_tell_clock(&world);
+        world_run(&world, 30 * US_PER_MIN, 10 * US_PER_S);
+        world.utc_offset_ms -= jump_ms;
+        world_tell_clock(&world);
+        world_run(&world, 3 * 3600 * US_PER_S, 10 * US_PER_S);
+        world_drain(&world);
+        // What was measured under a clock of the past is old by that clock's word, no more.
+        uint64_t received, synced, missing;
+        world_count(&world, &received, &synced, &missing);
+        assert_true(missing <= (jump_ms < 0 ? 180 + 30 : 0));
+        assert_accounted_for(&world);
+        world_deinit(&world);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_new_data_goes_ahead_and_the_rest_follows_in_order),
+        cmocka_unit_test(test_restarts_and_power_cuts_in_the_middle_of_it),
+        cmocka_unit_test(test_a_flapping_link_leaves_no_hole_open),
+        cmocka_unit_test(test_what_is_too_old_is_given_up_with_its_count),
+        cmocka_unit_test(test_power_cuts_while_ages_are_judged),
+        cmocka_unit_test(test_a_clock_that_jumps_by_years_makes_nothing_old),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
