@@ -27,7 +27,7 @@ enum err setup_config(struct setup *setup, const char *path, const char *profile
         .path = path, .profiles_dir = profiles_dir, .files = config_files_linux()};
     enum err err = config_load(&source, &setup->arena, &report, &setup->config);
     if (err == OK) {
-        config_check_load(&report, &setup->arena, &setup->config);
+        (void)config_check_load(&report, &setup->arena, &setup->config);
     }
     for (size_t i = 0; i < report.count; i++) {
         char line[CONFIG_LINE_SIZE];
