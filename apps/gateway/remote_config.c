@@ -179,7 +179,9 @@ void remote_config_written(struct remote_config *rc, uint64_t now_us, bool is_do
         }
         return;
     }
-    if (rc->writing == REMOTE_OUT_STAGE || rc->writing == REMOTE_OUT_DROP) {
+    if (rc->writing == REMOTE_OUT_STAGE && rc->is_trial) {
+        leave(rc); // the slot of the trial that runs may be gone: it could not be accepted any more
+    } else if (rc->writing == REMOTE_OUT_STAGE || rc->writing == REMOTE_OUT_DROP) {
         set_state(rc, "waiting", "the gateway could not store it");
         try_later(rc, now_us);
     } else {
