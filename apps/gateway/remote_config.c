@@ -28,6 +28,7 @@ void remote_config_start(struct remote_config *rc, const struct remote_config_op
     rc->is_trial = boot->is_trial;
     rc->running = boot->running;
     rc->accepted = boot->accepted;
+    rc->accepted.hash = boot->accepted.hash != 0 ? boot->accepted.hash : rc->empty_hash;
     rc->rejected = boot->rejected;
     if (boot->reason != NULL) {
         snprintf(rc->rejected_reason, sizeof(rc->rejected_reason), "%s", boot->reason);

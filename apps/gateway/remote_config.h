@@ -31,11 +31,11 @@ struct remote_config_options {
     uint32_t retry_max_ms; // default 3,600,000
 };
 
-// What runs since the start, and what the medium says.
+// What runs since the start, and what the medium says; accepted hash 0: the local file alone.
 struct remote_boot {
     bool is_trial;
-    struct remote_name running, accepted, rejected; // hash of "{}": the local file alone
-    const char *reason;                             // of the rejected one; copied
+    struct remote_name running, accepted, rejected;
+    const char *reason; // of the rejected one; copied
 };
 
 enum remote_verdict {

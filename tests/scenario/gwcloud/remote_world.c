@@ -64,8 +64,8 @@ static void count_boot(struct remote_world *w, bool is_trial)
     if (w->state.accepted.slot != REMOTE_LOCAL) {
         uint8_t text[WORLD_TEXT_SIZE];
         size_t size = 0;
-        assert_int_equal(remote_state_read(&w->state, &w->state.accepted, text, sizeof(text), &size),
-                         OK);
+        assert_int_equal(
+            remote_state_read(&w->state, &w->state.accepted, text, sizeof(text), &size), OK);
         // Nothing that fails its trial is ever accepted.
         assert_null(memmem(text, size, "lost", 4));
         assert_null(memmem(text, size, "crash", 5));
@@ -100,9 +100,6 @@ void world_boot(struct remote_world *w)
         .rejected = w->state.rejected,
         .reason = w->state.reason,
     };
-    if (boot.accepted.hash == 0) {
-        boot.accepted.hash = hash_of("{}");
-    }
     const struct remote_config_options options = {.lost_percent = 10};
     remote_config_start(&w->machine, &options, &boot, w->now_us);
     w->is_up = !says(w, "crash");
@@ -134,9 +131,8 @@ static void check(struct remote_world *w, struct bytes content)
     struct remote_checked checked = {.verdict = REMOTE_GOOD};
     w->checks++;
     if (memmem(content.data, content.size, "wrong", 5) != NULL) {
-        checked = (struct remote_checked){.verdict = REMOTE_WRONG,
-                                          .reason = "1 error",
-                                          .errors = bytes_of("[\"no\"]", 6)};
+        checked = (struct remote_checked){
+            .verdict = REMOTE_WRONG, .reason = "1 error", .errors = bytes_of("[\"no\"]", 6)};
     } else if (memmem(content.data, content.size, "away", 4) != NULL) {
         checked = (struct remote_checked){.verdict = REMOTE_AWAY, .reason = "not fetched"};
     }
@@ -169,8 +165,8 @@ static void act(struct remote_world *w, const struct remote_out *out)
 static void turn(struct remote_world *w)
 {
     struct remote_out out;
-    bool is_reached = !w->hub_is_away && !says(w, "deaf") &&
-                      w->now_us >= w->started_us + CONNECT_S * US_PER_S;
+    bool is_reached =
+        !w->hub_is_away && !says(w, "deaf") && w->now_us >= w->started_us + CONNECT_S * US_PER_S;
     if (is_reached != w->machine.is_online) {
         if (is_reached) {
             remote_config_online(&w->machine, w->now_us);

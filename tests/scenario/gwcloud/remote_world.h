@@ -15,7 +15,7 @@ struct remote_world {
     struct cells cells;
     struct remote_state state;
     struct remote_config machine;
-    uint64_t now_us, started_us; // of this process
+    uint64_t now_us, started_us;   // of this process
     uint64_t version;              // of the twin
     char desired[WORLD_TEXT_SIZE]; // document
     char running[WORLD_TEXT_SIZE]; // content of this process; "{}": the local file

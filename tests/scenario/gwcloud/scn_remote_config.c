@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: whatever the cloud wants and wherever the power fails, the gateway runs a configuration that
-// proved itself or is proving itself, ends on the last good one, and says so. Method: the machine
-// and its state in virtual time on a disk that is cut at every write; contents that fail in each
-// way; seeds.
+// Goal: whatever the cloud wants and wherever the power fails, the gateway runs a configuration
+// that proved itself or is proving itself, ends on the last good one, and says so. Method: the
+// machine and its state in virtual time on a disk that is cut at every write; contents that fail in
+// each way; seeds.
 #include "tests/scenario/gwcloud/remote_world.h"
 
 #include <setjmp.h>
