@@ -4,51 +4,13 @@
 #include "apps/gateway/config_check.h"
 #include "apps/gateway/config_overlay.h"
 #include "apps/gateway/files_linux.h"
+#include "apps/gateway/remote_findings.h"
 #include "base/crc.h"
 #include "port/linux/fetch.h"
-#include "json/writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { FINDINGS_TOLD_MAX = 8, FINDING_SIZE = 1024 };
-
-static void put_finding(struct json_writer *w, const struct config_finding *f)
-{
-    json_begin_object(w);
-    if (f->file != NULL && strcmp(f->file, "desired") != 0) {
-        json_put_key_string(w, "file", f->file);
-    }
-    json_put_key_string(w, "path", f->key);
-    json_put_key_string(w, "message", f->message);
-    json_end_object(w);
-}
-
-// A JSON array of the first few; whole items only.
-static struct bytes tell(const struct config_report *report, bool is_warning, char *out)
-{
-    struct json_writer all;
-    size_t told = 0;
-    json_writer_init(&all, out, REMOTE_ERRORS_SIZE_MAX);
-    json_begin_array(&all);
-    for (size_t i = 0; i < report->count && told < FINDINGS_TOLD_MAX; i++) {
-        char item[FINDING_SIZE];
-        struct json_writer one;
-        if (report->items[i].is_warning != is_warning) {
-            continue;
-        }
-        json_writer_init(&one, item, sizeof(item));
-        put_finding(&one, &report->items[i]);
-        struct bytes text = json_writer_bytes(&one);
-        if (text.size > 0 && text.size + 2 <= all.capacity - all.size) {
-            json_put_raw(&all, text);
-            told++;
-        }
-    }
-    json_end_array(&all);
-    return json_writer_bytes(&all);
-}
 
 static void judge(struct remote_check *check, enum remote_verdict verdict, const char *reason)
 {
@@ -194,8 +156,8 @@ void remote_check(struct remote_check *check)
         if (fetch_all(check, &overlay, &arena, &report)) {
             check_whole(check, &overlay, &arena, &report);
         }
-        check->result.errors = tell(&report, false, check->errors);
-        check->result.warnings = tell(&report, true, check->warnings);
+        check->result.errors = remote_findings(&report, false, check->errors);
+        check->result.warnings = remote_findings(&report, true, check->warnings);
     }
     free(arena.data);
 }

@@ -6,6 +6,7 @@
 
 #include "apps/gateway/config.h"
 #include "apps/gateway/remote_config.h"
+#include "apps/gateway/remote_findings.h"
 
 #include <stdatomic.h>
 
@@ -22,8 +23,8 @@ struct remote_check {
     // Out:
     struct remote_checked result; // points into this struct
     char reason[REMOTE_REASON_SIZE];
-    char errors[REMOTE_ERRORS_SIZE_MAX];
-    char warnings[REMOTE_ERRORS_SIZE_MAX];
+    char errors[REMOTE_FINDINGS_SIZE];
+    char warnings[REMOTE_FINDINGS_SIZE];
 };
 
 // First takes from the cache what neither this content nor `keep` refers to.

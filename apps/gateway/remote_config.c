@@ -8,6 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+static void keep(char *to, size_t *size, struct bytes in)
+{
+    *size = in.size <= REMOTE_ERRORS_SIZE_MAX ? in.size : 0;
+    if (*size > 0) {
+        memcpy(to, in.data, *size);
+    }
+}
+
 static uint32_t or_default(uint32_t value, uint32_t fallback)
 {
     return value != 0 ? value : fallback;
@@ -33,6 +41,7 @@ void remote_config_start(struct remote_config *rc, const struct remote_config_op
     if (boot->reason != NULL) {
         snprintf(rc->rejected_reason, sizeof(rc->rejected_reason), "%s", boot->reason);
     }
+    keep(rc->running_warnings, &rc->running_warnings_size, boot->warnings);
     rc->first_us = time_after(now_us, rc->cfg.first_ms * US_PER_MS);
     rc->trial_us = boot->is_trial ? time_after(now_us, rc->cfg.trial_s * US_PER_S) : TIME_NEVER;
 }
@@ -62,20 +71,14 @@ static void forget_findings(struct remote_config *rc)
     rc->warnings_size = 0;
 }
 
-static void keep(char *to, size_t *size, struct bytes in)
-{
-    *size = in.size <= REMOTE_ERRORS_SIZE_MAX ? in.size : 0;
-    if (*size > 0) {
-        memcpy(to, in.data, *size);
-    }
-}
-
 // What the wanted one is to us. True: nothing is to be done about it.
 static bool is_settled(struct remote_config *rc)
 {
     if (rc->wanted.hash == rc->running.hash) {
         set_state(rc, rc->is_trial ? "trial" : "applied", "");
         rc->running.version = rc->wanted.version;
+        keep(rc->warnings, &rc->warnings_size,
+             bytes_of(rc->running_warnings, rc->running_warnings_size));
         return true;
     }
     if (rc->wanted.hash == rc->rejected.hash) {

@@ -35,7 +35,8 @@ struct remote_config_options {
 struct remote_boot {
     bool is_trial;
     struct remote_name running, accepted, rejected;
-    const char *reason; // of the rejected one; copied
+    const char *reason;    // of the rejected one; copied
+    struct bytes warnings; // JSON array about the running one; copied
 };
 
 enum remote_verdict {
@@ -92,10 +93,11 @@ struct remote_config {
     const char *state; // as reported
     char reason[REMOTE_REASON_SIZE];
     char rejected_reason[REMOTE_REASON_SIZE];
-    size_t errors_size, warnings_size, wanted_size, job_size;
+    size_t errors_size, warnings_size, running_warnings_size, wanted_size, job_size;
     uint64_t empty_hash;
     char errors[REMOTE_ERRORS_SIZE_MAX];
     char warnings[REMOTE_ERRORS_SIZE_MAX];
+    char running_warnings[REMOTE_ERRORS_SIZE_MAX];
     uint8_t content[REMOTE_CONTENT_SIZE_MAX];     // wanted
     uint8_t job_content[REMOTE_CONTENT_SIZE_MAX]; // being checked or staged
     char report[REMOTE_REPORT_SIZE_MAX];

@@ -339,6 +339,7 @@ static void start_machines(struct remote *remote)
         .accepted = setup->is_trial ? setup->state.accepted.name : setup->running,
         .rejected = setup->state.rejected,
         .reason = setup->state.reason,
+        .warnings = setup->warnings,
     };
     remote->started_us = port_now_us();
     remote->boot_id = random_u64();

@@ -38,6 +38,7 @@ static bool load(struct remote_setup *s, struct arena *arena, struct bytes conte
             snprintf(why, why_size, "%.60s: %.90s", report.items[i].key, report.items[i].message);
         }
     }
+    s->warnings = remote_findings(&report, true, s->findings);
     return err == OK;
 }
 
@@ -60,6 +61,7 @@ static bool try_held(struct remote_setup *s, struct arena *arena, const struct r
     if (err != OK) {
         snprintf(why, sizeof(why), "what was stored of it is damaged (%s)", err_name(err));
     }
+    s->warnings = bytes_of(NULL, 0);
     if (err == OK && (is_local || load(s, arena, content, config, why, sizeof(why)))) {
         s->running = held->name;
         s->content = content;
@@ -99,7 +101,10 @@ static enum err open_cells(struct remote_setup *s, const char *data_dir)
 enum err remote_setup(struct remote_setup *s, struct arena *arena, const char *path,
                       const char *profiles_dir, struct config *config)
 {
-    *s = (struct remote_setup){.path = path, .profiles_dir = profiles_dir, .fits = true};
+    memset(s, 0, sizeof(*s));
+    s->path = path;
+    s->profiles_dir = profiles_dir;
+    s->fits = true;
     s->cells.folder_fd = -1;
     s->cells.publish_fd = -1;
     s->is_on = config->hub.node != NULL && config->remote.is_enabled;

@@ -5,6 +5,7 @@
 #define GATEWAY_REMOTE_SETUP_LINUX_H
 
 #include "apps/gateway/config.h"
+#include "apps/gateway/remote_findings.h"
 #include "apps/gateway/remote_state.h"
 #include "port/linux/cells.h"
 
@@ -22,7 +23,9 @@ struct remote_setup {
     const char *path;           // of the local file
     const char *profiles_dir;   // NULL: none
     char cache_dir[REMOTE_PATH_SIZE];
+    struct bytes warnings; // about what runs, as the twin reports them
     // Private:
+    char findings[REMOTE_FINDINGS_SIZE];
     struct linux_cells cells;
     struct config_overlay overlay;
     uint8_t *memory[2]; // contents
