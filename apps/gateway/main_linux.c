@@ -66,7 +66,7 @@ static int begin_anew(const char *program, char **argv)
 int main(int argc, char **argv)
 {
     static struct run run; // large, and alive as long as the program
-    struct options options = {0};
+    struct options options;
     switch (options_parse(&TABLE, argc, argv, &options)) {
     case OPTIONS_HELP: return 0;
     case OPTIONS_WRONG: return 2;

@@ -25,6 +25,8 @@ struct remote_world {
     uint32_t boots, trial_boots, checks;
     uint32_t boots_of[8]; // by the digit in "n"
     uint32_t reports;
+    uint64_t checked_us; // when the check that is under way ends; TIME_NEVER: none is
+    char checking[WORLD_TEXT_SIZE];
 };
 
 void world_init(struct remote_world *w, uint64_t seed);

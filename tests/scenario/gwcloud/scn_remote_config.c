@@ -119,6 +119,23 @@ static void test_what_is_wrong_or_away_is_not_tried(void **state)
     end();
 }
 
+static void test_a_newer_one_comes_during_a_check(void **state)
+{
+    (void)state;
+    for (uint64_t at_s = 1; at_s < 8; at_s++) {
+        begin(at_s);
+        world_desire(&w, "{\"n\":1}");
+        world_run(&w, at_s * US_PER_S);
+        world_desire(&w, "{\"n\":2}");
+        world_run(&w, TRIAL_US + 30 * US_PER_S);
+        expect_running("{\"n\":2}");
+        // What was checked, and nothing else, is what was tried.
+        assert_int_equal(w.boots_of[2], 1);
+        assert_true(w.boots_of[1] <= (at_s > 4 ? 1 : 0));
+        end();
+    }
+}
+
 static void test_a_newer_one_ends_a_trial(void **state)
 {
     (void)state;
@@ -184,9 +201,9 @@ static void test_flapping_costs_a_restart_each_ten_seconds_at_most(void **state)
     assert_true(w.boots == 1); // it never rests
     for (int i = 0; i < 400; i++) {
         world_desire(&w, i % 2 == 0 ? "{\"n\":1}" : "{\"n\":2}");
-        world_run(&w, 3 * US_PER_S);
+        world_run(&w, 6 * US_PER_S);
     }
-    assert_true(w.boots > 2 && w.boots <= 2 + 1200 / 10);
+    assert_true(w.boots > 2 && w.boots <= 2 + 2400 / 10);
     world_desire(&w, "{\"n\":5}");
     world_run(&w, TRIAL_US + 30 * US_PER_S);
     expect_running("{\"n\":5}");
@@ -328,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_a_good_one_is_tried_and_accepted),
         cmocka_unit_test(test_one_that_loses_something_is_given_up_for_good),
         cmocka_unit_test(test_what_is_wrong_or_away_is_not_tried),
+        cmocka_unit_test(test_a_newer_one_comes_during_a_check),
         cmocka_unit_test(test_a_newer_one_ends_a_trial),
         cmocka_unit_test(test_the_hub_is_lost_in_a_trial),
         cmocka_unit_test(test_flapping_costs_a_restart_each_ten_seconds_at_most),
