@@ -191,6 +191,7 @@ static void test_mistakes_are_named_where_they_stand(void **state)
         {"{\"v\":2}", "v", "version 1 of the layout"},
         {"{\"baud\":1}", "baud", "unknown key"},
         {"{\"remove\":true}", "remove", "unknown key"},
+        {"{\"telemetry\":{\"remove\":true}}", "telemetry.remove", "unknown key"},
         {"{\"telemetry\":7}", "telemetry", "expected an object"},
         {"{\"telemetry\":{\"max_age_ms\":1}}", "telemetry.max_age_ms", "not allowed"},
         {"{\"buses\":{}}", "buses", "expected a list"},
