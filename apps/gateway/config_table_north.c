@@ -50,7 +50,7 @@ static const struct field REMOTE_FIELDS[] = {
     {"enabled", FIELD_BOOL, 0, AT(config_remote, is_enabled), .fallback = 1,
      .help = "the twin's desired property config lies over this file; false: this file alone"},
     {"trial_s", FIELD_UINT, 0, AT(config_remote, trial_s), .min = 5, .max = 86400, .fallback = 300,
-     .help = "after so long with a new configuration it is kept or given up"},
+     .help = "a new configuration is kept after so long, or given up after a quarter more"},
     {"lost_percent", FIELD_UINT, 0, AT(config_remote, lost_percent), .max = 100,
      .help = "of the devices that answered before, so many may be silent with it"},
     {"ca_file", FIELD_TEXT, 0, AT(config_remote, ca_file),

@@ -21,6 +21,10 @@ static uint32_t or_default(uint32_t value, uint32_t fallback)
     return value != 0 ? value : fallback;
 }
 
+// A connection that is just being renewed, or a unit that misses a reply, is no verdict: after
+// trial_s it is looked at again and again, for this part of it more.
+enum { GRACE_PART = 4, LOOKS = 60 };
+
 void remote_config_start(struct remote_config *rc, const struct remote_config_options *cfg,
                          const struct remote_boot *boot, uint64_t now_us)
 {
@@ -43,7 +47,9 @@ void remote_config_start(struct remote_config *rc, const struct remote_config_op
     }
     keep(rc->running_warnings, &rc->running_warnings_size, boot->warnings);
     rc->first_us = time_after(now_us, rc->cfg.first_ms * US_PER_MS);
-    rc->trial_us = boot->is_trial ? time_after(now_us, rc->cfg.trial_s * US_PER_S) : TIME_NEVER;
+    uint64_t span_us = rc->cfg.trial_s * US_PER_S;
+    rc->trial_us = boot->is_trial ? time_after(now_us, span_us) : TIME_NEVER;
+    rc->grace_us = time_after(rc->trial_us, span_us / GRACE_PART);
 }
 
 void remote_config_online(struct remote_config *rc, uint64_t now_us)
@@ -201,8 +207,13 @@ bool remote_config_wants_units(const struct remote_config *rc, uint64_t now_us)
 void remote_config_units(struct remote_config *rc, uint64_t now_us, uint32_t before, uint32_t lost)
 {
     ASSERT(remote_config_wants_units(rc, now_us));
-    rc->trial_us = TIME_NEVER;
     bool has_lost = (uint64_t)lost * 100 > (uint64_t)before * rc->cfg.lost_percent;
+    uint64_t span_us = rc->cfg.trial_s * US_PER_S;
+    if ((!rc->is_online || has_lost) && now_us < rc->grace_us) {
+        rc->trial_us = time_min(rc->grace_us, now_us + span_us / LOOKS);
+        return;
+    }
+    rc->trial_us = TIME_NEVER;
     if (rc->is_online && !has_lost) {
         give_job(rc, REMOTE_OUT_ACCEPT);
         return;

@@ -7,7 +7,7 @@
 //      ^  ^---- wrong: rejected; not to be had now: again later --|
 //      |
 //      +-- in a trial, trial_s over: hub reached, units answer -> WRITING(accept) -> RESTING
-//                                    else                      -> WRITING(revert) -> LEAVING
+//                                    not for trial_s / 4 more  -> WRITING(revert) -> LEAVING
 //
 // One job is under way at a time. A newer desired configuration may end a trial: the accepted one
 // stays what a revert leads back to.
@@ -88,7 +88,7 @@ struct remote_config {
     bool has_job; // to hand out
     bool has_restart;
     bool has_report;
-    uint64_t first_us, apply_us, trial_us;
+    uint64_t first_us, apply_us, trial_us, grace_us;
     uint32_t retries;
     const char *state; // as reported
     char reason[REMOTE_REASON_SIZE];
