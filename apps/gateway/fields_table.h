@@ -15,6 +15,6 @@
     .size = sizeof(struct type)
 
 // config_table_north.c
-extern const struct object_kind HUB_KIND, TELEMETRY_KIND, JOURNAL_KIND;
+extern const struct object_kind HUB_KIND, TELEMETRY_KIND, JOURNAL_KIND, REMOTE_KIND;
 
 #endif

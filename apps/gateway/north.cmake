@@ -3,7 +3,8 @@
 add_library(gateway_north STATIC
   assignment.c budget.c dps.c dps_answer.c expiry.c forward.c identity.c inbox.c journal.c journal_acks.c
   journal_age.c journal_commit.c journal_gap.c journal_open.c journal_quota.c journal_read.c
-  journal_record.c journal_seal.c journal_window.c pacing.c sas.c uplink.c uplink_forward.c)
+  journal_record.c journal_seal.c journal_window.c pacing.c remote_config.c remote_state.c remote_text.c
+  sas.c twin.c uplink.c uplink_forward.c)
 target_include_directories(gateway_north PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(gateway_north PUBLIC azure base json seglog telemetry port_hmac PRIVATE strict)
 # The same wired to Linux: threads, files, MQTT.

@@ -126,7 +126,8 @@ static uint64_t turn(void *ctx, uint64_t now_us)
     take_figures(run, now_us);
     app_tick(app, now_us);
     drain(run, now_us);
-    uint64_t north_us = north_turn(run->north, now_us);
+    uint64_t remote_us = remote_turn(run->remote, now_us);
+    uint64_t north_us = time_min(north_turn(run->north, now_us), remote_us);
     return has_more ? now_us : time_min(north_us, app_deadline_us(app));
 }
 
@@ -183,6 +184,15 @@ static enum err open_north(struct run *run)
     if (err != OK) {
         return err;
     }
+    const struct remote_options remote = {.loop = &run->loop,
+                                          .north = run->north,
+                                          .setup = &run->setup.remote,
+                                          .app = &run->setup.app};
+    err = remote_open(&run->remote, &remote);
+    if (err != OK) {
+        north_close(run->north);
+        return err;
+    }
     const struct points *points = &run->setup.app.points;
     for (uint32_t i = 0; i < points->relay_count; i++) {
         struct sampler_relay relay = {0};
@@ -206,7 +216,7 @@ static enum err open_buses(struct run *run)
     return OK;
 }
 
-enum err run_gateway(struct run *run)
+static enum err run_once(struct run *run)
 {
     enum err err = setup_app(&run->setup);
     if (err != OK) {
@@ -234,7 +244,18 @@ enum err run_gateway(struct run *run)
     for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
         bus_close(run->buses[b]);
     }
+    bool must_restart = remote_wants_restart(run->remote);
+    remote_close(run->remote);
     north_close(run->north);
     loop_deinit(&run->loop);
-    return err;
+    return err == OK && must_restart ? ERR_AGAIN : err;
+}
+
+enum err run_gateway(struct run *run)
+{
+    enum err err = run_once(run);
+    bool is_lost = err != OK && err != ERR_AGAIN;
+    return is_lost && remote_setup_failed(&run->setup.remote, "the gateway cannot start with it")
+               ? ERR_AGAIN
+               : err;
 }

@@ -3,7 +3,7 @@
 #ifndef GATEWAY_RUN_LINUX_H
 #define GATEWAY_RUN_LINUX_H
 
-#include "apps/gateway/north_linux.h"
+#include "apps/gateway/remote_linux.h"
 #include "apps/gateway/setup_linux.h"
 #include "port/linux/loop.h"
 
@@ -15,12 +15,14 @@ struct run {
     // Private:
     struct loop loop;
     struct north *north;
+    struct remote *remote; // NULL: the local file alone
     struct bus *buses[CONFIG_BUSES_MAX];
     uint64_t skipped[CONFIG_BUSES_MAX]; // periods told so far
     uint64_t told_us[CONFIG_BUSES_MAX];
 };
 
-// Until SIGTERM or SIGINT, then OK. Else the reason has been logged.
+// Until SIGTERM or SIGINT, then OK; ERR_AGAIN: the program must begin anew, with another
+// configuration. Else the reason has been logged.
 NODISCARD enum err run_gateway(struct run *run);
 
 #endif
