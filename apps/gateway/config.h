@@ -86,9 +86,10 @@ struct config_bus {
     uint32_t retries;
     uint32_t suspend_after; // requests in a row without any answer
     uint32_t probe_min_ms, probe_max_ms;
-    uint32_t dead_share_percent; // of the bus's time, for all units without an answer together
-    uint32_t diagnostics_s;      // from one sample of its diagnostics to the next; 0: none
-    struct config_limit *limits; // of its diagnostics
+    uint32_t dead_share_percent;    // of the bus's time, for all units without an answer together
+    uint32_t foreign_share_percent; // of the bus's time, for requests from outside the schedule
+    uint32_t diagnostics_s;         // from one sample of its diagnostics to the next; 0: none
+    struct config_limit *limits;    // of its diagnostics
     size_t limit_count;
     struct config_device *devices;
     size_t device_count;

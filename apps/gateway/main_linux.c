@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // busward-gateway: polls the buses and keeps what they say until the hub has it.
 #include "apps/gateway/fields.h"
+#include "apps/gateway/restart_linux.h"
 #include "apps/gateway/run_linux.h"
 #include "base/assert.h"
 #include "port/linux/options.h"
@@ -50,6 +51,7 @@ int main(int argc, char **argv)
 {
     static struct run run; // large, and alive as long as the program
     struct options options;
+    restart_remember(argv);
     switch (options_parse(&TABLE, argc, argv, &options)) {
     case OPTIONS_HELP: return 0;
     case OPTIONS_WRONG: return 2;
@@ -64,5 +66,7 @@ int main(int argc, char **argv)
     }
     run.sync_trace = options.sync_trace;
     run.trust_clock = options.trust_clock;
-    return run_gateway(&run) == OK ? 0 : 1;
+    enum err err = run_gateway(&run);
+    err = err == OK && run.must_restart ? restart_now() : err;
+    return err == OK ? 0 : 1;
 }

@@ -83,6 +83,7 @@ static void act(struct run *run, uint64_t now_us, const struct app_out *out)
     case APP_OUT_ALERT: north_add_event(run->north, now_us, &out->event); break;
     case APP_OUT_UNIT: tell_unit(run, out); break;
     case APP_OUT_REFUSED: tell_refused(run, out); break;
+    case APP_OUT_ANSWER: break; // nobody asks yet
     }
 }
 

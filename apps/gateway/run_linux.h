@@ -12,6 +12,8 @@ struct run {
     struct setup setup; // after setup_config
     const char *sync_trace;
     bool trust_clock;
+    // To read afterwards:
+    bool must_restart; // somebody asked for it: begin anew with the same arguments
     // Private:
     struct loop loop;
     struct north *north;

@@ -65,6 +65,11 @@ static void drain(struct world *w)
             w->suspended += out.state == UNIT_SUSPENDED;
             w->online += out.state == UNIT_ONLINE;
             break;
+        case APP_OUT_ANSWER:
+            assert_true(w->answer_count < ANSWERS_MAX);
+            w->answers[w->answer_count] = out.answer;
+            w->answered_us[w->answer_count++] = w->now_us;
+            break;
         case APP_OUT_RELAY:
         case APP_OUT_REFUSED: break;
         }

@@ -7,7 +7,14 @@
 #include "apps/gateway/app.h"
 #include "tests/unit/gateway/fixture.h"
 
-enum { WIRE_US = 20000, REST_US = 500000, REGISTERS = 400, QUEUE = 16, SAMPLES_MAX = 90000 };
+enum {
+    WIRE_US = 20000,
+    REST_US = 500000,
+    REGISTERS = 400,
+    QUEUE = 16,
+    SAMPLES_MAX = 90000,
+    ANSWERS_MAX = 600
+};
 
 struct world {
     struct fixture f;
@@ -37,6 +44,9 @@ struct world {
     size_t diagnostic_count;
     size_t alerts;
     size_t asked_for_figures;
+    struct foreign_answer answers[ANSWERS_MAX];
+    uint64_t answered_us[ANSWERS_MAX];
+    size_t answer_count;
     size_t suspended, online;
 };
 
