@@ -6,6 +6,7 @@
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
 #include "apps/gateway/arena.h"
+#include "apps/gateway/config_methods.h"
 #include "apps/gateway/config_north.h"
 #include "apps/gateway/profile.h"
 #include "apps/gateway/report.h"
@@ -30,6 +31,7 @@ struct config_gateway {
     const char *time_zone; // "": unknown
     const char *id;
     const char *data_dir;
+    const char *identify_led; // "": none
 };
 
 // Takes the place of a profile's limits here: a freezer and a till are of one profile.
@@ -102,6 +104,7 @@ struct config {
     struct config_hub hub;
     struct config_telemetry telemetry;
     struct config_journal journal;
+    struct config_methods methods;
     struct config_bus *buses;
     size_t bus_count;
     const struct profile *profiles[CONFIG_PROFILES_MAX];

@@ -114,6 +114,8 @@ static const struct field GATEWAY_FIELDS[] = {
     {"id", FIELD_NAME, FIELD_REQUIRED, AT(config_gateway, id), .help = "identity towards the hub"},
     {"data_dir", FIELD_TEXT, FIELD_REQUIRED, AT(config_gateway, data_dir), .min = 1,
      .help = "folder of the journal and the point ids; ours alone"},
+    {"identify_led", FIELD_TEXT, 0, AT(config_gateway, identify_led), .max = 255,
+     .help = "the light that `identify` blinks: a name in /sys/class/leds, or such a folder's path"},
 };
 static const struct object_kind GATEWAY_KIND = {KIND(config_gateway, "gateway", GATEWAY_FIELDS)};
 
@@ -128,6 +130,8 @@ static const struct field CONFIG_FIELDS[] = {
      .help = "when messages leave"},
     {"journal", FIELD_OBJECT, 0, AT(config, journal), .fallback = 1, .kind = &JOURNAL_KIND,
      .help = "the durable queue"},
+    {"methods", FIELD_OBJECT, 0, AT(config, methods), .fallback = 1, .kind = &METHODS_KIND,
+     .help = "what may be done from afar"},
     {"buses", FIELD_LIST, FIELD_REQUIRED, LIST_AT(config, buses, bus_count), .min = 1,
      .max = CONFIG_BUSES_MAX, .kind = &BUS_KIND, .help = "lines and TCP endpoints"},
 };
