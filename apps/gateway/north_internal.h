@@ -3,6 +3,7 @@
 #ifndef GATEWAY_NORTH_INTERNAL_H
 #define GATEWAY_NORTH_INTERNAL_H
 
+#include "apps/gateway/inbox.h"
 #include "apps/gateway/journal.h"
 #include "apps/gateway/north_linux.h"
 #include "port/linux/mqtt.h"
@@ -83,6 +84,8 @@ struct north {
     struct worker *worker;
     struct mqtt *mqtt; // NULL: no hub
     struct uplink uplink;
+    struct inbox inbox;
+    uint32_t inbox_connect; // the uplink's connect that the inbox is online in
     struct north_side *side;
     struct north_batch batches[2];
     struct north_batch *batch; // being filled
@@ -104,6 +107,10 @@ void north_mqtt_ready(void *ctx, int fd);
 void north_worker_ready(void *ctx, int fd);
 // True if the clock was set and may be believed.
 bool north_clock(const struct north *north, struct wall_time *out);
+
+// north_channel.c: the messages beside the journal's. A turn returns the next deadline.
+void north_channel_message(struct north *north, uint64_t now_us, const struct mqtt_event *event);
+uint64_t north_channel_turn(struct north *north, uint64_t now_us);
 
 // north_journal.c: one turn of the journal, blocking; ctx is the struct north_side.
 void north_journal_run(void *ctx);

@@ -266,6 +266,21 @@ static void look_at_clock(struct north *north, uint64_t now_us)
     }
 }
 
+static void take_subscribed(struct north *north, uint64_t now_us, uint32_t refused_mask)
+{
+    for (size_t i = 0; i < UPLINK_FILTERS; i++) {
+        if ((refused_mask >> i & 1) != 0) {
+            log_warn("uplink", "subscription_refused", "hub=%s filter=%s",
+                     log_quote(north->host).text, log_quote(north->uplink.filters[i]).text);
+        }
+    }
+    uplink_subscribed(&north->uplink, now_us, refused_mask);
+    if (north->uplink.state == UPLINK_ONLINE) {
+        log_info("uplink", "online", "hub=%s device=%s", log_quote(north->host).text,
+                 log_quote(north->device).text);
+    }
+}
+
 static void take_mqtt_event(struct north *north, const struct mqtt_event *event)
 {
     uint64_t now_us = port_now_us();
@@ -274,6 +289,11 @@ static void take_mqtt_event(struct north *north, const struct mqtt_event *event)
         log_info("uplink", "connected", "hub=%s device=%s", log_quote(north->host).text,
                  log_quote(north->device).text);
         uplink_connected(&north->uplink, now_us);
+        break;
+    case MQTT_SUBSCRIBED: take_subscribed(north, now_us, event->refused_mask); break;
+    case MQTT_MESSAGE:
+        north_channel_turn(north, now_us); // online before the first message
+        north_channel_message(north, now_us, event);
         break;
     case MQTT_REFUSED:
     case MQTT_LOST:
@@ -320,10 +340,24 @@ static void drain_uplink(struct north *north, uint64_t now_us)
     while (uplink_next(&north->uplink, now_us, &out)) {
         enum err err = OK;
         switch (out.kind) {
-        case UPLINK_OUT_CONNECT: err = mqtt_connect(north->mqtt, out.user, out.password); break;
+        case UPLINK_OUT_CONNECT:
+            err = mqtt_connect(north->mqtt, &(struct mqtt_login){.host = north->host,
+                                                                 .address = north->cfg.address,
+                                                                 .port = north->cfg.port,
+                                                                 .client_id = north->device,
+                                                                 .keeps_session = true,
+                                                                 .user = out.user,
+                                                                 .password = out.password});
+            break;
+        case UPLINK_OUT_SUBSCRIBE:
+            err = mqtt_subscribe(north->mqtt, 0, out.filters, UPLINK_FILTERS);
+            break;
         case UPLINK_OUT_DISCONNECT: err = mqtt_disconnect(north->mqtt); break;
         case UPLINK_OUT_PUBLISH:
-            err = mqtt_publish(north->mqtt, out.token, out.topic, out.payload);
+            err = mqtt_publish(north->mqtt, &(struct mqtt_publish){.token = out.token,
+                                                                   .qos = 1,
+                                                                   .topic = out.topic,
+                                                                   .payload = out.payload});
             break;
         case UPLINK_OUT_ACK: note_ack(north, now_us, &out); break;
         }
@@ -341,6 +375,7 @@ uint64_t north_turn(struct north *north, uint64_t now_us)
     if (north->mqtt != NULL) {
         uplink_tick(&north->uplink, now_us);
         drain_uplink(north, now_us);
+        deadline_us = time_min(deadline_us, north_channel_turn(north, now_us));
         deadline_us = time_min(deadline_us, uplink_deadline_us(&north->uplink));
     }
     if (should_submit(north, now_us)) {

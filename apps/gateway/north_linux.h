@@ -11,6 +11,7 @@
 #ifndef GATEWAY_NORTH_LINUX_H
 #define GATEWAY_NORTH_LINUX_H
 
+#include "apps/gateway/inbox.h"
 #include "apps/gateway/journal_types.h"
 #include "apps/gateway/uplink.h"
 #include "port/linux/loop.h"
@@ -64,6 +65,10 @@ void north_hurry(struct north *north, uint64_t now_us);
 void north_set_watched(struct north *north, uint64_t now_us, bool is_watched);
 // Times in the event are monotonic milliseconds.
 void north_add_event(struct north *north, uint64_t now_us, const struct tm_event *event);
+
+// Before the first turn: who takes the hub's messages of a kind and may send to it. Called back in
+// north_turn and when the loop has messages. Without a hub nothing is ever called back.
+void north_plug(struct north *north, enum inbox_user user, const struct inbox_ops *ops, void *ctx);
 
 // Moves what is due; returns the next deadline. Called in every turn of the loop.
 uint64_t north_turn(struct north *north, uint64_t now_us);

@@ -119,11 +119,8 @@ static enum err open_uplink(struct north *north)
         log_error("uplink", "open", "problem=\"hub.host or hub.device_id is empty or too long\"");
         return err;
     }
-    const struct mqtt_config mqtt = {.host = north->host,
-                                     .address = cfg->address,
-                                     .port = cfg->port,
-                                     .client_id = north->device,
-                                     .ca_file = cfg->ca_file};
+    inbox_init(&north->inbox, north->device);
+    const struct mqtt_config mqtt = {.ca_file = cfg->ca_file};
     err = mqtt_open(&north->mqtt, &mqtt);
     if (err != OK) {
         log_error("uplink", "open", "ca_file=%s problem=%s", log_quote(cfg->ca_file).text,

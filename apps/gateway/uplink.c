@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/uplink.h"
 
+#include "azure/topic.h"
 #include "base/assert.h"
 
 #include <string.h>
@@ -47,6 +48,9 @@ enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_
     append(up->user, sizeof(up->user), "/", &fits);
     append(up->user, sizeof(up->user), cfg->device, &fits);
     append(up->user, sizeof(up->user), "/?api-version=2021-04-12", &fits);
+    append(up->c2d_filter, sizeof(up->c2d_filter), "devices/", &fits);
+    append(up->c2d_filter, sizeof(up->c2d_filter), cfg->device, &fits);
+    append(up->c2d_filter, sizeof(up->c2d_filter), "/messages/devicebound/#", &fits);
     return fits ? OK : ERR_ARG;
 }
 
@@ -81,6 +85,7 @@ static void enter_waiting(struct uplink *up, uint64_t now_us)
     up->state = UPLINK_WAITING;
     up->until_us = time_after(now_us, backoff_us(up));
     up->must_connect = false;
+    up->must_subscribe = false;
 }
 
 static void enter_connecting(struct uplink *up, uint64_t now_us)
@@ -96,6 +101,29 @@ static void enter_connecting(struct uplink *up, uint64_t now_us)
     // tolerance for a hub whose clock runs ahead.
     up->renew_us = time_after(now_us, (uint64_t)up->cfg.token_life_s * US_PER_S / 5 * 4);
     up->must_connect = true;
+    up->must_subscribe = false;
+}
+
+// The hub let us in; what it has for us comes once it granted the filters.
+static void enter_subscribing(struct uplink *up, uint64_t now_us)
+{
+    up->state = UPLINK_SUBSCRIBING;
+    up->until_us = time_after(now_us, up->cfg.connect_timeout_ms * US_PER_MS);
+    up->filters[0] = AZ_FILTER_METHODS;
+    up->filters[1] = AZ_FILTER_TWIN_ANSWER;
+    up->filters[2] = AZ_FILTER_TWIN_DESIRED;
+    up->filters[3] = up->c2d_filter;
+    up->must_subscribe = true;
+}
+
+static void enter_online(struct uplink *up, uint64_t now_us)
+{
+    up->state = UPLINK_ONLINE;
+    up->online_at_us = now_us;
+    up->stats.connects++;
+    for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
+        up->slots[i].is_sent = false;
+    }
 }
 
 static void renew(struct uplink *up, uint64_t now_us)
@@ -169,20 +197,27 @@ void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_messag
 
 void uplink_connected(struct uplink *up, uint64_t now_us)
 {
-    if (up->state != UPLINK_CONNECTING) {
+    if (up->state == UPLINK_CONNECTING) {
+        enter_subscribing(up, now_us);
+    }
+}
+
+void uplink_subscribed(struct uplink *up, uint64_t now_us, uint32_t refused_mask)
+{
+    if (up->state != UPLINK_SUBSCRIBING) {
         return;
     }
-    up->state = UPLINK_ONLINE;
-    up->online_at_us = now_us;
-    up->stats.connects++;
-    for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
-        up->slots[i].is_sent = false;
+    if (refused_mask == 0) {
+        enter_online(up, now_us);
+    } else {
+        up->must_disconnect = true;
+        uplink_lost(up, now_us, true);
     }
 }
 
 void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal)
 {
-    if (up->state != UPLINK_CONNECTING && up->state != UPLINK_ONLINE) {
+    if (up->state == UPLINK_IDLE || up->state == UPLINK_WAITING) {
         return;
     }
     if (is_refusal) {
@@ -229,6 +264,7 @@ uint64_t uplink_deadline_us(const struct uplink *up)
     switch (up->state) {
     case UPLINK_IDLE: return TIME_NEVER;
     case UPLINK_CONNECTING:
+    case UPLINK_SUBSCRIBING:
     case UPLINK_WAITING: return up->until_us;
     case UPLINK_ONLINE: return time_min(up->renew_us, ack_deadline_us(up));
     }
@@ -244,6 +280,7 @@ void uplink_tick(struct uplink *up, uint64_t now_us)
     case UPLINK_IDLE: break;
     case UPLINK_WAITING: enter_connecting(up, now_us); break;
     case UPLINK_CONNECTING:
+    case UPLINK_SUBSCRIBING:
         up->must_disconnect = true;
         uplink_lost(up, now_us, false);
         break;
@@ -291,16 +328,9 @@ static void make_topic(struct uplink *up, const struct journal_message *message)
     up->topic[at + size] = 0;
 }
 
-bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out)
+// What concerns the connection; false if nothing does.
+static bool next_control(struct uplink *up, struct uplink_out *out)
 {
-    *out = (struct uplink_out){.kind = UPLINK_OUT_ACK};
-    if (up->ack_count > 0) {
-        out->lane = up->acks[0].lane;
-        out->ordinal = up->acks[0].ordinal;
-        up->ack_count--;
-        memmove(&up->acks[0], &up->acks[1], up->ack_count * sizeof(up->acks[0]));
-        return true;
-    }
     if (up->must_disconnect) {
         up->must_disconnect = false;
         out->kind = UPLINK_OUT_DISCONNECT;
@@ -311,6 +341,28 @@ bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out)
         out->kind = UPLINK_OUT_CONNECT;
         out->user = up->user;
         out->password = up->password;
+        return true;
+    }
+    if (up->must_subscribe) {
+        up->must_subscribe = false;
+        out->kind = UPLINK_OUT_SUBSCRIBE;
+        out->filters = up->filters;
+        return true;
+    }
+    return false;
+}
+
+bool uplink_next(struct uplink *up, uint64_t now_us, struct uplink_out *out)
+{
+    *out = (struct uplink_out){.kind = UPLINK_OUT_ACK};
+    if (up->ack_count > 0) {
+        out->lane = up->acks[0].lane;
+        out->ordinal = up->acks[0].ordinal;
+        up->ack_count--;
+        memmove(&up->acks[0], &up->acks[1], up->ack_count * sizeof(up->acks[0]));
+        return true;
+    }
+    if (next_control(up, out)) {
         return true;
     }
     struct uplink_slot *slot = up->state == UPLINK_ONLINE ? slot_to_publish(up) : NULL;

@@ -2,13 +2,14 @@
 // The way to the hub: when to connect, with which password, what to publish again. A pure machine;
 // the MQTT client (port/linux/mqtt.h) carries out its outputs and reports back.
 //
-//             +--------- back-off over ---------+
-//             v                                 |
-//   IDLE -> CONNECTING -accepted-> ONLINE -lost, refused-> WAITING
-//   (no clock)  |                    | token old: DISCONNECT, then CONNECTING at once
-//               +---- time-out ------+----------------------> WAITING
+//             +----------------- back-off over ------------------+
+//             v                                                  |
+//   IDLE -> CONNECTING -CONNACK-> SUBSCRIBING -SUBACK-> ONLINE -lost, refused-> WAITING
+//   (no clock)  |                      |                  | token old: DISCONNECT, CONNECTING
+//               +-------- time-out, lost, refused --------+-------------------> WAITING
 //
 // Messages are held until acknowledged and published again, byte-identical, after each reconnect.
+// What other machines send goes past the uplink while it is ONLINE (apps/gateway/inbox.h).
 #ifndef GATEWAY_UPLINK_H
 #define GATEWAY_UPLINK_H
 
@@ -21,6 +22,7 @@ enum {
     UPLINK_WINDOW_MAX = UPLINK_ALERTS_MAX + UPLINK_TELEMETRY_MAX,
     UPLINK_TOPIC_SIZE_MAX = 512,
     UPLINK_USER_SIZE_MAX = 512,
+    UPLINK_FILTERS = 4, // methods, twin answers, desired properties, cloud-to-device messages
 };
 
 struct uplink_config {
@@ -28,14 +30,20 @@ struct uplink_config {
     const char *device;          // device id and client id
     const struct sas_key *key;   // borrowed
     uint32_t token_life_s;       // default 3,600; renewed when a fifth is left
-    uint32_t connect_timeout_ms; // until CONNACK; default 30,000
+    uint32_t connect_timeout_ms; // until CONNACK, and again until SUBACK; default 30,000
     uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 60,000
     uint32_t backoff_min_ms;     // default 1,000
     uint32_t backoff_max_ms;     // default 120,000
     uint64_t seed;               // of the jitter
 };
 
-enum uplink_state { UPLINK_IDLE, UPLINK_CONNECTING, UPLINK_ONLINE, UPLINK_WAITING };
+enum uplink_state {
+    UPLINK_IDLE,
+    UPLINK_CONNECTING,
+    UPLINK_SUBSCRIBING,
+    UPLINK_ONLINE,
+    UPLINK_WAITING,
+};
 
 struct uplink_slot {
     bool is_used;
@@ -54,6 +62,7 @@ struct uplink_stats {
 enum uplink_out_kind {
     UPLINK_OUT_CONNECT,    // user, password
     UPLINK_OUT_DISCONNECT, // end the connection; nothing is reported back for it
+    UPLINK_OUT_SUBSCRIBE,  // filters: all in one packet
     UPLINK_OUT_PUBLISH,    // token, topic, payload; QoS 1
     UPLINK_OUT_ACK,        // lane, ordinal: tell the journal
 };
@@ -63,7 +72,8 @@ struct uplink_out {
     enum uplink_out_kind kind;
     const char *user;
     const char *password;
-    uint32_t token; // names the publish in uplink_acked
+    const char *const *filters; // UPLINK_FILTERS of them
+    uint32_t token;             // names the publish in uplink_acked
     const char *topic;
     struct bytes payload;
     enum journal_lane lane;
@@ -83,17 +93,20 @@ struct uplink {
     } acks[UPLINK_WINDOW_MAX]; // to be told, oldest first
     size_t ack_count;
     uint64_t random;
-    uint64_t until_us;     // of CONNECTING and WAITING
+    uint64_t until_us;     // of CONNECTING, SUBSCRIBING and WAITING
     uint64_t online_at_us; // of ONLINE
     uint64_t renew_us;     // of ONLINE
     uint32_t failures;     // in a row
     bool must_connect;     // outputs to drain
     bool must_disconnect;
+    bool must_subscribe;
     bool has_clock;
     int64_t utc_offset_ms; // utc_ms - now_us / 1000
     char user[UPLINK_USER_SIZE_MAX];
     char password[SAS_TOKEN_SIZE_MAX];
     char topic[UPLINK_TOPIC_SIZE_MAX];
+    char c2d_filter[UPLINK_TOPIC_SIZE_MAX];
+    const char *filters[UPLINK_FILTERS]; // public to read: bit i of refused_mask is the i-th
 };
 
 // ERR_ARG: a name is empty or does not fit. cfg is copied; what it points to is borrowed.
@@ -107,6 +120,8 @@ size_t uplink_room(const struct uplink *up, enum journal_lane lane);
 void uplink_take(struct uplink *up, uint64_t now_us, const struct journal_message *message);
 
 void uplink_connected(struct uplink *up, uint64_t now_us);
+// refused_mask: bit i for a filter that the hub did not grant. Any is a refusal.
+void uplink_subscribed(struct uplink *up, uint64_t now_us, uint32_t refused_mask);
 // The attempt failed or the connection ended; is_refusal: the hub said no to the credentials.
 void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal);
 void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token);

@@ -3,8 +3,10 @@
 // the TLS handshake and slow sockets block nobody else. The thread sleeps in poll() and wakes for
 // traffic, commands and keep-alive only.
 //
-// Commands are queued (bounded); events come back through a queue whose eventfd the caller's loop
-// watches. A half-open link is found by keep-alive after at most twice its interval.
+// Commands are queued, events come back through a queue whose eventfd the caller's loop watches;
+// both are bounded in number and in bytes. While messages wait to be taken the thread stops to
+// read, so the hub is slowed instead of anything dropped. A half-open link is found by keep-alive
+// after at most twice its interval.
 #ifndef PORT_LINUX_MQTT_H
 #define PORT_LINUX_MQTT_H
 
@@ -14,35 +16,64 @@
 #include <stdbool.h>
 
 enum {
-    MQTT_QUEUE_MAX = 16,
-    MQTT_PAYLOAD_SIZE_MAX = 4096,
-    MQTT_TOPIC_SIZE_MAX = 512,
+    MQTT_COMMANDS_MAX = 64,              // queued
+    MQTT_PUBLISHES_MAX = 32,             // queued or on their way to the hub
+    MQTT_PUBLISH_BYTES_MAX = 512 * 1024, // topics and payloads of these, together
+    MQTT_PAYLOAD_SIZE_MAX = 256 * 1024,  // either way; more from the hub ends the connection
+    MQTT_INBOUND_PAUSE = 16,             // messages not taken yet: no more is read then
+    MQTT_INBOUND_PAUSE_BYTES = 128 * 1024,
+    MQTT_FILTERS_MAX = 8,
+    MQTT_TOPIC_SIZE_MAX = 1536,
+    MQTT_NAME_SIZE_MAX = 256, // host, address, client id: with the final 0
     MQTT_USER_SIZE_MAX = 512,
     MQTT_PASSWORD_SIZE_MAX = 1024,
+    MQTT_PATH_SIZE_MAX = 1024,
     MQTT_REASON_SIZE_MAX = 160,
 };
 
 struct mqtt_config {
-    const char *host;    // what the certificate must carry, and where to connect
-    const char *address; // where to connect instead; NULL or empty: host
-    uint16_t port;       // default 8883
-    const char *client_id;
     const char *ca_file;         // PEM; the only CAs that are trusted; required
     uint16_t keep_alive_s;       // default 60, at most 1177 (Azure)
     uint32_t connect_timeout_ms; // default 30,000: from connect to CONNACK, name lookup aside
 };
 
+// Whom one attempt goes to, and how it proves who we are.
+struct mqtt_login {
+    const char *host;    // what the certificate must carry, and where to connect
+    const char *address; // where to connect instead; NULL or empty: host
+    uint16_t port;       // 0: 8883
+    bool keeps_session;  // CleanSession=0: what the hub has queued comes after a reconnect
+    const char *client_id;
+    const char *user;
+    const char *password;         // NULL or empty: none, the certificate counts
+    const char *certificate_file; // PEM, the device's first, then its chain; NULL or empty: none
+    const char *private_key_file; // PEM
+};
+
 enum mqtt_event_kind {
-    MQTT_CONNECTED,
-    MQTT_REFUSED, // the broker said no: reason
-    MQTT_LOST,    // the attempt failed (DNS, TCP, TLS) or the connection ended: reason
-    MQTT_ACKED,   // token
+    MQTT_CONNECTED,  // has_session
+    MQTT_REFUSED,    // the broker said no to who we are: reason
+    MQTT_LOST,       // the attempt failed (DNS, TCP, TLS) or the connection ended: reason
+    MQTT_SUBSCRIBED, // token, refused_mask
+    MQTT_ACKED,      // token of a QoS 1 publish
+    MQTT_MESSAGE,    // topic, payload
 };
 
 struct mqtt_event {
     enum mqtt_event_kind kind;
-    uint32_t token;
+    bool has_session;      // the hub kept what an earlier connection had subscribed to
+    uint32_t token;        //
+    uint32_t refused_mask; // bit i: the hub does not grant filters[i]
+    const char *topic;     // topic and payload are valid until the next mqtt_next or mqtt_close
+    struct bytes payload;
     char reason[MQTT_REASON_SIZE_MAX]; // for people, without secrets
+};
+
+struct mqtt_publish {
+    uint32_t token; // comes back in MQTT_ACKED
+    uint8_t qos;    // 0 or 1
+    const char *topic;
+    struct bytes payload;
 };
 
 struct mqtt; // opaque: holds a thread, a socket and queues
@@ -54,12 +85,18 @@ NODISCARD enum err mqtt_open(struct mqtt **out, const struct mqtt_config *cfg);
 // 2 s: a thread that hangs in a name lookup ends, and frees what it has, by itself.
 void mqtt_close(struct mqtt *mqtt);
 
-// Queue a command. ERR_FULL: the queue is full, nothing happened.
-NODISCARD enum err mqtt_connect(struct mqtt *mqtt, const char *user, const char *password);
+// Queue a command; all it points to is copied. ERR_FULL: no room, nothing happened. ERR_SIZE: a
+// part is longer than its limit.
+NODISCARD enum err mqtt_connect(struct mqtt *mqtt, const struct mqtt_login *login);
 NODISCARD enum err mqtt_disconnect(struct mqtt *mqtt);
-// QoS 1; token comes back in MQTT_ACKED. Publishes of a connection that ended are forgotten.
-NODISCARD enum err mqtt_publish(struct mqtt *mqtt, uint32_t token, const char *topic,
-                                struct bytes payload);
+// With QoS 1, in one packet, answered by one MQTT_SUBSCRIBED.
+NODISCARD enum err mqtt_subscribe(struct mqtt *mqtt, uint32_t token, const char *const *filters,
+                                  size_t count);
+// Publishes of a connection that ended are forgotten.
+NODISCARD enum err mqtt_publish(struct mqtt *mqtt, const struct mqtt_publish *publish);
+// True if mqtt_publish would take so many of so many bytes (topics included) together. If not, the
+// event fd becomes readable when there is more room than now.
+bool mqtt_has_room(struct mqtt *mqtt, size_t count, size_t bytes);
 
 int mqtt_event_fd(const struct mqtt *mqtt); // readable while events wait
 bool mqtt_next(struct mqtt *mqtt, struct mqtt_event *out);

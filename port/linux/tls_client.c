@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/linux/tls_client.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
 
@@ -24,6 +26,21 @@ void *tls_client_context(const char *ca_file, const char *name)
         return NULL;
     }
     return context;
+}
+
+const char *tls_client_identity(void *context, const char *certificate_file, const char *key_file)
+{
+    // What earlier calls of this thread left would be taken for the reason.
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1) {
+        return "the device's certificate file cannot be read: is it PEM, the device's own first?";
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1) {
+        return ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH
+                   ? "the device's private key does not belong to its certificate"
+                   : "the device's private key file cannot be read: is it PEM, without a password?";
+    }
+    return NULL;
 }
 
 void tls_client_context_free(void *context)

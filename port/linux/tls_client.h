@@ -8,6 +8,9 @@
 // (PEM) and a certificate for `name`, a host name or an IP address; wherever the connection goes.
 // NULL: the file holds no certificate, or no memory.
 void *tls_client_context(const char *ca_file, const char *name);
+// Gives the context a certificate (PEM, the device's own first) and its private key. NULL: done;
+// else what is wrong, in static words.
+const char *tls_client_identity(void *context, const char *certificate_file, const char *key_file);
 void tls_client_context_free(void *context);
 
 // session: an SSL *, may be NULL. NULL if the certificate is fine or was not looked at yet, else

@@ -10,7 +10,21 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { POINTS = 4 };
+#include <stdlib.h>
+#include <string.h>
+
+enum { POINTS = 4, ECHOES_MAX = 256, RID_SIZE_MAX = 32 };
+
+// Answers method calls with their own payload, all of them, in order.
+struct echo {
+    struct {
+        char rid[RID_SIZE_MAX];
+        uint8_t *body;
+        size_t size;
+    } calls[ECHOES_MAX];
+    size_t first, count;
+    uint8_t *sent; // the body that was handed out last
+};
 
 struct settings {
     const char *data, *host, *address, *key, *ca, *trace, *device;
@@ -39,6 +53,7 @@ struct driver {
     struct settings settings;
     struct loop loop;
     struct north *north;
+    struct echo echo;
     uint64_t number;
     uint64_t next_us, late_us;
 };
@@ -63,6 +78,66 @@ static uint64_t turn(void *ctx, uint64_t now_us)
     }
     return time_min(driver->next_us, north_turn(driver->north, now_us));
 }
+
+static void on_edge(void *ctx, uint64_t now_us)
+{
+    (void)ctx;
+    (void)now_us;
+}
+
+static void on_message(void *ctx, uint64_t now_us, const struct az_topic *topic, struct bytes body)
+{
+    (void)now_us;
+    struct echo *echo = ctx;
+    if (topic->kind != AZ_METHOD_CALL) {
+        log_info("driver", "message", "kind=%d bag=%.*s size=%zu", (int)topic->kind,
+                 (int)topic->bag.size, (const char *)topic->bag.data, body.size);
+        return;
+    }
+    ASSERT(echo->count < ECHOES_MAX && topic->rid.size < RID_SIZE_MAX);
+    size_t at = (echo->first + echo->count++) % ECHOES_MAX;
+    memcpy(echo->calls[at].rid, topic->rid.data, topic->rid.size);
+    echo->calls[at].rid[topic->rid.size] = 0;
+    echo->calls[at].body = malloc(body.size + 1);
+    ASSERT(echo->calls[at].body != NULL);
+    if (body.size > 0) {
+        memcpy(echo->calls[at].body, body.data, body.size);
+    }
+    echo->calls[at].size = body.size;
+}
+
+static uint64_t no_deadline_us(const void *ctx)
+{
+    (void)ctx;
+    return TIME_NEVER;
+}
+
+static bool next_answer(void *ctx, uint64_t now_us, struct inbox_out *out)
+{
+    (void)now_us;
+    struct echo *echo = ctx;
+    free(echo->sent);
+    echo->sent = NULL;
+    if (echo->count == 0) {
+        return false;
+    }
+    const char *rid = echo->calls[echo->first].rid;
+    echo->sent = echo->calls[echo->first].body;
+    *out = (struct inbox_out){
+        .qos = 0,
+        .topic = {.kind = AZ_METHOD_ANSWER, .status = 200, .rid = bytes_of(rid, strlen(rid))},
+        .body = bytes_of(echo->sent, echo->calls[echo->first].size)};
+    echo->first = (echo->first + 1) % ECHOES_MAX;
+    echo->count--;
+    return true;
+}
+
+static const struct inbox_ops echo_ops = {.online = on_edge,
+                                          .offline = on_edge,
+                                          .message = on_message,
+                                          .tick = on_edge,
+                                          .deadline_us = no_deadline_us,
+                                          .next = next_answer};
 
 int main(int argc, char **argv)
 {
@@ -101,6 +176,8 @@ int main(int argc, char **argv)
         loop_init(&driver.loop, turn, &driver) != OK || north_open(&driver.north, &cfg) != OK) {
         return 1;
     }
+    north_plug(driver.north, INBOX_METHODS, &echo_ops, &driver.echo);
+    north_plug(driver.north, INBOX_NUDGE, &echo_ops, &driver.echo);
     north_set_catalogue(driver.north, &catalogue);
     loop_run(&driver.loop);
     struct north_stats stats;

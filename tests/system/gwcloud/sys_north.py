@@ -51,10 +51,11 @@ class Driver:
                 self.changed.notify_all()
         self.process.stderr.close()
 
-    def wait_line(self, pattern, seconds=30):
+    def wait_line(self, pattern, seconds=30, count=1):
         with self.changed:
-            assert self.changed.wait_for(lambda: any(re.search(pattern, x) for x in self.lines),
-                                         seconds), (pattern, self.lines)
+            assert self.changed.wait_for(
+                lambda: sum(bool(re.search(pattern, x)) for x in self.lines) >= count,
+                seconds), (pattern, self.lines)
             return next(x for x in self.lines if re.search(pattern, x))
 
     def end(self, how=signal.SIGTERM):

@@ -43,6 +43,22 @@ static void give(enum journal_lane lane, uint64_t ordinal, const char *text)
     uplink_take(&up, 0, &message);
 }
 
+// CONNACK, then SUBACK for all the filters.
+static void let_in(uint64_t now_us)
+{
+    struct uplink_out out;
+    uplink_connected(&up, now_us);
+    assert_int_equal(up.state, UPLINK_SUBSCRIBING);
+    expect(now_us, UPLINK_OUT_SUBSCRIBE, &out);
+    assert_string_equal(out.filters[0], "$iothub/methods/POST/#");
+    assert_string_equal(out.filters[1], "$iothub/twin/res/#");
+    assert_string_equal(out.filters[2], "$iothub/twin/PATCH/properties/desired/#");
+    assert_string_equal(out.filters[3], "devices/gw/messages/devicebound/#");
+    expect_nothing(now_us);
+    uplink_subscribed(&up, now_us, 0);
+    assert_int_equal(up.state, UPLINK_ONLINE);
+}
+
 static void go_online(uint64_t now_us)
 {
     struct uplink_out out;
@@ -51,7 +67,7 @@ static void go_online(uint64_t now_us)
     assert_string_equal(out.user, "hub/gw/?api-version=2021-04-12");
     assert_memory_equal(out.password, "SharedAccessSignature sr=hub%2fdevices%2fgw&sig=", 48);
     assert_non_null(strstr(out.password, "&se=1790003600"));
-    uplink_connected(&up, now_us);
+    let_in(now_us);
 }
 
 static void test_no_password_without_a_clock(void **state)
@@ -106,7 +122,7 @@ static void test_published_again_until_acknowledged(void **state)
     expect_nothing(at_us - 1);
     uplink_tick(&up, at_us);
     expect(at_us, UPLINK_OUT_CONNECT, &out);
-    uplink_connected(&up, at_us);
+    let_in(at_us);
     expect(at_us, UPLINK_OUT_PUBLISH, &out);
     assert_memory_equal(out.payload.data, "one", 3);
     assert_int_equal(out.token, first.token);
@@ -176,6 +192,42 @@ static void test_silent_hub_ends_the_connection(void **state)
     assert_int_equal(up.state, UPLINK_WAITING);
 }
 
+static void test_a_filter_that_is_refused_is_a_refusal(void **state)
+{
+    (void)state;
+    begin(8);
+    give(LANE_ALERTS, 1, "x");
+    struct uplink_out out;
+    uplink_set_clock(&up, 0, utc);
+    expect(0, UPLINK_OUT_CONNECT, &out);
+    uplink_subscribed(&up, 0, 0); // an answer to what nobody asked
+    assert_int_equal(up.state, UPLINK_CONNECTING);
+    uplink_connected(&up, 0);
+    expect(0, UPLINK_OUT_SUBSCRIBE, &out);
+    uplink_subscribed(&up, 0, 4);
+    assert_int_equal(up.state, UPLINK_WAITING);
+    assert_int_equal(up.stats.refusals, 1);
+    assert_int_equal(up.stats.connects, 0);
+    expect(0, UPLINK_OUT_DISCONNECT, &out);
+    expect_nothing(0);
+}
+
+static void test_no_answer_to_the_filters_is_a_loss(void **state)
+{
+    (void)state;
+    begin(9);
+    struct uplink_out out;
+    uplink_set_clock(&up, 0, utc);
+    expect(0, UPLINK_OUT_CONNECT, &out);
+    uplink_connected(&up, US_PER_S);
+    assert_int_equal(uplink_deadline_us(&up), 31 * US_PER_S);
+    uplink_tick(&up, 31 * US_PER_S);
+    assert_int_equal(up.state, UPLINK_WAITING);
+    assert_int_equal(up.stats.losses, 1);
+    expect(31 * US_PER_S, UPLINK_OUT_DISCONNECT, &out);
+    expect_nothing(31 * US_PER_S); // the filters of the attempt that is over are not sent
+}
+
 static void test_names_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -198,6 +250,8 @@ int main(void)
         cmocka_unit_test(test_password_is_renewed_while_it_is_good),
         cmocka_unit_test(test_clock_step_renews_and_drift_does_not),
         cmocka_unit_test(test_silent_hub_ends_the_connection),
+        cmocka_unit_test(test_a_filter_that_is_refused_is_a_refusal),
+        cmocka_unit_test(test_no_answer_to_the_filters_is_a_loss),
         cmocka_unit_test(test_names_that_do_not_fit_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

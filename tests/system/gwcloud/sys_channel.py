@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: what the hub sends reaches the gateway's machines whole and in order, and their answers the
+hub, whatever their size and number. Method: the gateway's northern half with machines that echo,
+against a real mosquitto behind TLS; a refused filter is told by a broker of four packets."""
+import os
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.environ["BUSWARD_SOURCE"], "tests/system/hub"))
+from hub_world import HOST, Client, Hub, text  # noqa: E402
+from sys_north import Driver  # noqa: E402
+
+BAG = "devices/gw-1/messages/devicebound/"
+
+
+class Broker(Hub):
+    """The same mosquitto, but anybody may send anything: a test plays the hub."""
+
+    def __init__(self):
+        super().__init__()
+        with open(f"{self.dir}/mosquitto.conf") as file:
+            lines = [x for x in file if not x.startswith(("plugin", "allow_anonymous"))]
+        with open(f"{self.dir}/mosquitto.conf", "w") as out:
+            out.writelines(lines + ["allow_anonymous true\n"])
+
+    def start(self):
+        self.process = subprocess.Popen(["mosquitto", "-c", f"{self.dir}/mosquitto.conf"],
+                                        stderr=subprocess.PIPE, text=True)
+        self.follower = threading.Thread(target=self.follow, args=(self.process,))
+        self.follower.start()
+        self.wait_for("the broker runs", lambda: any(" running" in line for line in self.lines))
+        return self
+
+
+def take_publish(client):
+    first, body = client.receive()
+    assert first & 0xF0 == 0x30, first
+    size, = struct.unpack_from(">H", body)
+    topic, rest = body[2:2 + size].decode(), body[2 + size:]
+    return topic, rest[2:] if first & 6 else rest
+
+
+def test_calls_are_answered(broker):
+    driver = Driver(broker, per_s=1)
+    client = Client(broker, "test")
+    assert client.subscribe("$iothub/methods/res/#") is not None
+    driver.wait_line("ev=online")
+    # The largest that Azure allows, many at once, and an empty one.
+    bodies = [bytes([i]) * 128 * 1024 for i in range(8)] + [b"%d" % i for i in range(200)] + [b""]
+    for i, body in enumerate(bodies):
+        client.publish(body, topic=f"$iothub/methods/POST/echo/?$rid={i}", qos=0)
+    for i, body in enumerate(bodies):
+        assert take_publish(client) == (f"$iothub/methods/res/200/?$rid={i}", body), i
+    client.close()
+    driver.end()
+
+
+def test_messages_wait_for_us(broker):
+    """The session is kept: what was sent while we were away comes when we are back."""
+    driver = Driver(broker, per_s=1)
+    driver.wait_line("ev=online")
+    driver.end(signal.SIGKILL)
+    client = Client(broker, "test")
+    for i in range(12):
+        assert client.deliver(b"x" * i, topic=BAG + f"n={i}")
+    client.close()
+    driver = Driver(broker, per_s=1)
+    driver.wait_line("ev=message .*bag=n=11 ")
+    seen = [line.split("bag=")[1].split()[0] for line in driver.lines if "ev=message " in line]
+    assert seen == [f"n={i}" for i in range(12)], seen
+    driver.end()
+
+
+def test_too_large_a_message_ends_the_connection(broker):
+    driver = Driver(broker, per_s=1)
+    driver.wait_line("ev=online")
+    client = Client(broker, "test")
+    client.publish(b"x" * (256 * 1024 + 1), topic="$iothub/methods/POST/echo/?$rid=1", qos=0)
+    driver.wait_line("ev=lost .*the hub sent a message that is too large")
+    assert client.subscribe("$iothub/methods/res/#") is not None
+    driver.wait_line("ev=online", count=2)
+    client.publish(b"small", topic="$iothub/methods/POST/echo/?$rid=2", qos=0)
+    assert take_publish(client) == ("$iothub/methods/res/200/?$rid=2", b"small")
+    client.close()
+    driver.end()
+
+
+def test_a_refused_filter_is_told(broker):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{broker.dir}/server.pem", f"{broker.dir}/server.key")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            raw, _ = listener.accept()
+            with context.wrap_socket(raw, server_side=True) as peer:
+                peer.recv(4096)
+                peer.sendall(b"\x20\x02\x00\x00")
+                request = peer.recv(4096)
+                assert request[0] == 0x82 and request[2] == 1  # the length takes two bytes
+                peer.sendall(b"\x90\x06" + request[3:5] + b"\x01\x01\x80\x01")
+                assert peer.recv(4096) in (b"\xe0\x00", b"")
+        thread = threading.Thread(target=serve)
+        thread.start()
+        driver = Driver(broker, port=listener.getsockname()[1], per_s=1)
+        driver.wait_line(r"ev=subscription_refused .*desired")
+        driver.end()
+        thread.join()
+    assert not any("ev=online" in line for line in driver.lines)
+
+
+def main():
+    for test in (test_calls_are_answered, test_messages_wait_for_us,
+                 test_too_large_a_message_ends_the_connection, test_a_refused_filter_is_told):
+        broker = Broker().start()
+        try:
+            test(broker)
+        finally:
+            for process in Driver.running:
+                if process.poll() is None:
+                    process.kill()
+            broker.close()
+        print("ok", test.__name__, flush=True)
+
+
+main()
