@@ -38,7 +38,7 @@ void call_done(struct methods *m, struct method_call *call, uint32_t status)
         status = STATUS_FAILED;
     }
     call->status = status;
-    call->state = CALL_DONE;
+    call->state = call->is_vain ? CALL_FREE : CALL_DONE;
     m->stats.refused += status >= STATUS_ARGUMENTS;
 }
 
@@ -255,6 +255,31 @@ void methods_worked(struct methods *m, uint64_t now_us, uint32_t call, uint32_t 
     }
 }
 
+void methods_offline(struct methods *m)
+{
+    for (size_t i = 0; i < COUNT_OF(m->calls); i++) {
+        struct method_call *call = &m->calls[i];
+        call->is_vain = true;
+        call->state = call->state == CALL_DONE ? CALL_FREE : call->state;
+    }
+}
+
+bool methods_take_answer(struct methods *m, struct methods_answer *out)
+{
+    for (size_t i = 0; i < COUNT_OF(m->calls); i++) {
+        struct method_call *call = &m->calls[i];
+        if (call->state == CALL_DONE) {
+            call->state = CALL_FREE;
+            *out = (struct methods_answer){.rid = bytes_of(call->rid, call->rid_size),
+                                           .body = json_writer_bytes(&call->body),
+                                           .id = call->id,
+                                           .status = call->status};
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t methods_deadline_us(const struct methods *m)
 {
     uint64_t at_us = time_min(m->led_at_us, time_min(m->log_until_us, m->restart_us));
@@ -308,23 +333,6 @@ void methods_tick(struct methods *m, uint64_t now_us)
         m->must_set_log = true;
     }
     job_tick(&m->job, now_us);
-}
-
-static bool next_answer(struct methods *m, struct methods_out *out)
-{
-    for (size_t i = 0; i < COUNT_OF(m->calls); i++) {
-        struct method_call *call = &m->calls[i];
-        if (call->state == CALL_DONE) {
-            call->state = CALL_FREE;
-            *out = (struct methods_out){.kind = METHODS_OUT_ANSWER,
-                                        .rid = bytes_of(call->rid, call->rid_size),
-                                        .body = json_writer_bytes(&call->body),
-                                        .status = call->status,
-                                        .id = call->id};
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool next_work(struct methods *m, struct methods_out *out)
@@ -415,12 +423,13 @@ static bool next_note(struct methods *m, struct methods_out *out)
 
 bool methods_next(struct methods *m, uint64_t now_us, struct methods_out *out)
 {
-    if (next_answer(m, out) || next_note(m, out) || next_work(m, out)) {
+    if (next_note(m, out) || next_work(m, out)) {
         return true;
     }
     if (m->must_set_led || m->must_set_log) {
         *out = (struct methods_out){.kind = m->must_set_led ? METHODS_OUT_LED : METHODS_OUT_LOG,
                                     .is_on = m->is_led_on,
+                                    .is_over = m->led_at_us == TIME_NEVER,
                                     .number = m->log_level};
         *(m->must_set_led ? &m->must_set_led : &m->must_set_log) = false;
         return true;

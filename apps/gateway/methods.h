@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Direct methods: a call of the hub in, its answer out. A pure machine. What needs the world goes
 // out as work and comes back; requests to units go to the pollers (app_ask) one at a time per bus.
-// Give one input, then drain methods_next before the next input.
+// After each input drain methods_next; answers wait in methods_take_answer until they can leave.
 //
 //   FREE --call--> WAITING --bus free--> ASKED --answer--> (WAITING again, or) DONE --> FREE
 //           +----> WORKING --methods_worked--------------------------------------^
@@ -58,6 +58,7 @@ struct method_call { // private
     struct write_grant grant; // of a write
     struct method_value value;
     uint32_t bus, tries, status;
+    bool is_vain;    // nobody waits for its answer
     bool is_told;    // its work has been given out
     bool is_written; // a write: the read-back is next
     bool is_sure;    // a write: the unit said yes
@@ -65,11 +66,10 @@ struct method_call { // private
 };
 
 enum methods_out_kind {
-    METHODS_OUT_ANSWER,  // rid, status, body
     METHODS_OUT_ASK,     // bus, ask: app_ask(); then methods_refused() if it fails
     METHODS_OUT_DROP,    // bus: app_drop()
     METHODS_OUT_NOTE,    // body: the text of an event
-    METHODS_OUT_LED,     // is_on
+    METHODS_OUT_LED,     // is_on, is_over
     METHODS_OUT_LOG,     // number: index in LOG_LEVEL_WORDS
     METHODS_OUT_WORK,    // call, id, args: then methods_worked()
     METHODS_OUT_FIGURES, // bus: then methods_figures()
@@ -79,12 +79,19 @@ enum methods_out_kind {
 // Pointers are valid until the next call.
 struct methods_out {
     enum methods_out_kind kind;
-    struct bytes rid, body;
-    uint32_t status, bus, number, call;
+    struct bytes body;
+    uint32_t bus, number, call;
     struct foreign_ask ask;
-    bool is_on;
+    bool is_on, is_over; // LED: over is the end of the blinking
     enum method_id id;
     const union methods_args *args;
+};
+
+// Borrowed until the next call.
+struct methods_answer {
+    struct bytes rid, body;
+    enum method_id id; // METHOD_COUNT: of no method
+    uint32_t status;
 };
 
 struct methods_stats {
@@ -129,6 +136,10 @@ void methods_figures(struct methods *m, uint64_t now_us, const struct bus_figure
 struct json_writer *methods_work_body(struct methods *m, uint32_t call);
 void methods_worked(struct methods *m, uint64_t now_us, uint32_t call, uint32_t status,
                     bool must_restart);
+
+// The connection is over: nobody waits for the answers of its calls. Writes and jobs go on.
+void methods_offline(struct methods *m);
+bool methods_take_answer(struct methods *m, struct methods_answer *out);
 
 uint64_t methods_deadline_us(const struct methods *m);
 void methods_tick(struct methods *m, uint64_t now_us);
