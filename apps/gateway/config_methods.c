@@ -3,7 +3,6 @@
 
 #include "apps/gateway/fields_table.h"
 #include "apps/gateway/method_value.h"
-#include "apps/gateway/profile_words.h"
 
 #include <string.h>
 
@@ -23,8 +22,8 @@ static const struct field WRITE_FIELDS[] = {
      .help = "registers or coils from there on; whole values"},
     {"type", FIELD_WORD, 0, AT(config_write_rule, type), .words = VALUE_TYPE_WORDS,
      .help = "holding: what a value there is, whoever writes it"},
-    {"order", FIELD_WORD, 0, AT(config_write_rule, order), .words = ORDER_WORDS,
-     .help = "where the bytes of a wide value lie, A being the highest; default: highest first"},
+    {"order", FIELD_WORD, 0, AT(config_write_rule, order), .words = VALUE_ORDER_WORDS,
+     .help = "where the bytes of a wide value lie, A being the highest"},
     {"low", FIELD_REAL, FIELD_REQUIRED, AT(config_write_rule, low), .min = -1e15, .max = 1e15,
      .help = "the lowest value that may be written; of a coil 0 or 1"},
     {"high", FIELD_REAL, FIELD_REQUIRED, AT(config_write_rule, high), .min = -1e15, .max = 1e15,

@@ -19,7 +19,7 @@ struct config_write_rule {
     uint32_t unit, unit_to; // unit_to 0: the one unit
     uint32_t table;         // as written: index in WRITE_TABLE_WORDS
     uint32_t address, count;
-    uint32_t type, order; // as written: VALUE_TYPE_WORDS, ORDER_WORDS
+    uint32_t type, order; // as written: VALUE_TYPE_WORDS, VALUE_ORDER_WORDS
     double low, high;
     bool is_verified; // read back afterwards
 };

@@ -83,13 +83,13 @@ static void earn(struct poller *poller, uint64_t now_us)
     foreign->credit_at_us = now_us;
 }
 
-// When it may go: its share allows it, and nothing is due or it has waited long enough.
+// When it may go: its share allows it, and no poll waits or it has waited long enough itself. So
+// all polls that one has delayed are through before the next.
 static uint64_t go_us(const struct poller *poller)
 {
     const struct foreign *foreign = &poller->foreign;
-    uint64_t at_us = poller->asked_count < POLLER_DEPTH
-                         ? foreign->since_us
-                         : time_after(foreign->since_us, FOREIGN_AGE_US);
+    uint64_t at_us = poller->asked_count == 0 ? foreign->since_us
+                                              : time_after(foreign->since_us, FOREIGN_AGE_US);
     if (foreign->credit_us >= 0) {
         return at_us;
     }

@@ -3,7 +3,6 @@
 
 #include "apps/gateway/decode.h"
 #include "apps/gateway/profile_check.h"
-#include "apps/gateway/profile_words.h"
 #include "base/assert.h"
 
 #include <math.h>
@@ -11,13 +10,16 @@
 
 const char *const VALUE_TYPE_WORDS[] = {"u16", "i16", "u32", "i32",   "u64",   "i64",
                                         "f16", "f32", "f64", "bcd16", "bcd32", NULL};
+const char *const VALUE_ORDER_WORDS[] = {
+    "highest_first", "ABCD",     "BADC",     "CDAB",     "DCBA",     "ABCDEFGH", "BADCFEHG",
+    "CDABGHEF",      "DCBAHGFE", "EFGHABCD", "FEHGBADC", "GHEFCDAB", "HGFEDCBA", NULL};
 static const uint32_t TYPES[] = {TYPE_U16, TYPE_I16, TYPE_U32, TYPE_I32,   TYPE_U64,  TYPE_I64,
                                  TYPE_F16, TYPE_F32, TYPE_F64, TYPE_BCD16, TYPE_BCD32};
 _Static_assert(sizeof(TYPES) / sizeof(TYPES[0]) + 1 ==
                    sizeof(VALUE_TYPE_WORDS) / sizeof(VALUE_TYPE_WORDS[0]),
                "a type per word");
 
-enum { ORDER_DEFAULT_32 = 1, ORDER_DEFAULT_64 = 5 }; // in ORDER_WORDS: highest byte first
+enum { ORDER_DEFAULT_32 = 1, ORDER_DEFAULT_64 = 5 }; // in VALUE_ORDER_WORDS
 
 uint32_t method_table_of_write(uint32_t word)
 {
@@ -36,7 +38,7 @@ const char *method_value_of(uint32_t table, uint32_t type_word, uint32_t order_w
     uint32_t type = TYPES[type_word];
     uint32_t bytes = profile_type_bytes(type);
     out->reg_count = bytes / 2;
-    if (order_word != 0 && strlen(ORDER_WORDS[order_word]) != bytes) {
+    if (order_word != 0 && strlen(VALUE_ORDER_WORDS[order_word]) != bytes) {
         return bytes == 2 ? "order is for values of more than one register"
                           : "this order has not as many bytes as the type";
     }

@@ -7,7 +7,8 @@
 #include "modbus/pdu.h"
 #include "json/writer.h"
 
-extern const char *const VALUE_TYPE_WORDS[]; // u16 first: the default
+extern const char *const VALUE_TYPE_WORDS[];  // u16 first: the default
+extern const char *const VALUE_ORDER_WORDS[]; // as ORDER_WORDS, but for the first
 
 #define METHOD_WHOLE_MAX 9007199254740992.0 // 2^53: a JSON number is exact up to there
 
@@ -17,7 +18,7 @@ struct method_value {
     uint32_t reg_count; // of one value; a bit: 1
 };
 
-// From words: indices in VALUE_TYPE_WORDS and ORDER_WORDS (0: highest byte first). NULL, or what
+// From words: indices in VALUE_TYPE_WORDS and VALUE_ORDER_WORDS. NULL, or what
 // does not fit together, in words.
 const char *method_value_of(uint32_t table, uint32_t type_word, uint32_t order_word,
                             struct method_value *out);

@@ -403,13 +403,18 @@ static bool next_bus(struct methods *m, struct methods_out *out)
     return false;
 }
 
-static bool next_note(struct methods *m, struct methods_out *out)
+void methods_tell_job(struct methods *m)
 {
     char text[METHODS_NOTE_SIZE + 1];
     const char *bus = m->cfg.config->buses[m->job.bus].name;
     if (job_note(&m->job, bus, text, sizeof(text))) {
         methods_note(m, text);
     }
+}
+
+static bool next_note(struct methods *m, struct methods_out *out)
+{
+    methods_tell_job(m);
     if (m->note_count == 0) {
         return false;
     }

@@ -104,6 +104,7 @@ static void begin_job(struct methods *m, uint64_t now_us, struct method_call *ca
         call_fail(m, call, STATUS_BUSY, "another job is running; `job` tells how far it is");
         return;
     }
+    methods_tell_job(m);
     struct job_order full = *order;
     full.bus = call->bus;
     full.config = &m->cfg.config->buses[call->bus];

@@ -11,6 +11,8 @@ void call_done(struct methods *m, struct method_call *call, uint32_t status);
 void call_fail(struct methods *m, struct method_call *call, uint32_t status, const char *format,
                ...) __attribute__((format(printf, 4, 5)));
 void methods_note(struct methods *m, const char *text);
+// The event of a job that ended, if it is not told yet.
+void methods_tell_job(struct methods *m);
 // The bus of that name, or the only one; false: the call is answered.
 bool call_bus(struct methods *m, struct method_call *call, const char *name);
 

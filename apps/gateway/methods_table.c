@@ -37,8 +37,8 @@ static const struct field READ_FIELDS[] = {
      .help = "values: as many as 125 registers or 2000 bits hold"},
     {"type", FIELD_WORD, 0, AT(args_read, type), .words = VALUE_TYPE_WORDS,
      .help = "what a value is; of bits nothing"},
-    {"order", FIELD_WORD, 0, AT(args_read, order), .words = ORDER_WORDS,
-     .help = "where the bytes of a wide value lie, A being the highest; default: highest first"},
+    {"order", FIELD_WORD, 0, AT(args_read, order), .words = VALUE_ORDER_WORDS,
+     .help = "where the bytes of a wide value lie, A being the highest"},
     {"timeout_ms", FIELD_UINT, 0, AT(args_read, timeout_ms), .max = 10000,
      .help = "how long the unit may take; 0: what it is used to"},
 };

@@ -93,7 +93,7 @@ void poller_done(struct poller *poller, uint64_t now_us, const struct poller_don
 void poller_heard(struct poller *poller, uint64_t at_us);
 
 // A request of somebody else, while the port is up: one at a time, its answer comes as an output.
-// It goes when nothing is due, or after a second all the same, within foreign_share_percent of the
+// It goes when no poll waits, or after a second all the same, within foreign_share_percent of the
 // bus's time. ERR_STATE: no port; ERR_BUSY: another is under way; ERR_ARG: out of bounds.
 NODISCARD enum err poller_ask(struct poller *poller, uint64_t now_us,
                               const struct foreign_ask *ask);
