@@ -115,7 +115,7 @@ static const struct field GATEWAY_FIELDS[] = {
     {"data_dir", FIELD_TEXT, FIELD_REQUIRED, AT(config_gateway, data_dir), .min = 1,
      .help = "folder of the journal and the point ids; ours alone"},
     {"identify_led", FIELD_TEXT, 0, AT(config_gateway, identify_led), .max = 255,
-     .help = "the light that `identify` blinks: a name in /sys/class/leds, or such a folder's path"},
+     .help = "what `identify` blinks: a name in /sys/class/leds, or the path of such a folder"},
 };
 static const struct object_kind GATEWAY_KIND = {KIND(config_gateway, "gateway", GATEWAY_FIELDS)};
 

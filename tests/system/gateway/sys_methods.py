@@ -100,8 +100,10 @@ class Bench:
         (folder / "gw.key").chmod(0o600)
         self.led = folder / "led"
         self.led.mkdir()
-        for name, text in (("brightness", "0\n"), ("max_brightness", "1\n"), ("trigger", "none [timer] x\n")):
+        for name, text in (("max_brightness", "1\n"), ("trigger", "none [timer] x\n")):
             (self.led / name).write_text(text)
+        os.mkfifo(self.led / "brightness")  # so that each change can be waited for
+        self.light = os.open(self.led / "brightness", os.O_RDWR)
         (folder / "profiles").mkdir()
         (folder / "profiles/p.json").write_text(json.dumps({
             "name": "p", "groups": [{"name": "g", "interval_ms": 200}], "points": [{"name": "x", "address": 7}]}))
@@ -185,11 +187,12 @@ def test_bus(bench):
 def test_box(bench):
     assert bench.call("identify", {"for_s": 1})["led"] is True
     bench.gateway.wait_line("method=identify status=200")
-    seen, end = set(), time.monotonic() + WAIT_S
-    while not (seen >= {"0", "1"} and "timer" in (bench.led / "trigger").read_text()):
-        assert time.monotonic() < end, (seen, (bench.led / "trigger").read_text())
-        seen.add((bench.led / "brightness").read_text()[:1])
-        time.sleep(0.02)
+    seen = b""
+    while not seen.endswith(b"00"):  # blinking is over, and again when the light is given back
+        seen += os.read(bench.light, 1)
+    assert seen.startswith(b"1010"), seen
+    bench.call("help")
+    assert (bench.led / "trigger").read_text().startswith("timer")
     figures = bench.call("diagnostics")
     assert figures["uplink"]["state"] == "online" and figures["memory_kb"] > 1000, figures
     assert figures["buses"][0]["up"] and figures["buses"][0]["units"][0]["state"] == "online", figures
