@@ -5,6 +5,7 @@
 #include "apps/gateway/config_check.h"
 #include "apps/gateway/fields.h"
 #include "apps/gateway/files_linux.h"
+#include "apps/gateway/methods_table.h"
 #include "apps/gateway/plan.h"
 #include "apps/gateway/profile_words.h"
 #include "base/assert.h"
@@ -156,12 +157,21 @@ static const struct object_kind *kind_of(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "profile") == 0) {
         return &PROFILE_KIND;
     }
-    fprintf(stderr, "usage: busward %s config | profile\n", argv[0]);
+    fprintf(stderr, "usage: busward %s config | profile%s\n", argv[0],
+            strcmp(argv[0], "keys") == 0 ? " | methods [--markdown]" : "");
     return NULL;
 }
 
 int command_keys(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "methods") == 0) {
+        methods_help(stdout);
+        return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "methods") == 0 && strcmp(argv[2], "--markdown") == 0) {
+        methods_markdown(stdout);
+        return 0;
+    }
     const struct object_kind *kind = kind_of(argc, argv);
     if (kind == NULL) {
         return 2;

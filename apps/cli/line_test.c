@@ -3,7 +3,7 @@
 #include "apps/cli/commands.h"
 
 #include "apps/cli/asker.h"
-#include "apps/cli/line_verdict.h"
+#include "apps/gateway/line_verdict.h"
 #include "apps/gateway/config_check.h"
 #include "base/assert.h"
 #include "modbus/rtu.h"

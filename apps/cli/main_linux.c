@@ -19,7 +19,7 @@ static int command_version(int argc, char **argv)
 static const struct command COMMANDS[] = {
     {"check", "[--profiles DIR] [--plan] FILE...", "every mistake in configurations or profiles",
      command_check},
-    {"keys", "config | profile", "every key with its range and default", command_keys},
+    {"keys", "config | profile | methods", "every key with its range and default", command_keys},
     {"line-test", "--port PORT [--from N] [--to N] [--count N]",
      "is this line all right? quiet, driver, echo, each unit's turn-around", command_line_test},
     {"read", "--port PORT --unit N --table input|holding|coil|discrete --address A --count N",

@@ -62,6 +62,8 @@ static void line_done(struct app *app, uint64_t now_us, uint32_t bus, const stru
         .jitter_us = done->coarse ? COARSE_JITTER_US : event->error_us,
         .busy_us =
             done->tx_first_us != 0 && at_us > done->tx_first_us ? at_us - done->tx_first_us : 0,
+        .heard = done->outcome,
+        .late_bytes = done->late_bytes,
     };
     if (done->late_bytes > 0) {
         poller_heard(&app->buses[bus].poller, at_us);
@@ -104,6 +106,16 @@ void app_figures(struct app *app, uint64_t now_us, uint32_t bus, const struct bu
     const struct sampler_figure *figures =
         diagnostics_take(&b->diagnostics, now_us, in, &b->poller, b->is_up);
     sampler_figures(&app->sampler, &app->points.diagnostics[bus], figures, now_us);
+}
+
+enum err app_ask(struct app *app, uint64_t now_us, uint32_t bus, const struct foreign_ask *ask)
+{
+    return poller_ask(&app->buses[bus].poller, now_us, ask);
+}
+
+void app_drop(struct app *app, uint32_t bus)
+{
+    poller_drop(&app->buses[bus].poller);
 }
 
 uint64_t app_deadline_us(const struct app *app)
@@ -215,6 +227,9 @@ static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *po
             sampler_fail_unit(&app->sampler, poll->unit, poll->at_us, TM_REASON_SUSPENDED);
         }
         *out = (struct app_out){.kind = APP_OUT_UNIT, .unit = poll->unit, .state = poll->state};
+        return true;
+    case POLLER_OUT_ANSWER:
+        *out = (struct app_out){.kind = APP_OUT_ANSWER, .bus = bus, .answer = poll->answer};
         return true;
     }
     return false;

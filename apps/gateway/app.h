@@ -20,6 +20,7 @@ enum app_out_kind {
     APP_OUT_ALERT,   // event: a limit was crossed
     APP_OUT_UNIT,    // unit, state: for the log
     APP_OUT_REFUSED, // unit, block, exception: for the log
+    APP_OUT_ANSWER,  // bus, answer: to app_ask()
 };
 
 struct app_out {
@@ -36,6 +37,7 @@ struct app_out {
     enum unit_state state;
     struct block block;
     uint8_t exception;
+    struct foreign_answer answer; // its data are borrowed until the next call
 };
 
 struct app_bus {
@@ -69,6 +71,10 @@ void app_bus_event(struct app *app, uint64_t now_us, uint32_t bus, const struct 
 // Whether the span of a bus's diagnostics is over: then app_figures() is the next input.
 bool app_wants_figures(const struct app *app, uint64_t now_us, uint32_t bus);
 void app_figures(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_figures *in);
+// A request of somebody else on a bus, and giving it up: poller_ask() and poller_drop().
+NODISCARD enum err app_ask(struct app *app, uint64_t now_us, uint32_t bus,
+                           const struct foreign_ask *ask);
+void app_drop(struct app *app, uint32_t bus);
 uint64_t app_deadline_us(const struct app *app);
 void app_tick(struct app *app, uint64_t now_us);
 bool app_next(struct app *app, uint64_t now_us, struct app_out *out);

@@ -6,6 +6,7 @@
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
 #include "apps/gateway/arena.h"
+#include "apps/gateway/config_methods.h"
 #include "apps/gateway/config_north.h"
 #include "apps/gateway/profile.h"
 #include "apps/gateway/report.h"
@@ -30,6 +31,7 @@ struct config_gateway {
     const char *time_zone; // "": unknown
     const char *id;
     const char *data_dir;
+    const char *identify_led; // "": none
 };
 
 // Takes the place of a profile's limits here: a freezer and a till are of one profile.
@@ -86,9 +88,10 @@ struct config_bus {
     uint32_t retries;
     uint32_t suspend_after; // requests in a row without any answer
     uint32_t probe_min_ms, probe_max_ms;
-    uint32_t dead_share_percent; // of the bus's time, for all units without an answer together
-    uint32_t diagnostics_s;      // from one sample of its diagnostics to the next; 0: none
-    struct config_limit *limits; // of its diagnostics
+    uint32_t dead_share_percent;    // of the bus's time, for all units without an answer together
+    uint32_t foreign_share_percent; // of the bus's time, for requests from outside the schedule
+    uint32_t diagnostics_s;         // from one sample of its diagnostics to the next; 0: none
+    struct config_limit *limits;    // of its diagnostics
     size_t limit_count;
     struct config_device *devices;
     size_t device_count;
@@ -102,6 +105,7 @@ struct config {
     struct config_telemetry telemetry;
     struct config_journal journal;
     struct config_remote remote;
+    struct config_methods methods;
     struct config_bus *buses;
     size_t bus_count;
     const struct profile *profiles[CONFIG_PROFILES_MAX];

@@ -353,6 +353,7 @@ void config_check(struct config_report *report, struct arena *arena, struct conf
         check_bus(report, arena, config, b);
     }
     count_points(report, config);
+    config_check_methods(report, config);
 }
 
 bool config_check_load(struct config_report *report, struct arena *arena,

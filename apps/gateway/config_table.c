@@ -94,6 +94,9 @@ static const struct field BUS_FIELDS[] = {
      .fallback = 30000, .help = "longest pause of a suspended unit"},
     {"dead_share_percent", FIELD_UINT, 0, AT(config_bus, dead_share_percent), .min = 1, .max = 50,
      .fallback = 5, .help = "bus time for all units that do not answer, together"},
+    {"foreign_share_percent", FIELD_UINT, 0, AT(config_bus, foreign_share_percent), .min = 1,
+     .max = 50, .fallback = 10,
+     .help = "bus time at most for remote reads, writes and scans, together"},
     {"diagnostics_s", FIELD_UINT, 0, AT(config_bus, diagnostics_s), .max = 86400, .fallback = 300,
      .help = "the bus's own figures are sampled every so many seconds; 0: never"},
     {"limits", FIELD_LIST, 0, LIST_AT(config_bus, limits, limit_count), .max = 64,
@@ -112,6 +115,8 @@ static const struct field GATEWAY_FIELDS[] = {
      .help = "identity towards the hub"},
     {"data_dir", FIELD_TEXT, FIELD_REQUIRED | FIELD_LOCAL, AT(config_gateway, data_dir), .min = 1,
      .help = "folder of the journal and the point ids; ours alone"},
+    {"identify_led", FIELD_TEXT, 0, AT(config_gateway, identify_led), .max = 255,
+     .help = "what `identify` blinks: a name in /sys/class/leds, or the path of such a folder"},
 };
 static const struct object_kind GATEWAY_KIND = {KIND(config_gateway, "gateway", GATEWAY_FIELDS)};
 
@@ -128,6 +133,8 @@ static const struct field CONFIG_FIELDS[] = {
      .help = "the durable queue"},
     {"remote", FIELD_OBJECT, FIELD_LOCAL, AT(config, remote), .fallback = 1, .kind = &REMOTE_KIND,
      .help = "what the cloud may change here, and how it is tried"},
+    {"methods", FIELD_OBJECT, FIELD_LOCAL, AT(config, methods), .fallback = 1,
+     .kind = &METHODS_KIND, .help = "what may be done from afar"},
     {"buses", FIELD_LIST, FIELD_REQUIRED, LIST_AT(config, buses, bus_count), .min = 1,
      .max = CONFIG_BUSES_MAX, .kind = &BUS_KIND, .help = "lines and TCP endpoints"},
 };

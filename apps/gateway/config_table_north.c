@@ -60,7 +60,7 @@ static const struct field TELEMETRY_FIELDS[] = {
     {"max_age_ms", FIELD_UINT, 0, AT(config_telemetry, max_age_ms), .min = 10, .max = 86400000,
      .fallback = 300000, .help = "a message leaves when its oldest sample waited this long"},
     {"watch_age_ms", FIELD_UINT, 0, AT(config_telemetry, watch_age_ms), .min = 10, .max = 60000,
-     .fallback = 100, .help = "the same while somebody watches; no hub can tell that yet"},
+     .fallback = 100, .help = "the same while somebody watches, which the nudge `watch` tells"},
     {"sync_ms", FIELD_UINT, 0, AT(config_telemetry, sync_ms), .min = 10, .max = 600000,
      .fallback = 10000, .help = "a sample is safe on disk after this long at the latest"},
     {"age_max_h", FIELD_UINT, 0, AT(config_telemetry, age_max_h), .max = 87600,

@@ -238,6 +238,33 @@ static void read_list(const struct fields_context *c, const struct doc_node *nod
     put(out, field->count_offset, &count, sizeof(count));
 }
 
+static void read_numbers(const struct fields_context *c, const struct doc_node *node,
+                         const struct field *field, void *out)
+{
+    if (!expect(c, node, JSON_ARRAY, "a list of numbers [...]")) {
+        return;
+    }
+    size_t count = 0;
+    for (const struct doc_node *item = node->child; item != NULL; item = item->next) {
+        count++;
+    }
+    if (count < 1 || count > FIELD_NUMBERS_MAX) {
+        doc_error(c->report, node, "holds %zu numbers; expected 1 to %d", count, FIELD_NUMBERS_MAX);
+        return;
+    }
+    double *numbers = arena_take(c->arena, count, sizeof(*numbers));
+    if (numbers == NULL) {
+        return;
+    }
+    const struct field each = {.type = FIELD_REAL, .min = field->min, .max = field->max};
+    size_t i = 0;
+    for (const struct doc_node *item = node->child; item != NULL; item = item->next, i++) {
+        (void)read_number(c, item, &each, &numbers[i]);
+    }
+    put(out, field->offset, &numbers, sizeof(numbers));
+    put(out, field->count_offset, &count, sizeof(count));
+}
+
 static void put_number(const struct field *field, double value, void *out)
 {
     uint32_t natural = value >= 0 && value <= (double)UINT32_MAX ? (uint32_t)value : 0;
@@ -265,6 +292,7 @@ static void put_default(const struct fields_context *c, const struct field *fiel
     case FIELD_NAME:
     case FIELD_TEXT: put(out, field->offset, &text, sizeof(text)); break;
     case FIELD_OBJECT: fields_read(c, NULL, field->kind, (uint8_t *)out + field->offset); break;
+    case FIELD_NUMBERS:
     case FIELD_LIST: break;
     }
 }
@@ -291,6 +319,7 @@ static void read_field(const struct fields_context *c, const struct doc_node *no
     case FIELD_WORD: read_word(c, node, field, out); break;
     case FIELD_ADDRESS: read_address(c, node, field, out); break;
     case FIELD_OBJECT: fields_read(c, node, field->kind, (uint8_t *)out + field->offset); break;
+    case FIELD_NUMBERS: read_numbers(c, node, field, out); break;
     case FIELD_LIST: read_list(c, node, field, out); break;
     }
 }

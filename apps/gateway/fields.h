@@ -18,10 +18,11 @@ enum field_type {
     FIELD_WORD,    // uint32_t: index in words
     FIELD_ADDRESS, // uint32_t: a number, or the 40001 style as a text (then with ADDRESS_CLASSIC)
     FIELD_OBJECT,  // a struct of `kind` in place
+    FIELD_NUMBERS, // pointer to doubles from min to max, 1 to FIELD_NUMBERS_MAX of them; as LIST
     FIELD_LIST,    // pointer to structs of `kind`; their number in the size_t at count_offset
 };
 
-enum { NAME_SIZE_MAX = 64, FIELD_TEXT_MAX = 1024 };
+enum { NAME_SIZE_MAX = 64, FIELD_TEXT_MAX = 1024, FIELD_NUMBERS_MAX = 128 };
 
 enum field_flag {
     FIELD_REQUIRED = 1,
@@ -77,6 +78,9 @@ NODISCARD enum err fields_schema(const struct object_kind *kind, struct arena *a
                                  struct writer *out);
 // One line per key: path, type, range, default, help.
 void fields_help(const struct object_kind *kind, FILE *out);
+// The same without a head; and as a Markdown table of its keys, not of those inside them.
+void fields_list(const struct object_kind *kind, FILE *out);
+void fields_markdown(const struct object_kind *kind, FILE *out);
 // The struct as a JSON file that reads back as the same, defaults included.
 void fields_dump(const struct object_kind *kind, const void *object, FILE *out);
 

@@ -20,6 +20,7 @@ static const char *schema_type(enum field_type type)
     case FIELD_TEXT:
     case FIELD_WORD: return "string";
     case FIELD_OBJECT: return "object";
+    case FIELD_NUMBERS:
     case FIELD_LIST: return "array";
     case FIELD_ADDRESS: break;
     }
@@ -51,8 +52,21 @@ static void schema_fallback(const struct field *field, struct json_writer *w)
         break;
     case FIELD_ADDRESS:
     case FIELD_OBJECT:
+    case FIELD_NUMBERS:
     case FIELD_LIST: break;
     }
+}
+
+static void schema_numbers(const struct field *field, struct json_writer *w)
+{
+    json_put_key_u64(w, "minItems", 1);
+    json_put_key_u64(w, "maxItems", FIELD_NUMBERS_MAX);
+    json_put_key(w, "items");
+    json_begin_object(w);
+    json_put_key_string(w, "type", "number");
+    json_put_key_double(w, "minimum", field->min);
+    json_put_key_double(w, "maximum", field->max);
+    json_end_object(w);
 }
 
 static void schema_address(const struct field *field, struct json_writer *w)
@@ -97,6 +111,7 @@ static void schema_limits(const struct field *field, struct json_writer *w)
         json_end_array(w);
         break;
     case FIELD_ADDRESS: schema_address(field, w); break;
+    case FIELD_NUMBERS: schema_numbers(field, w); break;
     case FIELD_LIST:
         json_put_key_double(w, "minItems", field->min);
         json_put_key_double(w, "maxItems", field->max);
@@ -208,7 +223,8 @@ enum err fields_schema(const struct object_kind *kind, struct arena *arena, stru
     return out->failed ? ERR_SIZE : OK;
 }
 
-static void help_range(const struct field *field, FILE *out)
+// A bar would end a cell of a Markdown table.
+static void help_range(const struct field *field, bool is_cell, FILE *out)
 {
     switch (field->type) {
     case FIELD_BOOL: fputs("true or false", out); break;
@@ -219,11 +235,15 @@ static void help_range(const struct field *field, FILE *out)
     case FIELD_TEXT: fputs("text", out); break;
     case FIELD_WORD:
         for (size_t i = 0; field->words[i] != NULL; i++) {
-            fprintf(out, "%s%s", i == 0 ? "" : " | ", field->words[i]);
+            fprintf(out, "%s%s", i == 0 ? "" : is_cell ? ", " : " | ", field->words[i]);
         }
         break;
     case FIELD_ADDRESS: fputs("0 to 65535, or \"40001\" style", out); break;
     case FIELD_OBJECT: fputs("object", out); break;
+    case FIELD_NUMBERS:
+        fprintf(out, "list of 1 to %d numbers, %.15g to %.15g", FIELD_NUMBERS_MAX, field->min,
+                field->max);
+        break;
     case FIELD_LIST: fprintf(out, "list of %.0f to %.0f", field->min, field->max); break;
     }
 }
@@ -252,6 +272,7 @@ static void help_fallback(const struct field *field, FILE *out)
         break;
     case FIELD_ADDRESS:
     case FIELD_OBJECT:
+    case FIELD_NUMBERS:
     case FIELD_LIST: break;
     }
 }
@@ -261,7 +282,7 @@ static void help_kind(const struct object_kind *kind, int depth, FILE *out)
     for (size_t i = 0; i < kind->field_count; i++) {
         const struct field *field = &kind->fields[i];
         fprintf(out, "%*s%s (", 2 + 2 * depth, "", field->key);
-        help_range(field, out);
+        help_range(field, false, out);
         help_fallback(field, out);
         fputs((field->flags & FIELD_LOCAL) != 0 ? "; not from the twin" : "", out);
         fprintf(out, ")\n%*s%s\n", 6 + 2 * depth, "", field->help);
@@ -275,6 +296,22 @@ void fields_help(const struct object_kind *kind, FILE *out)
 {
     fprintf(out, "%s\n", kind->help);
     help_kind(kind, 0, out);
+}
+
+void fields_list(const struct object_kind *kind, FILE *out)
+{
+    help_kind(kind, 0, out);
+}
+
+void fields_markdown(const struct object_kind *kind, FILE *out)
+{
+    fputs("| argument | what | |\n|---|---|---|\n", out);
+    for (size_t i = 0; i < kind->field_count; i++) {
+        fprintf(out, "| `%s` | %s | ", kind->fields[i].key, kind->fields[i].help);
+        help_range(&kind->fields[i], true, out);
+        help_fallback(&kind->fields[i], out);
+        fputs(" |\n", out);
+    }
 }
 
 static void put_quoted(const char *text, FILE *out)
@@ -308,6 +345,18 @@ static void dump_list(const struct field *field, const uint8_t *object, int dept
         dump_object(field->kind, items + i * field->kind->size, depth + 1, out);
     }
     fprintf(out, count == 0 ? "]" : "\n%*s]", 4 * depth, "");
+}
+
+static void dump_numbers(const struct field *field, const uint8_t *object, FILE *out)
+{
+    const double *numbers;
+    size_t count;
+    memcpy(&numbers, object + field->offset, sizeof(numbers));
+    memcpy(&count, object + field->count_offset, sizeof(count));
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "%s%.17g", i == 0 ? "[" : ", ", numbers[i]);
+    }
+    fputs(count == 0 ? "[]" : "]", out);
 }
 
 static void dump_value(const struct field *field, const uint8_t *object, int depth, FILE *out)
@@ -346,6 +395,7 @@ static void dump_value(const struct field *field, const uint8_t *object, int dep
         put_quoted(text, out);
         break;
     case FIELD_OBJECT: dump_object(field->kind, at, depth, out); break;
+    case FIELD_NUMBERS: dump_numbers(field, object, out); break;
     case FIELD_LIST: dump_list(field, object, depth, out); break;
     }
 }

@@ -14,6 +14,8 @@
     .name = (words), .fields = (list), .field_count = sizeof(list) / sizeof((list)[0]),            \
     .size = sizeof(struct type)
 
+// config_methods.c
+extern const struct object_kind METHODS_KIND;
 // config_table_north.c
 extern const struct object_kind HUB_KIND, TELEMETRY_KIND, JOURNAL_KIND, REMOTE_KIND;
 

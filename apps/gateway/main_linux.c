@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // busward-gateway: polls the buses and keeps what they say until the hub has it.
 #include "apps/gateway/fields.h"
+#include "apps/gateway/restart_linux.h"
 #include "apps/gateway/run_linux.h"
 #include "base/assert.h"
-#include "port/linux/log.h"
 #include "port/linux/options.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-enum { PROGRAM_SIZE = 4096 };
 
 struct options {
     const char *config;
@@ -52,21 +47,11 @@ static const struct option_table TABLE = {
     .count = COUNT_OF(OPTIONS),
 };
 
-// The same program in the same process from the start: there is one way to begin. Files that are
-// open close by themselves.
-static int begin_anew(const char *program, char **argv)
-{
-    fflush(NULL);
-    execv(program, argv);
-    log_error("gateway", "restart", "program=%s problem=%s", log_quote(program).text,
-              log_quote(strerror(errno)).text);
-    return 1;
-}
-
 int main(int argc, char **argv)
 {
     static struct run run; // large, and alive as long as the program
     struct options options;
+    restart_remember(argv);
     switch (options_parse(&TABLE, argc, argv, &options)) {
     case OPTIONS_HELP: return 0;
     case OPTIONS_WRONG: return 2;
@@ -79,12 +64,11 @@ int main(int argc, char **argv)
         fields_dump(&CONFIG_KIND, &run.setup.config, stdout);
         return 0;
     }
-    // Before an update can put another file in its place: that one then begins.
-    char program[PROGRAM_SIZE] = "";
-    ssize_t size = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    program[size > 0 ? size : 0] = '\0';
     run.sync_trace = options.sync_trace;
+    run.config_path = options.config;
+    run.profiles_dir = options.profiles;
     run.trust_clock = options.trust_clock;
     enum err err = run_gateway(&run);
-    return err == ERR_AGAIN ? begin_anew(program, argv) : err == OK ? 0 : 1;
+    err = err == ERR_AGAIN ? restart_now() : err;
+    return err == OK ? 0 : 1;
 }

@@ -22,6 +22,11 @@ void north_plug(struct north *north, enum inbox_user user, const struct inbox_op
     inbox_plug(&north->inbox, user, ops, ctx);
 }
 
+const char *north_device(const struct north *north)
+{
+    return north->id.assignment.device;
+}
+
 void north_channel_message(struct north *north, uint64_t now_us, const struct mqtt_event *event)
 {
     enum inbox_verdict verdict = inbox_message(

@@ -90,6 +90,9 @@ void north_add_event(struct north *north, uint64_t now_us, const struct tm_event
 // north_turn and when the loop has messages. Without a hub nothing is ever called back.
 void north_plug(struct north *north, enum inbox_user user, const struct inbox_ops *ops, void *ctx);
 
+// Our device id at the hub; "": there is none.
+const char *north_device(const struct north *north);
+
 // Moves what is due; returns the next deadline. Called in every turn of the loop.
 uint64_t north_turn(struct north *north, uint64_t now_us);
 void north_get_stats(const struct north *north, struct north_stats *out);

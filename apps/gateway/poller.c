@@ -42,6 +42,7 @@ enum err poller_init(struct poller *poller, struct points *points, uint32_t bus,
         unit_init(&poller->units[u], poller->bus, unit->device);
         poller->units[u].block_first = unit->item_first - poller->item_first;
     }
+    foreign_init(poller);
     struct mb_client_config config = {
         .reply_timeout_us = poller->bus->reply_timeout_ms * 1000,
         .turnaround_us = poller->bus->turnaround_ms * 1000,
@@ -55,7 +56,7 @@ enum err poller_init(struct poller *poller, struct points *points, uint32_t bus,
 
 void poller_start(struct poller *poller, uint64_t now_us)
 {
-    poller->credit_at_us = now_us;
+    poller->credit_at_us = poller->foreign.credit_at_us = now_us;
 }
 
 struct poller_unit *poller_unit_of(struct poller *poller, const struct poller_block *block)
@@ -72,6 +73,9 @@ void poller_push(struct poller *poller, const struct poller_out *out)
 void poller_set_port(struct poller *poller, uint64_t now_us, bool is_up)
 {
     poller->is_up = is_up;
+    if (!is_up) {
+        foreign_lost(poller);
+    }
     for (uint32_t u = 0; u < poller->unit_count && is_up; u++) {
         struct poller_unit *unit = &poller->units[u];
         unit->rest_until_us = 0;
@@ -171,6 +175,10 @@ void poller_done(struct poller *poller, uint64_t now_us, const struct poller_don
     if (!mb_client_answer(&poller->client, &answer)) {
         return;
     }
+    if (answer.tag == FOREIGN_TAG) {
+        foreign_done(poller, done, &answer);
+        return;
+    }
     struct poller_block *block = &poller->blocks[answer.tag];
     struct poller_unit *unit = poller_unit_of(poller, block);
     block->is_asked = false;
@@ -238,7 +246,7 @@ uint64_t poller_deadline_us(const struct poller *poller)
     if (!poller->is_up) {
         return TIME_NEVER;
     }
-    uint64_t at_us = mb_client_deadline_us(&poller->client);
+    uint64_t at_us = time_min(mb_client_deadline_us(&poller->client), foreign_deadline_us(poller));
     return poller->asked_count < POLLER_DEPTH ? time_min(at_us, schedule_deadline_us(poller))
                                               : at_us;
 }
@@ -275,6 +283,9 @@ bool poller_next(struct poller *poller, uint64_t now_us, struct poller_out *out)
         if (poller->pending_count > 0) {
             return poller_next(poller, now_us, out);
         }
+    }
+    if (poller->is_up) {
+        foreign_hand_over(poller, now_us);
     }
     struct mb_client_send send;
     if (poller->is_up && mb_client_send(&poller->client, now_us, &send)) {

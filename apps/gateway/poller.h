@@ -10,62 +10,8 @@
 #ifndef GATEWAY_POLLER_H
 #define GATEWAY_POLLER_H
 
-#include "apps/gateway/plan.h"
-#include "modbus/client.h"
-
-enum unit_state { UNIT_ONLINE, UNIT_PROBING, UNIT_SUSPENDED };
-
-enum { POLLER_DEPTH = 6 }; // requests handed to the client at one time
-
-// Why a block has no data.
-enum poll_failure {
-    POLL_OK,
-    POLL_NO_REPLY,  // the unit did not answer
-    POLL_BAD_REPLY, // bytes came, but no answer
-    POLL_EXCEPTION, // the unit said no: exception
-};
-
-// Since the start; they wrap.
-struct poller_counts {
-    uint32_t requests, replies, exceptions, timeouts, bad;
-};
-
-// Times from the end of a request to the first byte of its reply, since they were last reset.
-struct poller_delays {
-    uint32_t count, min_us, max_us;
-    uint64_t sum_us;
-};
-
-struct poller_unit {
-    // Public to read:
-    enum unit_state state;
-    struct poller_counts counts;
-    struct poller_delays delays; // the diagnostics reset them
-    uint32_t delay_us;   // smoothed time from the end of a request to the first byte of the reply
-    uint32_t timeout_us; // used for the next request
-    // Private:
-    uint32_t spread_us; // smoothed deviation of delay_us
-    uint32_t timeout_min_us, timeout_max_us;
-    uint32_t retry_max;
-    uint32_t failures;      // in a row
-    uint64_t rest_until_us; // a late reply may still come
-    uint64_t probe_at_us, pause_us, planned_at_us;
-    uint32_t hole_max; // that the plan was made with
-    uint32_t block_first;
-    uint32_t block_count;
-    uint32_t asked; // blocks with the client
-    bool is_known;  // answered once
-    bool must_plan;
-};
-
-struct poller_block {
-    struct block block;
-    uint64_t due_us;
-    uint64_t grid_us;  // its periods begin at grid_us + k * interval
-    uint32_t tries;    // of the present period
-    uint32_t refusals; // illegal address, alone: asked ever more rarely
-    bool is_asked;     // with the client
-};
+#include "apps/gateway/foreign.h"
+#include "apps/gateway/poller_state.h"
 
 enum poller_out_kind {
     POLLER_OUT_SEND,   // a frame for the line
@@ -73,6 +19,7 @@ enum poller_out_kind {
     POLLER_OUT_RESUME, // the line, which a barrier holds, may go on
     POLLER_OUT_READ,   // block, data, at_us; or why not
     POLLER_OUT_UNIT,   // unit changed its state
+    POLLER_OUT_ANSWER, // answer: to poller_ask()
 };
 
 struct poller_out {
@@ -87,6 +34,7 @@ struct poller_out {
     uint32_t jitter_us; // how exactly that is known
     uint32_t unit;      // index in points.units
     enum unit_state state;
+    struct foreign_answer answer;
 };
 
 // What became of a frame, from the line.
@@ -95,8 +43,10 @@ struct poller_done {
     uint64_t tx_end_us;
     uint64_t rx_first_us; // end of the reply's first byte; 0: not known to the byte
     uint64_t rx_last_us;
-    uint32_t jitter_us; // of these times
-    uint64_t busy_us;   // how long the line was taken
+    uint32_t jitter_us;      // of these times
+    uint64_t busy_us;        // how long the line was taken
+    enum line_outcome heard; // what the line itself said
+    uint32_t late_bytes;     // since the done before
 };
 
 struct poller_stats {
@@ -125,6 +75,7 @@ struct poller {
     int64_t credit_us; // of the dead units' share of time; below 0: overdrawn
     uint64_t credit_at_us;
     bool is_up; // the port is open
+    struct foreign foreign;
     struct poller_out pending[2];
     size_t pending_count;
 };
@@ -140,6 +91,14 @@ void poller_set_port(struct poller *poller, uint64_t now_us, bool is_up);
 void poller_done(struct poller *poller, uint64_t now_us, const struct poller_done *done);
 // Bytes nobody asked for.
 void poller_heard(struct poller *poller, uint64_t at_us);
+
+// A request of somebody else, while the port is up: one at a time, its answer comes as an output.
+// It goes when no poll waits, or after a second all the same, within foreign_share_percent of the
+// bus's time. ERR_STATE: no port; ERR_BUSY: another is under way; ERR_ARG: out of bounds.
+NODISCARD enum err poller_ask(struct poller *poller, uint64_t now_us,
+                              const struct foreign_ask *ask);
+// Nobody waits for it any more: no answer comes, and what is not on the wire yet stays off it.
+void poller_drop(struct poller *poller);
 
 uint64_t poller_deadline_us(const struct poller *poller);
 void poller_tick(struct poller *poller, uint64_t now_us);

@@ -19,6 +19,16 @@ bool unit_is_trusted(const struct poller_unit *unit);
 void unit_set_state(struct poller *poller, struct poller_unit *unit, enum unit_state state,
                     uint64_t now_us);
 
+// foreign.c: a request of somebody else between those of the schedule.
+#define FOREIGN_TAG UINT32_MAX // of its answer from the client; no block's number
+void foreign_init(struct poller *poller);
+// To the client, if its time has come.
+void foreign_hand_over(struct poller *poller, uint64_t now_us);
+uint64_t foreign_deadline_us(const struct poller *poller);
+void foreign_done(struct poller *poller, const struct poller_done *done,
+                  const struct mb_answer *answer);
+void foreign_lost(struct poller *poller);
+
 // poller_schedule.c: when which block is asked.
 void schedule_plan(struct poller *poller, struct poller_unit *unit, uint64_t now_us);
 // The block to ask now, or NULL.

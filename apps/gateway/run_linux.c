@@ -64,6 +64,7 @@ static void act(struct run *run, uint64_t now_us, const struct app_out *out)
     case APP_OUT_SEND: {
         enum err err = bus_send(run->buses[out->bus], &out->send);
         ASSERT(err == OK); // the poller hands over fewer than the line's queue holds
+        service_sent(&run->service, now_us, out->bus, &out->send);
         break;
     }
     case APP_OUT_CANCEL: bus_cancel(run->buses[out->bus], out->token); break;
@@ -83,6 +84,7 @@ static void act(struct run *run, uint64_t now_us, const struct app_out *out)
     case APP_OUT_ALERT: north_add_event(run->north, now_us, &out->event); break;
     case APP_OUT_UNIT: tell_unit(run, out); break;
     case APP_OUT_REFUSED: tell_refused(run, out); break;
+    case APP_OUT_ANSWER: service_answer(&run->service, now_us, out->bus, &out->answer); break;
     }
 }
 
@@ -116,6 +118,7 @@ static uint64_t turn(void *ctx, uint64_t now_us)
         int count = 0;
         while (count < EVENTS_PER_TURN_MAX && bus_next(run->buses[b], &event)) {
             tell_bus(run, b, &event);
+            service_heard(&run->service, now_us, b, &event);
             app_bus_event(app, now_us, b, &event);
             drain(run, now_us);
             count++;
@@ -126,8 +129,11 @@ static uint64_t turn(void *ctx, uint64_t now_us)
     take_figures(run, now_us);
     app_tick(app, now_us);
     drain(run, now_us);
+    service_turn(&run->service, now_us);
+    drain(run, now_us);
     uint64_t remote_us = remote_turn(run->remote, now_us);
     uint64_t north_us = time_min(north_turn(run->north, now_us), remote_us);
+    drain(run, now_us); // what the hub asked for meanwhile
     return has_more ? now_us : time_min(north_us, app_deadline_us(app));
 }
 
@@ -204,6 +210,25 @@ static enum err open_north(struct run *run)
     return OK;
 }
 
+static void on_restart(void *ctx)
+{
+    struct run *run = ctx;
+    run->must_restart = true;
+    loop_stop(&run->loop);
+}
+
+static enum err open_service(struct run *run)
+{
+    const struct service_config cfg = {.setup = &run->setup,
+                                       .buses = run->buses,
+                                       .north = run->north,
+                                       .config_path = run->config_path,
+                                       .profiles_dir = run->profiles_dir,
+                                       .restart = on_restart,
+                                       .ctx = run};
+    return service_open(&run->service, &cfg);
+}
+
 static enum err open_buses(struct run *run)
 {
     for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
@@ -233,7 +258,8 @@ static enum err run_once(struct run *run)
         return err;
     }
     app_start(&run->setup.app, port_now_us());
-    err = open_buses(run);
+    err = open_service(run);
+    err = err == OK ? open_buses(run) : err;
     if (err == OK) {
         log_info("gateway", "start", "name=%s points=%zu buses=%zu config=%016llx",
                  log_quote(run->setup.config.gateway.name).text, run->setup.app.points.point_count,
@@ -244,9 +270,10 @@ static enum err run_once(struct run *run)
     for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
         bus_close(run->buses[b]);
     }
-    bool must_restart = remote_wants_restart(run->remote);
+    bool must_restart = run->must_restart || remote_wants_restart(run->remote);
     remote_close(run->remote);
     north_close(run->north);
+    service_close(&run->service);
     loop_deinit(&run->loop);
     return err == OK && must_restart ? ERR_AGAIN : err;
 }

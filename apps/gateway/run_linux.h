@@ -4,6 +4,7 @@
 #define GATEWAY_RUN_LINUX_H
 
 #include "apps/gateway/remote_linux.h"
+#include "apps/gateway/service_linux.h"
 #include "apps/gateway/setup_linux.h"
 #include "port/linux/loop.h"
 
@@ -11,11 +12,14 @@ struct run {
     // Set before run_gateway:
     struct setup setup; // after setup_config
     const char *sync_trace;
+    const char *config_path, *profiles_dir;
     bool trust_clock;
     // Private:
+    bool must_restart; // somebody asked for it
     struct loop loop;
     struct north *north;
     struct remote *remote; // NULL: the local file alone
+    struct service service;
     struct bus *buses[CONFIG_BUSES_MAX];
     uint64_t skipped[CONFIG_BUSES_MAX]; // periods told so far
     uint64_t told_us[CONFIG_BUSES_MAX];

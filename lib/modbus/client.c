@@ -331,6 +331,21 @@ bool mb_client_cancel(struct mb_client *client, uint32_t *token)
     return false;
 }
 
+bool mb_client_forget(struct mb_client *client, uint32_t tag)
+{
+    for (size_t i = 0; i < MB_CLIENT_SLOTS; i++) {
+        struct mb_client_slot *slot = &client->slots[i];
+        if (slot->tag == tag && slot->state == MB_SLOT_WAITING) {
+            slot->state = MB_SLOT_FREE;
+            return true;
+        }
+        if (slot->tag == tag && slot->state == MB_SLOT_SENT) {
+            slot->must_cancel = true;
+        }
+    }
+    return false;
+}
+
 bool mb_client_resume(struct mb_client *client)
 {
     bool must_resume = client->must_resume;

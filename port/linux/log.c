@@ -30,6 +30,16 @@ static const char *const LEVEL_NAMES[] = {"error", "warn", "info", "debug"};
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static enum log_level level_max = LOG_LEVEL_INFO;
 static struct repeat repeats[REPEAT_SLOTS];
+static log_tap_fn *log_tap;
+static void *log_tap_ctx;
+
+void log_set_tap(log_tap_fn *tap, void *ctx)
+{
+    pthread_mutex_lock(&lock);
+    log_tap = tap;
+    log_tap_ctx = ctx;
+    pthread_mutex_unlock(&lock);
+}
 
 enum err log_set_level(const char *name)
 {
@@ -127,6 +137,12 @@ void log_event(enum log_level level, const char *mod, const char *ev, const char
     // to stop.
     ssize_t written = write(STDERR_FILENO, line, size);
     (void)written;
+    // Under the lock, so that a tap that was taken away is not called any more.
+    pthread_mutex_lock(&lock);
+    if (log_tap != NULL) {
+        log_tap(log_tap_ctx, line, size);
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 struct log_quoted log_quote(const char *text)

@@ -24,6 +24,11 @@ NODISCARD enum err log_set_level(const char *name);
 void log_event(enum log_level level, const char *mod, const char *ev, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+// Every line that is written goes to `tap` too, on the thread that logs; it must not log. NULL:
+// none.
+typedef void log_tap_fn(void *ctx, const char *line, size_t size);
+void log_set_tap(log_tap_fn *tap, void *ctx);
+
 #define LOG_QUOTE_MAX 256
 struct log_quoted {
     char text[LOG_QUOTE_MAX];

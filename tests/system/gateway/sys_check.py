@@ -80,6 +80,9 @@ def main() -> int:
         json.loads(text)
         if code != 0 or text != (SOURCE / file).read_text():
             problems.append(f"{file} is not current: busward schema {kind} > {file}")
+    code, text = busward("keys", "methods", "--markdown")
+    if code != 0 or text not in (SOURCE / "docs/methods.md").read_text():
+        problems.append("docs/methods.md does not hold what `busward keys methods --markdown` prints")
     shipped = [str(p) for p in sorted((SOURCE / "profiles").glob("*.json")) if p.name != "profile.schema.json"]
     code, text = busward("check", *shipped)
     if code != 0:

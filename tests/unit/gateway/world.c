@@ -65,10 +65,26 @@ static void drain(struct world *w)
             w->suspended += out.state == UNIT_SUSPENDED;
             w->online += out.state == UNIT_ONLINE;
             break;
+        case APP_OUT_ANSWER:
+            assert_non_null(w->on_answer);
+            w->on_answer(w->ctx, out.bus, &out.answer);
+            break;
         case APP_OUT_RELAY:
         case APP_OUT_REFUSED: break;
         }
     }
+}
+
+// Only the first few units exist.
+static bool is_dead(const struct world *w, uint8_t unit)
+{
+    return unit >= UNITS || w->is_dead[unit];
+}
+
+static bool is_silent(const struct world *w, const struct line_send *send)
+{
+    bool is_write = send->frame[1] == MB_WRITE_REG || send->frame[1] == MB_WRITE_REGS;
+    return is_dead(w, send->frame[0]) || (is_write && w->is_forgetful);
 }
 
 // Starts the next frame on the line if it is free.
@@ -79,12 +95,59 @@ static void start_frame(struct world *w)
     }
     const struct line_send *send = &w->queue[0];
     uint8_t unit = send->frame[0];
-    assert_true(w->now_us >= w->rest_until_us[unit]);
-    w->asked[unit]++;
+    if (unit < UNITS) {
+        assert_true(w->now_us >= w->rest_until_us[unit]);
+        w->asked[unit]++;
+    }
     w->last_asked_us = w->now_us;
-    uint64_t took_us = w->is_dead[unit] ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US;
-    w->dead_us += w->is_dead[unit] ? took_us : 0;
+    uint64_t took_us = is_silent(w, send) ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US;
+    w->dead_us += is_dead(w, unit) ? took_us : 0;
     w->busy_until_us = w->now_us + took_us;
+}
+
+static void write_register(struct world *w, uint32_t address, uint16_t value)
+{
+    w->writes++;
+    if (address != w->stuck || w->stuck == 0) {
+        w->registers[address % REGISTERS] = value;
+    }
+}
+
+// What a write comes to; false: it is none.
+static bool written(struct world *w, const struct mb_request *request, struct mb_reply *reply)
+{
+    *reply = (struct mb_reply){.fc = request->fc,
+                               .address = request->address,
+                               .count = request->count,
+                               .value = request->value};
+    if (request->fc == MB_WRITE_REG || request->fc == MB_WRITE_COIL) {
+        bool is_on = request->value == MB_COIL_ON;
+        write_register(w, request->address, request->fc == MB_WRITE_COIL ? is_on : request->value);
+        return true;
+    }
+    for (uint32_t i = 0; i < request->count && request->fc == MB_WRITE_REGS; i++) {
+        write_register(w, request->address + i, mb_reg(request->data, i));
+    }
+    for (uint32_t i = 0; i < request->count && request->fc == MB_WRITE_COILS; i++) {
+        write_register(w, request->address + i, mb_bit(request->data, i));
+    }
+    return request->fc == MB_WRITE_REGS || request->fc == MB_WRITE_COILS;
+}
+
+static size_t read_values(const struct world *w, const struct mb_request *request, uint8_t *data)
+{
+    bool is_bits = request->fc == MB_READ_COILS || request->fc == MB_READ_DISCRETE;
+    memset(data, 0, MB_PDU_SIZE_MAX);
+    for (uint32_t i = 0; i < request->count; i++) {
+        uint16_t value = w->registers[(request->address + i) % REGISTERS];
+        if (is_bits) {
+            data[i / 8] |= (uint8_t)((value & 1) << (i % 8));
+        } else {
+            data[2 * i] = (uint8_t)(value >> 8);
+            data[2 * i + 1] = (uint8_t)value;
+        }
+    }
+    return is_bits ? (request->count + 7U) / 8 : 2U * request->count;
 }
 
 static void answer(struct world *w, struct line_done *done, const struct line_send *send)
@@ -93,18 +156,17 @@ static void answer(struct world *w, struct line_done *done, const struct line_se
     struct mb_request request;
     assert_int_equal(mb_rtu_decode(bytes_of(send->frame, send->frame_size), &asked), OK);
     assert_int_equal(mb_request_decode(asked.pdu, &request), MB_EX_NONE);
-    uint8_t data[256];
-    for (uint32_t i = 0; i < request.count; i++) {
-        uint16_t value = w->registers[(request.address + i) % REGISTERS];
-        data[2 * i] = (uint8_t)(value >> 8);
-        data[2 * i + 1] = (uint8_t)value;
+    uint8_t data[MB_PDU_SIZE_MAX];
+    uint32_t span = request.count > 0 ? request.count : 1; // a single write has no count
+    bool is_illegal =
+        w->illegal != 0 && request.address <= w->illegal && w->illegal < request.address + span;
+    struct mb_reply reply;
+    if (is_illegal || request.fc == MB_ENCAPSULATED) {
+        reply = mb_exception_reply(request.fc, is_illegal ? MB_EX_ADDRESS : MB_EX_FUNCTION);
+    } else if (!written(w, &request, &reply)) {
+        size_t size = read_values(w, &request, data);
+        reply = (struct mb_reply){.fc = request.fc, .data = bytes_of(data, size)};
     }
-    bool is_illegal = w->illegal != 0 && request.address <= w->illegal &&
-                      w->illegal < (uint32_t)request.address + request.count;
-    struct mb_reply reply =
-        is_illegal
-            ? mb_exception_reply(request.fc, MB_EX_ADDRESS)
-            : (struct mb_reply){.fc = request.fc, .data = bytes_of(data, 2U * request.count)};
     uint8_t pdu[MB_PDU_SIZE_MAX];
     struct writer p = writer_of(pdu, sizeof(pdu));
     struct writer frame = writer_of(done->reply, sizeof(done->reply));
@@ -141,18 +203,25 @@ static void cancel_frames(struct world *w)
 static void end_frame(struct world *w)
 {
     struct line_send send = w->queue[0];
+    bool is_unheard = is_silent(w, &send);
     struct bus_event event = {.kind = BUS_DONE}; // a port stamps only what it heard
     event.done = (struct line_done){.token = send.token,
                                     .outcome = LINE_TIMEOUT,
                                     .tx_first_us = w->last_asked_us,
                                     .tx_end_us = w->last_asked_us + WIRE_US / 4};
-    if (!w->is_dead[send.frame[0]]) {
-        answer(w, &event.done, &send);
+    if (!is_dead(w, send.frame[0])) {
+        answer(w, &event.done, &send); // also if nobody hears it
+    }
+    if (!is_unheard) {
         event.done.rx_last_us = w->now_us;
         event.done.rx_first_us = w->now_us - (w->is_tardy ? WIRE_US / 8U : WIRE_US / 4U);
     } else {
+        event.done.outcome = LINE_TIMEOUT;
+        event.done.reply_size = 0;
         event.done.held = w->is_held = send.barrier;
-        w->rest_until_us[send.frame[0]] = w->now_us + REST_US;
+        if (send.frame[0] < UNITS) {
+            w->rest_until_us[send.frame[0]] = w->now_us + REST_US;
+        }
     }
     remove_frame(w, 0);
     w->busy_until_us = TIME_NEVER;
@@ -179,8 +248,14 @@ void run_until(struct world *w, uint64_t end_us)
         }
         app_tick(&w->app, w->now_us);
         drain(w);
+        uint64_t other_us = TIME_NEVER;
+        if (w->on_turn != NULL) {
+            other_us = w->on_turn(w->ctx);
+            drain(w);
+        }
         start_frame(w);
         uint64_t next_us = time_min(app_deadline_us(&w->app), w->busy_until_us);
+        next_us = time_min(next_us, other_us);
         assert_true(next_us > w->now_us || next_us == w->busy_until_us || w->queued > 0);
         w->now_us = time_min(next_us > w->now_us ? next_us : w->now_us + 1, end_us);
         if (w->now_us >= w->busy_until_us) {

@@ -7,7 +7,14 @@
 #include "apps/gateway/app.h"
 #include "tests/unit/gateway/fixture.h"
 
-enum { WIRE_US = 20000, REST_US = 500000, REGISTERS = 400, QUEUE = 16, SAMPLES_MAX = 90000 };
+enum {
+    WIRE_US = 20000,
+    REST_US = 500000,
+    REGISTERS = 400,
+    UNITS = 8,
+    QUEUE = 16,
+    SAMPLES_MAX = 90000
+};
 
 struct world {
     struct fixture f;
@@ -21,13 +28,13 @@ struct world {
     bool is_held;           // by a barrier
     uint32_t cancels[QUEUE];
     size_t cancel_count;
-    uint64_t rest_until_us[8]; // by unit: none is asked before
+    uint64_t rest_until_us[UNITS]; // by unit: none is asked before
     uint16_t registers[REGISTERS];
-    bool is_dead[8];     // by unit
-    bool is_tardy;       // replies begin later, and end when they did
-    uint32_t illegal;    // register that units refuse; 0: none
-    uint32_t late_until; // requests that get their reply after the time-out
-    uint32_t asked[8];   // requests per unit
+    bool is_dead[UNITS];   // by unit
+    bool is_tardy;         // replies begin later, and end when they did
+    uint32_t illegal;      // register that units refuse; 0: none
+    uint32_t late_until;   // requests that get their reply after the time-out
+    uint32_t asked[UNITS]; // requests per unit
     uint64_t last_asked_us;
     uint64_t dead_us;
     struct bus_figures figures; // what the bus tells of itself
@@ -37,6 +44,13 @@ struct world {
     size_t diagnostic_count;
     size_t alerts;
     size_t asked_for_figures;
+    // Whoever asks between the polls: gets the answers, and a turn before each frame.
+    void (*on_answer)(void *ctx, uint32_t bus, const struct foreign_answer *answer);
+    uint64_t (*on_turn)(void *ctx); // its next deadline
+    void *ctx;
+    uint16_t stuck;    // register that keeps its value whatever is written; 0: none
+    bool is_forgetful; // units carry out a write of registers but do not answer it
+    uint32_t writes;
     size_t suspended, online;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/cli/line_verdict.h"
+#include "apps/gateway/line_verdict.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a line test measured, and what it means in plain words. Pure.
-#ifndef CLI_LINE_VERDICT_H
-#define CLI_LINE_VERDICT_H
+#ifndef GATEWAY_LINE_VERDICT_H
+#define GATEWAY_LINE_VERDICT_H
 
 #include "port/api/bus.h"
 
