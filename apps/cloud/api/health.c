@@ -28,7 +28,8 @@ static struct finding find(const struct follower *f)
     case FOLLOWER_FAILING:
         return (struct finding){"ill", "failing",
                                 "the store or the hub's log cannot be used, see the log"};
-    case FOLLOWER_OK: break;
+    case FOLLOWER_OK:
+    case FOLLOWER_OFF: break;
     }
     if (atomic_load(&f->behind) > BEHIND_RECORDS) {
         return (struct finding){"behind", "behind", "many messages wait to be stored"};

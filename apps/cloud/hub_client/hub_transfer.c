@@ -1,40 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cloud/hub_client/hub_client_private.h"
+#include "apps/cloud/secret_file.h"
 #include "base/assert.h"
 #include "json/reader.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { KEY_FILE_SIZE_MAX = 2048, CONNECT_TIMEOUT_S = 10, ANSWER_FIRST = 4096 };
+enum { CONNECT_TIMEOUT_S = 10, ANSWER_FIRST = 4096 };
 
 enum err hub_key_read(const char *path, struct service_key *key, const char **why)
 {
-    char text[KEY_FILE_SIZE_MAX + 1];
-    struct stat status;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        *why = "the key file cannot be opened";
-        return ERR_IO;
-    }
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-        (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        *why = "others may read the key file: permissions must be 0600";
-        close(fd);
-        return ERR_DENIED;
-    }
-    const ssize_t size = read(fd, text, sizeof(text));
-    close(fd);
-    enum err err = ERR_ARG;
-    if (size < 0 || size > KEY_FILE_SIZE_MAX) {
-        *why = "the key file cannot be read, or is larger than any key";
-    } else {
-        err = service_key_parse(bytes_of(text, (size_t)size), key, why);
+    char text[SECRET_SIZE_MAX];
+    size_t size = 0;
+    enum err err = secret_file_read(path, text, &size, why);
+    if (err == OK) {
+        err = service_key_parse(bytes_of(text, size), key, why);
     }
     explicit_bzero(text, sizeof(text));
     return err;
