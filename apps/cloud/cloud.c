@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cloud/cloud.h"
 
-#include "apps/cloud/http/tls.h"
+#include "port/linux/http_tls.h"
 #include "port/linux/log.h"
 
 #include <errno.h>

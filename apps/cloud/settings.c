@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cloud/settings.h"
 
-#include "apps/cloud/http/request.h"
+#include "port/linux/http_request.h"
 #include "base/assert.h"
 
 #include <arpa/inet.h>

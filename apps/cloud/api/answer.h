@@ -3,7 +3,7 @@
 #ifndef CLOUD_API_ANSWER_H
 #define CLOUD_API_ANSWER_H
 
-#include "apps/cloud/http/server.h"
+#include "port/linux/http_server.h"
 
 void answer_error(struct http_conn *conn, int status, const char *code, const char *message);
 // 429 or 503 with Retry-After.

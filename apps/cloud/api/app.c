@@ -203,7 +203,7 @@ static void open_stream(struct app *app, struct http_conn *conn, const struct ht
         answer_error(conn, 404, "not_found", "there is no such site");
         return;
     }
-    struct bytes last_id = request->last_event_id;
+    struct bytes last_id = http_header(request, "last-event-id");
     if (last_id.size == 0 && http_query(request, "last_event_id", last, sizeof(last))) {
         last_id = bytes_of(last, strlen(last));
     }
@@ -239,7 +239,7 @@ static void dispatch(struct app *app, struct http_conn *conn, const struct http_
     case ROUTE_FILES: files_reply(&app->files, conn, request); break;
     case ROUTE_SESSION: session_get(app, conn, session); break;
     case ROUTE_SETUP: session_setup(app, conn, body); break;
-    case ROUTE_LOGIN: session_login(app, conn, request->device, body); break;
+    case ROUTE_LOGIN: session_login(app, conn, http_cookie(request, "busward_device"), body); break;
     case ROUTE_LOGOUT: session_logout(app, conn, session); break;
     case ROUTE_SITES:
     case ROUTE_OVERVIEW:
@@ -272,7 +272,7 @@ static bool may_pass(struct http_conn *conn, const struct http_request *request,
         answer_error(conn, 401, "unauthorized", "log in first");
         return false;
     }
-    if (r->is_change && !session_csrf_is(session, request->csrf)) {
+    if (r->is_change && !session_csrf_is(session, http_header(request, "x-csrf-token"))) {
         answer_error(conn, 403, "forbidden", "the X-CSRF-Token header is missing or wrong");
         return false;
     }
@@ -293,7 +293,8 @@ void app_request(void *ctx, struct http_conn *conn, const struct http_request *r
     struct app *app = ctx;
     struct routed r;
     route_request(request, &r);
-    struct session *session = sessions_find(&app->sessions, request->session, wall_now_ms());
+    struct session *session =
+        sessions_find(&app->sessions, http_cookie(request, "busward_session"), wall_now_ms());
     if (r.status == 405) {
         char headers[64];
         snprintf(headers, sizeof(headers), "Allow: %s\r\n", r.why);

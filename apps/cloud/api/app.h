@@ -8,7 +8,7 @@
 #include "apps/cloud/api/files.h"
 #include "apps/cloud/auth/access.h"
 #include "apps/cloud/auth/throttle.h"
-#include "apps/cloud/http/server.h"
+#include "port/linux/http_server.h"
 #include "apps/cloud/ingest/follower.h"
 #include "apps/cloud/store/query.h"
 #include "port/linux/worker.h"

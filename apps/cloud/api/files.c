@@ -201,7 +201,8 @@ void files_reply(const struct files *files, struct http_conn *conn,
              file->is_immutable ? "public, max-age=31536000, immutable" : "no-cache",
              file->gzip != NULL ? "Vary: Accept-Encoding\r\n" : "",
              is_gzip ? "Content-Encoding: gzip\r\n" : "");
-    if (bytes_equal(request->if_none_match, bytes_of(file->tag, strlen(file->tag)))) {
+    if (bytes_equal(http_header(request, "if-none-match"),
+                    bytes_of(file->tag, strlen(file->tag)))) {
         http_reply(conn, &(struct http_reply){.status = 304, .headers = headers});
         return;
     }

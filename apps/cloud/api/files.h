@@ -3,7 +3,7 @@
 #ifndef CLOUD_API_FILES_H
 #define CLOUD_API_FILES_H
 
-#include "apps/cloud/http/server.h"
+#include "port/linux/http_server.h"
 
 enum { FILES_MAX = 256, FILE_NAME_MAX = 128, FILES_BYTES_MAX = 16 * 1024 * 1024 };
 

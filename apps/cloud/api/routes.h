@@ -4,7 +4,7 @@
 #define CLOUD_API_ROUTES_H
 
 #include "apps/cloud/auth/access.h"
-#include "apps/cloud/http/request.h"
+#include "port/linux/http_request.h"
 
 enum route {
     ROUTE_NONE,  // under /api: 404

@@ -11,12 +11,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct http_request request;
     struct routed routed;
     char value[32];
-    const int status = http_parse(bytes_of(data, size), &request);
+    const int status = http_parse(bytes_of(data, size), HTTP_BODY_SIZE_DEFAULT, &request);
     if (status != 0) {
         ASSERT(status >= 400 && status < 600);
         return 0;
     }
-    ASSERT(request.content_length <= HTTP_BODY_SIZE_MAX);
+    ASSERT(request.content_length <= HTTP_BODY_SIZE_DEFAULT);
     ASSERT(request.segment_count <= HTTP_SEGMENTS_MAX);
     for (unsigned i = 0; i < request.segment_count; i++) {
         const struct bytes s = request.segments[i];
@@ -25,6 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ASSERT(s.data[k] != '/' && s.data[k] >= 0x20);
         }
     }
+    struct bytes header;
+    for (unsigned i = 0; http_header_at(&request, i, &header, &header); i++) {
+        ASSERT(i < HTTP_HEAD_SIZE_MAX);
+    }
+    (void)http_cookie(&request, "busward_session");
     route_request(&request, &routed);
     ASSERT(routed.status == 0 || routed.status == 400 || routed.status == 405);
     if (routed.route == ROUTE_SERIES && routed.status == 0) {

@@ -10,7 +10,7 @@
 
 static int parse(const char *text, struct http_request *out)
 {
-    return http_parse(bytes_of(text, strlen(text)), out);
+    return http_parse(bytes_of(text, strlen(text)), HTTP_BODY_SIZE_DEFAULT, out);
 }
 
 static void test_heads_that_are_refused(void **state)
@@ -75,8 +75,8 @@ static void test_what_a_head_says(void **state)
     assert_int_equal(r.segment_count, 2);
     assert_true(http_path_is(&r, 1, "caf\xc3\xa9"));
     assert_false(http_path_is(&r, 2, ""));
-    assert_true(bytes_equal(r.session, bytes_of("abc", 3)));
-    assert_true(bytes_equal(r.csrf, bytes_of("t", 1)));
+    assert_true(bytes_equal(http_cookie(&r, "busward_session"), bytes_of("abc", 3)));
+    assert_true(bytes_equal(http_header(&r, "x-csrf-token"), bytes_of("t", 1)));
     assert_true(r.is_json && r.takes_gzip && !r.keep_alive);
     assert_int_equal(r.content_length, 5);
     assert_false(http_query(&r, "a", text, sizeof(text))); // twice
@@ -140,16 +140,39 @@ static void test_each_cookie_is_found_wherever_it_stands(void **state)
                            "X-Forwarded-For: 192.0.2.1\r\n\r\n",
                            &r),
                      0);
-    assert_true(bytes_equal(r.session, bytes_of("s", 1)) &&
-                bytes_equal(r.device, bytes_of("d", 1)));
+    assert_true(bytes_equal(http_cookie(&r, "busward_session"), bytes_of("s", 1)) &&
+                bytes_equal(http_cookie(&r, "busward_device"), bytes_of("d", 1)));
     assert_true(r.is_forwarded);
     assert_int_equal(parse("GET / HTTP/1.1\r\nCookie: xbusward_device=d\r\n\r\n", &r), 0);
-    assert_true(r.session.size == 0 && r.device.size == 0 && !r.is_forwarded);
+    assert_true(http_cookie(&r, "busward_session").size == 0 &&
+                http_cookie(&r, "busward_device").size == 0 && !r.is_forwarded);
+}
+
+static void test_a_header_is_found_or_refused_when_it_stands_twice(void **state)
+{
+    (void)state;
+    struct http_request r;
+    struct bytes name;
+    struct bytes value;
+    assert_int_equal(
+        parse("PATCH /twins/d HTTP/1.1\r\nIF-Match:\t\"*\" \r\nA: 1\r\na:2\r\nE:\r\n\r\n", &r), 0);
+    assert_int_equal(r.method, HTTP_PATCH);
+    assert_true(bytes_equal(http_header(&r, "if-match"), bytes_of("\"*\"", 3)));
+    assert_true(http_header(&r, "a").size == 0 && http_has_header(&r, "a"));
+    assert_true(http_header(&r, "e").size == 0 && http_has_header(&r, "e"));
+    assert_false(http_has_header(&r, "f"));
+    assert_true(http_header_at(&r, 2, &name, &value) && bytes_equal(value, bytes_of("2", 1)));
+    assert_false(http_header_at(&r, 4, &name, &value));
+    assert_int_equal(parse("DELETE / HTTP/1.0\r\n\r\n", &r), 0);
+    assert_true(r.method == HTTP_DELETE && !http_header_at(&r, 0, &name, &value));
+    assert_int_equal(parse("PUT / HTTP/1.0\r\n\r\n", &r), 0);
+    assert_int_equal(r.method, HTTP_PUT);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_header_is_found_or_refused_when_it_stands_twice),
         cmocka_unit_test(test_each_cookie_is_found_wherever_it_stands),
         cmocka_unit_test(test_heads_that_are_refused),
         cmocka_unit_test(test_what_a_head_says),

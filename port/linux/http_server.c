@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/cloud/http/server.h"
+#include "port/linux/http_server.h"
 
-#include "apps/cloud/http/tls.h"
 #include "base/assert.h"
+#include "port/linux/http_reason.h"
+#include "port/linux/http_tls.h"
 #include "port/linux/log.h"
 
 #include <arpa/inet.h>
@@ -57,40 +58,6 @@ static const char security_headers[] =
     "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none';"
     " form-action 'self'; object-src 'none'\r\n";
 
-static const char *reason_of(int status)
-{
-    static const struct {
-        int status;
-        const char *reason;
-    } reasons[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {204, "No Content"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {409, "Conflict"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {415, "Unsupported Media Type"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {505, "HTTP Version Not Supported"},
-    };
-    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
-        if (reasons[i].status == status) {
-            return reasons[i].reason;
-        }
-    }
-    return "Unknown";
-}
-
 static time_t clock_s(void)
 {
     struct timespec now;
@@ -120,21 +87,32 @@ static void conn_free(struct http_conn *conn)
     server->free = conn;
 }
 
+static size_t plain_error(int status, const char *words, char *out, size_t capacity)
+{
+    const int size = snprintf(out, capacity, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}",
+                              status == 503   ? "busy"
+                              : status == 413 ? "too_large"
+                                              : "bad_request",
+                              words);
+    ASSERT(size > 0 && (size_t)size < capacity);
+    return (size_t)size;
+}
+
 static void reply_plain_error(struct http_conn *conn, int status)
 {
-    char body[160];
-    const int size = snprintf(
-        body, sizeof(body), "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}",
-        status == 503   ? "busy"
-        : status == 413 ? "too_large"
-                        : "bad_request",
-        status == 503 ? "no connection is free, come back in a moment" : reason_of(status));
+    char body[256];
+    const struct http_handler *handler = &conn->server->cfg.handler;
+    const char *words =
+        status == 503 ? "no connection is free, come back in a moment" : http_reason(status);
+    const size_t size = handler->error_body != NULL
+                            ? handler->error_body(status, words, body, sizeof(body))
+                            : plain_error(status, words, body, sizeof(body));
     conn->keep_alive = false;
     http_reply(conn, &(struct http_reply){
                          .status = status,
                          .type = "application/json",
                          .headers = status == 503 ? "Retry-After: 2\r\n" : NULL,
-                         .body = bytes_of(body, (size_t)size),
+                         .body = bytes_of(body, size),
                      });
 }
 
@@ -156,7 +134,7 @@ static bool take_request(struct http_conn *conn)
     const size_t head_size = (size_t)end.pos + 4;
     const uint8_t *data = evbuffer_pullup(in, (ev_ssize_t)head_size);
     struct http_request request;
-    const int status = http_parse(bytes_of(data, head_size), &request);
+    const int status = http_parse(bytes_of(data, head_size), server->cfg.body_size_max, &request);
     if (status != 0) {
         server->stats.malformed++;
         conn->state = CONN_WAITING;
@@ -169,7 +147,7 @@ static bool take_request(struct http_conn *conn)
     }
     // One more pull for the body moves the head: the spans of the request are made again.
     data = evbuffer_pullup(in, (ev_ssize_t)size);
-    if (http_parse(bytes_of(data, head_size), &request) != 0) {
+    if (http_parse(bytes_of(data, head_size), server->cfg.body_size_max, &request) != 0) {
         return false;
     }
     server->stats.requests++;
@@ -299,7 +277,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     server->stats.refused += conn->is_spare ? 1 : 0;
     set_address(conn, address);
     bufferevent_setcb(bev, on_read, on_written, on_event, conn);
-    bufferevent_setwatermark(bev, EV_READ, 0, HTTP_HEAD_SIZE_MAX + HTTP_BODY_SIZE_MAX);
+    bufferevent_setwatermark(bev, EV_READ, 0, HTTP_HEAD_SIZE_MAX + server->cfg.body_size_max);
     const struct timeval idle = {.tv_sec = HTTP_IDLE_S};
     const struct timeval stuck = {.tv_sec = HTTP_WRITE_S};
     bufferevent_set_timeouts(bev, &idle, &stuck);
@@ -312,7 +290,7 @@ void http_reply(struct http_conn *conn, const struct http_reply *reply)
     struct evbuffer *out = bufferevent_get_output(conn->bev);
     const unsigned hundreds = (unsigned)reply->status / 100;
     conn->server->stats.answers[hundreds < 6 ? hundreds : 5]++;
-    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n%s", reply->status, reason_of(reply->status),
+    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n%s", reply->status, http_reason(reply->status),
                         security_headers);
     if (reply->headers != NULL) {
         evbuffer_add_printf(out, "%s", reply->headers);
@@ -433,6 +411,10 @@ enum err http_server_start(const struct http_server_config *cfg, struct http_ser
         return ERR_FULL;
     }
     server->cfg = *cfg;
+    if (cfg->body_size_max == 0) {
+        server->cfg.body_size_max = HTTP_BODY_SIZE_DEFAULT;
+    }
+    ASSERT(server->cfg.body_size_max <= HTTP_BODY_SIZE_MAX);
     for (size_t i = count; i > 0; i--) {
         server->conns[i - 1].next_free = server->free;
         server->free = &server->conns[i - 1];

@@ -2,11 +2,11 @@
 // An HTTP/1.1 server on libevent with a fixed pool of connections: keep-alive, one request at a
 // time per connection, streams, TLS. When the pool is used up the next ones are told so (503) from
 // a few spare places, and beyond those closed. All on the loop's thread.
-#ifndef CLOUD_HTTP_SERVER_H
-#define CLOUD_HTTP_SERVER_H
+#ifndef PORT_LINUX_HTTP_SERVER_H
+#define PORT_LINUX_HTTP_SERVER_H
 
-#include "apps/cloud/http/request.h"
 #include "base/err.h"
+#include "port/linux/http_request.h"
 
 #include <netinet/in.h>
 #include <stddef.h>
@@ -37,6 +37,9 @@ struct http_handler {
     // The connection is gone: a later answer must not be given. For every conn given to `request`
     // and not answered, and for every stream.
     void (*gone)(void *ctx, struct http_conn *conn);
+    // The JSON body of an answer that the server gives by itself (the parser's refusals, 503): at
+    // most `capacity` bytes into out, their count returned. NULL: {"error":{"code","message"}}.
+    size_t (*error_body)(int status, const char *words, char *out, size_t capacity);
     void *ctx;
 };
 
@@ -45,7 +48,8 @@ struct http_server_config {
     const char *host; // an address, not a name
     uint16_t port;    // 0: any free one
     unsigned conn_max;
-    struct tls *tls; // NULL: plain
+    struct tls *tls;        // NULL: plain
+    uint32_t body_size_max; // 0: HTTP_BODY_SIZE_DEFAULT; at most HTTP_BODY_SIZE_MAX
     struct http_handler handler;
 };
 

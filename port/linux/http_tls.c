@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/cloud/http/tls.h"
+#include "port/linux/http_tls.h"
 
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/cloud/http/request.h"
+#include "port/linux/http_request.h"
 
 #include <string.h>
 
@@ -109,7 +109,8 @@ static int parse_line(struct bytes line, struct http_request *out)
     static const struct {
         const char *name;
         enum http_method method;
-    } methods[] = {{"GET", HTTP_GET}, {"HEAD", HTTP_HEAD}, {"POST", HTTP_POST}};
+    } methods[] = {{"GET", HTTP_GET}, {"HEAD", HTTP_HEAD},   {"POST", HTTP_POST},
+                   {"PUT", HTTP_PUT}, {"PATCH", HTTP_PATCH}, {"DELETE", HTTP_DELETE}};
     const uint8_t *first = memchr(line.data, ' ', line.size);
     if (first == NULL || first == line.data) {
         return 400;
@@ -151,24 +152,21 @@ static struct bytes trimmed(struct bytes in)
     return in;
 }
 
-static void parse_cookies(struct bytes in, struct http_request *out)
+static struct bytes cookie_in(struct bytes in, const char *name)
 {
-    const struct {
-        const char *name;
-        struct bytes *value;
-    } known[] = {{"busward_session=", &out->session}, {"busward_device=", &out->device}};
+    struct bytes found = {.data = NULL};
+    const size_t name_size = strlen(name);
     while (in.size > 0) {
         const uint8_t *semicolon = memchr(in.data, ';', in.size);
         const size_t size = semicolon != NULL ? (size_t)(semicolon - in.data) : in.size;
         const struct bytes pair = trimmed(cut(in, 0, size));
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-            const size_t name_size = strlen(known[i].name);
-            if (pair.size >= name_size && memcmp(pair.data, known[i].name, name_size) == 0) {
-                *known[i].value = cut(pair, name_size, pair.size);
-            }
+        if (pair.size > name_size && memcmp(pair.data, name, name_size) == 0 &&
+            pair.data[name_size] == '=') {
+            found = cut(pair, name_size + 1, pair.size);
         }
         in = semicolon != NULL ? cut(in, size + 1, in.size) : bytes_of(NULL, 0);
     }
+    return found;
 }
 
 bool decimal_of(struct bytes text, uint64_t max, uint64_t *out)
@@ -202,20 +200,12 @@ static int take_header(struct bytes name, struct bytes value, bool *has_length,
         }
         *has_length = true;
         out->content_length = (uint32_t)length;
-        return length > HTTP_BODY_SIZE_MAX ? 413 : 0;
+        return 0;
     }
     if (is_name(name, "transfer-encoding")) {
         return 501;
     }
-    if (is_name(name, "cookie")) {
-        parse_cookies(value, out);
-    } else if (is_name(name, "x-csrf-token")) {
-        out->csrf = value;
-    } else if (is_name(name, "last-event-id")) {
-        out->last_event_id = value;
-    } else if (is_name(name, "if-none-match")) {
-        out->if_none_match = value;
-    } else if (is_name(name, "accept-encoding")) {
+    if (is_name(name, "accept-encoding")) {
         out->takes_gzip = has_word(value, "gzip");
     } else if (is_name(name, "content-type")) {
         const uint8_t *semicolon = value.size > 0 ? memchr(value.data, ';', value.size) : NULL;
@@ -247,7 +237,7 @@ static int parse_header(struct bytes line, bool *has_length, struct http_request
                        has_length, out);
 }
 
-int http_parse(struct bytes head, struct http_request *out)
+int http_parse(struct bytes head, uint32_t body_size_max, struct http_request *out)
 {
     *out = (struct http_request){.method = HTTP_OTHER};
     if (head.size > HTTP_HEAD_SIZE_MAX) {
@@ -256,6 +246,7 @@ int http_parse(struct bytes head, struct http_request *out)
     bool has_length = false;
     bool is_first = true;
     size_t at = 0;
+    size_t headers_at = 0;
     while (at < head.size) {
         const uint8_t *feed = memchr(head.data + at, '\n', head.size - at);
         const size_t end = feed != NULL ? (size_t)(feed - head.data) : 0;
@@ -265,16 +256,82 @@ int http_parse(struct bytes head, struct http_request *out)
         const struct bytes line = cut(head, at, end - 1);
         at = end + 1;
         if (line.size == 0) {
-            return is_first || at != head.size ? 400 : 0;
+            out->headers = cut(head, headers_at, at - 2);
+            const int status = is_first || at != head.size           ? 400
+                               : out->content_length > body_size_max ? 413
+                                                                     : 0;
+            out->keep_alive = out->keep_alive && status == 0;
+            return status;
         }
         const int status = is_first ? parse_line(line, out) : parse_header(line, &has_length, out);
         if (status != 0) {
             out->keep_alive = false;
             return status;
         }
+        headers_at = is_first ? at : headers_at;
         is_first = false;
     }
     return 400;
+}
+
+bool http_header_at(const struct http_request *request, unsigned index, struct bytes *name,
+                    struct bytes *value)
+{
+    struct bytes rest = request->headers;
+    for (unsigned i = 0; rest.size > 0; i++) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.size);
+        const size_t size = (size_t)(end - rest.data);
+        if (i == index) {
+            const struct bytes line = cut(rest, 0, size - 1);
+            const uint8_t *colon = memchr(line.data, ':', line.size);
+            const size_t name_size = (size_t)(colon - line.data);
+            *name = cut(line, 0, name_size);
+            *value = trimmed(cut(line, name_size + 1, line.size));
+            return true;
+        }
+        rest = cut(rest, size + 1, rest.size);
+    }
+    return false;
+}
+
+static unsigned find_header(const struct http_request *request, const char *wanted,
+                            struct bytes *out)
+{
+    struct bytes name;
+    struct bytes value;
+    unsigned count = 0;
+    for (unsigned i = 0; http_header_at(request, i, &name, &value); i++) {
+        if (is_name(name, wanted)) {
+            *out = value;
+            count++;
+        }
+    }
+    return count;
+}
+
+struct bytes http_header(const struct http_request *request, const char *name)
+{
+    struct bytes value = {.data = NULL};
+    return find_header(request, name, &value) == 1 ? value : bytes_of(NULL, 0);
+}
+
+bool http_has_header(const struct http_request *request, const char *name)
+{
+    struct bytes value;
+    return find_header(request, name, &value) > 0;
+}
+
+struct bytes http_cookie(const struct http_request *request, const char *wanted)
+{
+    struct bytes name;
+    struct bytes value;
+    struct bytes found = {.data = NULL};
+    for (unsigned i = 0; http_header_at(request, i, &name, &value); i++) {
+        const struct bytes cookie =
+            is_name(name, "cookie") ? cookie_in(value, wanted) : bytes_of(NULL, 0);
+        found = cookie.data != NULL ? cookie : found;
+    }
+    return found;
 }
 
 bool http_path_is(const struct http_request *request, unsigned index, const char *text)

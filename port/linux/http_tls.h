@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLS for the server, apart: OpenSSL's names collide with ours.
-#ifndef CLOUD_HTTP_TLS_H
-#define CLOUD_HTTP_TLS_H
+#ifndef PORT_LINUX_HTTP_TLS_H
+#define PORT_LINUX_HTTP_TLS_H
 
 struct bufferevent;
 struct event_base;

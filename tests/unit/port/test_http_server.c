@@ -2,7 +2,7 @@
 // Goal: no client can take more memory or time of a place than its share, and an honest one gets
 // every answer. Method: server and client in one thread, over loopback; deadlines by a clock of our
 // choice.
-#include "apps/cloud/http/server.h"
+#include "port/linux/http_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum { ANSWER_SIZE = 1000, LARGE_SIZE = 16 * 1024 * 1024, IDLE_LOOPS = 200 };
+enum { ANSWER_SIZE = 1000, LARGE_SIZE = 16 * 1024 * 1024, IDLE_LOOPS = 200, BODY_MAX = 40000 };
 
 static const char request[] = "GET /a HTTP/1.1\r\n\r\n";
 static const char large[] = "GET /large HTTP/1.1\r\n\r\n";
@@ -32,8 +33,12 @@ struct fixture {
 static void on_request(void *ctx, struct http_conn *conn, const struct http_request *r,
                        struct bytes body)
 {
-    (void)body;
     const struct fixture *f = ctx;
+    if (http_path_is(r, 0, "echo")) {
+        assert_int_equal(r->method, HTTP_PATCH);
+        http_reply(conn, &(struct http_reply){.status = 200, .type = "text/plain", .body = body});
+        return;
+    }
     const size_t size = http_path_is(r, 0, "large") ? LARGE_SIZE : ANSWER_SIZE;
     http_reply(conn, &(struct http_reply){
                          .status = 200, .type = "text/plain", .body = bytes_of(f->body, size)});
@@ -43,6 +48,13 @@ static void on_gone(void *ctx, struct http_conn *conn)
 {
     (void)ctx;
     (void)conn;
+}
+
+static size_t error_words(int status, const char *words, char *out, size_t capacity)
+{
+    (void)words;
+    const int size = snprintf(out, capacity, "<%d>", status);
+    return (size_t)size;
 }
 
 static void turn(struct fixture *f)
@@ -60,7 +72,8 @@ static int setup(void **state)
         .base = f->base,
         .host = "127.0.0.1",
         .conn_max = 4,
-        .handler = {.request = on_request, .gone = on_gone, .ctx = f},
+        .body_size_max = BODY_MAX,
+        .handler = {.request = on_request, .gone = on_gone, .error_body = error_words, .ctx = f},
     };
     assert_int_equal(http_server_start(&cfg, &f->server), OK);
     f->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -172,9 +185,43 @@ static void test_who_reads_a_long_answer_slowly_has_time_but_not_for_ever(void *
     assert_int_equal(http_server_stats(f->server)->open, 0);
 }
 
+// Sends a PATCH with that large a body and gives the answer from its status on, terminated.
+static char *patch(struct fixture *f, int body_size)
+{
+    static char text[BODY_MAX + 1000];
+    const int head = snprintf(text, sizeof(text),
+                              "PATCH /echo HTTP/1.1\r\nContent-Length: %d\r\n\r\n", body_size);
+    memset(text + head, 'x', (size_t)body_size);
+    const size_t size = (size_t)(head + body_size);
+    size_t sent = 0;
+    size_t got = 0;
+    for (int idle = 0; idle < IDLE_LOOPS; idle++) {
+        const ssize_t some = sent < size ? send(f->fd, text + sent, size - sent, MSG_NOSIGNAL) : 0;
+        sent += some > 0 ? (size_t)some : 0;
+        turn(f);
+        idle = some > 0 ? 0 : idle;
+    }
+    const ssize_t some = recv(f->fd, text, sizeof(text) - 1, 0);
+    got = some > 0 ? (size_t)some : 0;
+    text[got] = '\0';
+    return text + strlen("HTTP/1.1 ");
+}
+
+static void test_a_body_up_to_the_limit_is_taken_and_one_more_byte_is_not(void **state)
+{
+    struct fixture *f = *state;
+    assert_memory_equal(patch(f, BODY_MAX), "200", 3);
+    char *refused = patch(f, BODY_MAX + 1);
+    assert_memory_equal(refused, "413", 3);
+    assert_non_null(strstr(refused, "\r\n\r\n<413>"));
+    assert_int_equal(http_server_stats(f->server)->malformed, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            test_a_body_up_to_the_limit_is_taken_and_one_more_byte_is_not, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_reads_no_answer_is_not_listened_to, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_who_never_completes_a_request_loses_the_place, setup,
