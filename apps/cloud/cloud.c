@@ -28,6 +28,13 @@ static void on_accounts(void *ctx, int fd)
     worker_collect(app->account_worker);
 }
 
+static void on_commands(void *ctx, int fd)
+{
+    (void)fd;
+    struct app *app = ctx;
+    worker_collect(app->gateways.worker);
+}
+
 static void on_read_done(void *ctx, int fd)
 {
     (void)fd;
@@ -112,6 +119,9 @@ static enum err watch(struct cloud *cloud, struct loop *loop)
     if (err == OK) {
         err = loop_watch(loop, worker_fd(app->account_worker), on_accounts, app);
     }
+    if (err == OK) {
+        err = loop_watch(loop, worker_fd(app->gateways.worker), on_commands, app);
+    }
     for (unsigned i = 0; err == OK && i < APP_READERS; i++) {
         err = loop_watch(loop, worker_fd(app->readers[i].worker), on_read_done, &app->readers[i]);
     }
@@ -135,6 +145,7 @@ static enum err serve(struct cloud *cloud, struct loop *loop)
         .port = s->port,
         .conn_max = (unsigned)s->conn_max,
         .tls = cloud->tls,
+        .body_size_max = APP_BODY_SIZE_MAX,
         .handler = {.request = app_request, .gone = app_gone, .ctx = &cloud->app},
     };
     enum err err = http_server_start(&cfg, &cloud->app.server);
@@ -163,6 +174,8 @@ enum err cloud_start(struct cloud *cloud, struct loop *loop)
         .catalogues = &cloud->catalogues,
         .live = &cloud->live,
         .follower = &cloud->follower,
+        .kafka = cloud->has_kafka ? &cloud->kafka : NULL,
+        .hub = cloud->hub,
         .data = s->data,
         .web = s->web,
         .is_tls = s->cert != NULL,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cloud/settings.h"
 
-#include "port/linux/http_request.h"
 #include "base/assert.h"
+#include "port/linux/http_request.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -51,6 +51,7 @@ struct hub_call {
     char continuation[HUB_CONTINUATION_SIZE];
     uint32_t item_max;  // HUB_QUERY; 0: the hub's choice
     uint32_t timeout_s; // HUB_METHOD
+    uint32_t expiry_s;  // HUB_MESSAGE: not wanted any more after so long; 0: the hub's choice
     char *body;         // freed by hub_call_clear
     size_t body_size;
     void (*done)(struct hub_call *call); // on the loop's thread

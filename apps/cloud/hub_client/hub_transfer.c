@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 enum { CONNECT_TIMEOUT_S = 10, ANSWER_FIRST = 4096 };
 
@@ -110,6 +111,13 @@ static bool add_headers(struct hub_client *client, struct hub_transfer *t)
     }
     if (call->verb == HUB_QUERY && call->continuation[0] != '\0') {
         is_good = is_good && add_header(t, "x-ms-continuation", call->continuation);
+    }
+    if (call->verb == HUB_MESSAGE && call->expiry_s > 0) {
+        const time_t ends = time(NULL) + (time_t)call->expiry_s;
+        struct tm utc;
+        is_good = is_good && gmtime_r(&ends, &utc) != NULL &&
+                  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc) > 0 &&
+                  add_header(t, "iothub-expiry", text);
     }
     return is_good;
 }
