@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_FRAME_SIZE = 1024 };
+enum { ANSWER_FRAME_SIZE = 1024, BUSY_S = 5 };
 
 static const struct refusal {
     const char *azure; // the hub's word
@@ -47,7 +47,11 @@ static void answer_refusal(struct http_conn *conn, const struct hub_call *call)
 {
     const struct refusal refusal = refusal_of(call);
     const char *message = call->message[0] != '\0' ? call->message : "the hub gave no reason";
-    answer_error(conn, refusal.status, refusal.code, message);
+    if (call->outcome == HUB_BUSY) {
+        answer_busy(conn, 503, call->retry_after_s > 0 ? call->retry_after_s : BUSY_S, message);
+    } else {
+        answer_error(conn, refusal.status, refusal.code, message);
+    }
 }
 
 static struct bytes answer_of(const struct hub_call *call)

@@ -247,6 +247,9 @@ void hub_transfer_end(struct hub_client *client, struct hub_transfer *t, CURLcod
     } else {
         call->outcome = HUB_UNREACHABLE;
         call->status = 0;
+        if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+            call->tries = HUB_TRIES_MAX; // it will not have another certificate in a second
+        }
         snprintf(call->message, sizeof(call->message), "%.200s",
                  t->error[0] != '\0' ? t->error : curl_easy_strerror(code));
     }
