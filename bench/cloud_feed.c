@@ -36,6 +36,17 @@ enum err feed_open(struct feed *feed, const char *folder, const char *device, bo
     return hub_log_open(&feed->log, &cfg);
 }
 
+void feed_open_to(struct feed *feed, const char *device,
+                  enum err (*send)(void *ctx, const struct hub_record *record), void *ctx)
+{
+    memset(feed, 0, sizeof(*feed));
+    feed->device = device;
+    feed->journal = 1;
+    feed->number = 1;
+    feed->send = send;
+    feed->send_ctx = ctx;
+}
+
 void feed_close(struct feed *feed)
 {
     linux_cells_close(&feed->cells);
@@ -62,7 +73,8 @@ enum err feed_raw(struct feed *feed, enum tm_message_kind kind, struct bytes pay
         .payload = payload,
     };
     feed->number++;
-    return hub_log_store(&feed->log, &record, &sequence);
+    return feed->send != NULL ? feed->send(feed->send_ctx, &record)
+                              : hub_log_store(&feed->log, &record, &sequence);
 }
 
 static enum err send_catalogue(struct feed *feed, uint32_t count, bool is_quiet)

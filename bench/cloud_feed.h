@@ -24,12 +24,18 @@ struct feed {
     const char *device;
     uint64_t journal;
     uint64_t number; // of the next message
+    // Instead of the log, if set.
+    enum err (*send)(void *ctx, const struct hub_record *record);
+    void *send_ctx;
 };
 
 // is_bulk: nothing is synced, for benches.
 NODISCARD enum err feed_open(struct feed *feed, const char *folder, const char *device,
                              bool is_bulk);
 void feed_close(struct feed *feed);
+// Without a log: each message goes to `send`. Needs no feed_close.
+void feed_open_to(struct feed *feed, const char *device,
+                  enum err (*send)(void *ctx, const struct hub_record *record), void *ctx);
 // Points 1 to count: per sensor temperature, humidity and battery. Sends it, unless quiet.
 NODISCARD enum err feed_catalogue(struct feed *feed, uint32_t count, bool is_quiet);
 // The same points again and `count` diagnostics behind them, of a line with the receiver's name.

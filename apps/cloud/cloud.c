@@ -28,11 +28,24 @@ static void on_accounts(void *ctx, int fd)
     worker_collect(app->account_worker);
 }
 
+static void on_commands(void *ctx, int fd)
+{
+    (void)fd;
+    struct app *app = ctx;
+    worker_collect(app->gateways.worker);
+}
+
 static void on_read_done(void *ctx, int fd)
 {
     (void)fd;
     struct app_reader *reader = ctx;
     worker_collect(reader->worker);
+}
+
+static void on_hub(void *ctx, int fd)
+{
+    (void)fd;
+    hub_client_collect(ctx);
 }
 
 static void on_tick(evutil_socket_t fd, short events, void *ctx)
@@ -90,14 +103,7 @@ static enum err open_store(struct cloud *cloud)
     if (err == OK) {
         err = live_init(&cloud->live);
     }
-    const struct follower_config follower = {
-        .store = &cloud->store,
-        .catalogues = &cloud->catalogues,
-        .live = &cloud->live,
-        .folder = &cloud->log_folder,
-    };
-    log_folder_init(&cloud->log_folder, s->hub_log);
-    return err == OK ? follower_init(&cloud->follower, &follower) : err;
+    return err == OK ? cloud_open_sources(cloud) : err;
 }
 
 static enum err watch(struct cloud *cloud, struct loop *loop)
@@ -107,8 +113,14 @@ static enum err watch(struct cloud *cloud, struct loop *loop)
     if (err == OK) {
         err = loop_watch(loop, worker_fd(app->account_worker), on_accounts, app);
     }
+    if (err == OK) {
+        err = loop_watch(loop, worker_fd(app->gateways.worker), on_commands, app);
+    }
     for (unsigned i = 0; err == OK && i < APP_READERS; i++) {
         err = loop_watch(loop, worker_fd(app->readers[i].worker), on_read_done, &app->readers[i]);
+    }
+    if (err == OK && cloud->hub != NULL) {
+        err = loop_watch(loop, hub_client_fd(cloud->hub), on_hub, cloud->hub);
     }
     const struct timeval second = {.tv_sec = TICK_MS / 1000};
     cloud->tick = event_new(loop->base, -1, EV_PERSIST, on_tick, app);
@@ -127,6 +139,7 @@ static enum err serve(struct cloud *cloud, struct loop *loop)
         .port = s->port,
         .conn_max = (unsigned)s->conn_max,
         .tls = cloud->tls,
+        .body_size_max = APP_BODY_SIZE_MAX,
         .handler = {.request = app_request, .gone = app_gone, .ctx = &cloud->app},
     };
     enum err err = http_server_start(&cfg, &cloud->app.server);
@@ -147,11 +160,16 @@ enum err cloud_start(struct cloud *cloud, struct loop *loop)
     if (err == OK) {
         err = open_store(cloud);
     }
+    if (err == OK) {
+        err = cloud_open_hub(cloud);
+    }
     const struct app_config cfg = {
         .store = &cloud->store,
         .catalogues = &cloud->catalogues,
         .live = &cloud->live,
         .follower = &cloud->follower,
+        .kafka = cloud->has_kafka ? &cloud->kafka : NULL,
+        .hub = cloud->hub,
         .data = s->data,
         .web = s->web,
         .is_tls = s->cert != NULL,
@@ -167,19 +185,21 @@ enum err cloud_start(struct cloud *cloud, struct loop *loop)
     if (err == OK) {
         err = serve(cloud, loop);
     }
-    return err == OK ? follower_start(&cloud->follower) : err;
+    return err == OK ? ingest_thread_start(&cloud->ingest_thread, &cloud->follower,
+                                           cloud->has_kafka ? &cloud->kafka : NULL)
+                     : err;
 }
 
 void cloud_stop(struct cloud *cloud)
 {
-    follower_stop(&cloud->follower);
+    ingest_thread_stop(&cloud->ingest_thread);
     http_server_stop(cloud->app.server);
     if (cloud->tick != NULL) {
         event_free(cloud->tick);
     }
+    hub_client_stop(cloud->hub);
     app_deinit(&cloud->app);
-    follower_deinit(&cloud->follower);
-    log_folder_close(&cloud->log_folder);
+    cloud_close_sources(cloud);
     live_deinit(&cloud->live);
     catalogues_deinit(&cloud->catalogues);
     store_close(&cloud->store);

@@ -4,6 +4,8 @@
 #define CLOUD_CLOUD_H
 
 #include "apps/cloud/api/app.h"
+#include "apps/cloud/hub_client/hub_client.h"
+#include "apps/cloud/ingest/ingest_thread.h"
 #include "apps/cloud/settings.h"
 #include "port/linux/loop.h"
 
@@ -15,6 +17,11 @@ struct cloud {
     struct live live;
     struct log_folder log_folder;
     struct follower follower;
+    struct kafka_source kafka;
+    char *kafka_secret; // borrowed by it
+    bool has_kafka;
+    struct ingest_thread ingest_thread;
+    struct hub_client *hub; // NULL: none
     struct app app;
     struct tls *tls;
     struct event *tick;
@@ -23,5 +30,10 @@ struct cloud {
 // Everything opened, listening, following; says where on the log.
 NODISCARD enum err cloud_start(struct cloud *cloud, struct loop *loop);
 void cloud_stop(struct cloud *cloud);
+
+// sources.c: where messages come from, and the hub's service side.
+NODISCARD enum err cloud_open_sources(struct cloud *cloud);
+NODISCARD enum err cloud_open_hub(struct cloud *cloud);
+void cloud_close_sources(struct cloud *cloud);
 
 #endif

@@ -2,7 +2,10 @@
 #include "apps/cloud/settings.h"
 
 #include "base/assert.h"
+#include "port/linux/http_request.h"
 #include "port/linux/listen.h"
+
+#include <arpa/inet.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +19,44 @@ static const struct option options[] = {
     {.name = "hub-log",
      .type = OPTION_TEXT,
      .offset = offsetof(struct settings, hub_log),
-     .min = 1,
-     .help = "folder of the hub's log of messages"},
+     .help = "folder of the hub's log of messages; needed unless --kafka-bootstrap is given"},
+    {.name = "kafka-bootstrap",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, kafka_bootstrap),
+     .help = "host:port[,host:port] of Kafka or Event Hubs, a source of messages beside the log"},
+    {.name = "kafka-topic",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, kafka_topic),
+     .help = "topic with the hub's messages; of Event Hubs the event hub's name"},
+    {.name = "kafka-group",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, kafka_group),
+     .fallback = "busward",
+     .help = "consumer group; one cloud each"},
+    {.name = "kafka-connection-string-file",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, kafka_connection_string_file),
+     .help = "file (0600) with the Event Hubs connection string, the password there"},
+    {.name = "kafka-ca",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, kafka_ca),
+     .help = "certificate authorities of the brokers, PEM; default: the system's"},
+    {.name = "hub-url",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, hub_url),
+     .help = "https://host[:port] of the hub's service REST, for the page's commands to gateways"},
+    {.name = "hub-policy",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, hub_policy),
+     .help = "shared access policy there; default: as the key file's connection string says"},
+    {.name = "hub-key-file",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, hub_key_file),
+     .help = "file (0600) with the policy's key or connection string"},
+    {.name = "hub-ca",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, hub_ca),
+     .help = "certificate authorities of the hub, PEM; default: the system's"},
     {.name = "listen",
      .type = OPTION_TEXT,
      .offset = offsetof(struct settings, listen),
@@ -84,6 +123,64 @@ static bool split_listen(struct settings *s)
     return true;
 }
 
+// Without TLS nothing leaves this machine.
+static bool all_are_local(const char *bootstrap)
+{
+    static const char *const names[] = {"localhost", "[::1]"};
+    while (*bootstrap != '\0') {
+        const size_t size = strcspn(bootstrap, ",");
+        const char *colon = memrchr(bootstrap, ':', size);
+        const size_t host = colon != NULL ? (size_t)(colon - bootstrap) : size;
+        char text[INET_ADDRSTRLEN] = "";
+        struct in_addr v4;
+        bool is_local = false;
+        for (size_t i = 0; i < COUNT_OF(names); i++) {
+            is_local =
+                is_local || (host == strlen(names[i]) && memcmp(bootstrap, names[i], host) == 0);
+        }
+        if (host < sizeof(text)) {
+            memcpy(text, bootstrap, host);
+        }
+        is_local =
+            is_local || (inet_pton(AF_INET, text, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127);
+        if (!is_local) {
+            return false;
+        }
+        bootstrap += size + (bootstrap[size] == ',' ? 1 : 0);
+    }
+    return true;
+}
+
+// What does not go together; NULL: all is well.
+static const char *contradiction(struct settings *s)
+{
+    const bool has_kafka = s->kafka_bootstrap != NULL;
+    const bool has_hub = s->hub_url != NULL;
+    if ((s->cert == NULL || s->key == NULL) && !s->is_loopback) {
+        return "--listen: is not a loopback address, so --cert and --key are needed";
+    }
+    if ((s->cert == NULL) != (s->key == NULL)) {
+        return "--cert and --key come together";
+    }
+    if (s->hub_log == NULL && !has_kafka) {
+        return "--hub-log is needed, or --kafka-bootstrap with --kafka-topic";
+    }
+    if (has_kafka != (s->kafka_topic != NULL)) {
+        return "--kafka-bootstrap and --kafka-topic come together";
+    }
+    if (!has_kafka && (s->kafka_connection_string_file != NULL || s->kafka_ca != NULL)) {
+        return "--kafka-connection-string-file and --kafka-ca need --kafka-bootstrap";
+    }
+    if (has_hub != (s->hub_key_file != NULL)) {
+        return "--hub-url and --hub-key-file come together";
+    }
+    if (!has_hub && (s->hub_policy != NULL || s->hub_ca != NULL)) {
+        return "--hub-policy and --hub-ca need --hub-url";
+    }
+    s->is_kafka_local = has_kafka && all_are_local(s->kafka_bootstrap);
+    return NULL;
+}
+
 enum option_result settings_parse(int argc, char **argv, struct settings *out)
 {
     enum option_result result = options_parse(&table, argc, argv, out);
@@ -95,16 +192,12 @@ enum option_result settings_parse(int argc, char **argv, struct settings *out)
                 "busward-cloud: --listen: \"%s\" is not an address and a port, such as "
                 "127.0.0.1:8080\n",
                 out->listen);
-        result = OPTIONS_WRONG;
-    } else if ((out->cert == NULL || out->key == NULL) && !out->is_loopback) {
-        fprintf(stderr,
-                "busward-cloud: --listen: \"%s\" is not a loopback address, so --cert and "
-                "--key are needed\n",
-                out->listen);
-        result = OPTIONS_WRONG;
-    } else if ((out->cert == NULL) != (out->key == NULL)) {
-        fprintf(stderr, "busward-cloud: --cert and --key come together\n");
-        result = OPTIONS_WRONG;
+        return OPTIONS_WRONG;
     }
-    return result;
+    const char *wrong = contradiction(out);
+    if (wrong != NULL) {
+        fprintf(stderr, "busward-cloud: %s\n", wrong);
+        return OPTIONS_WRONG;
+    }
+    return OPTIONS_RUN;
 }

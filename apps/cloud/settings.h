@@ -12,6 +12,15 @@ struct settings {
     const char *web;
     const char *cert;
     const char *key;
+    const char *hub_url;
+    const char *hub_policy;
+    const char *hub_key_file;
+    const char *hub_ca;
+    const char *kafka_bootstrap;
+    const char *kafka_topic;
+    const char *kafka_group;
+    const char *kafka_connection_string_file;
+    const char *kafka_ca;
     uint64_t conn_max;
     uint64_t site_max;
     uint64_t series_max;
@@ -20,6 +29,7 @@ struct settings {
     char host[64];
     uint16_t port;
     bool is_loopback;
+    bool is_kafka_local; // every broker is on this machine
 };
 
 // Prints what is wrong, all of it at once.

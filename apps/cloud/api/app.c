@@ -3,6 +3,7 @@
 #include "apps/cloud/api/app.h"
 
 #include "apps/cloud/api/answer.h"
+#include "apps/cloud/api/gateway.h"
 #include "apps/cloud/api/health.h"
 #include "apps/cloud/api/reads.h"
 #include "apps/cloud/api/routes.h"
@@ -91,11 +92,15 @@ enum err app_init(struct app *app, const struct app_config *cfg)
     for (unsigned i = 0; err == OK && i < APP_READERS; i++) {
         err = reader_init(app, &app->readers[i], i);
     }
-    return err == OK ? worker_start("accounts", APP_ACCOUNT_JOBS_MAX, &app->account_worker) : err;
+    if (err == OK) {
+        err = worker_start("accounts", APP_ACCOUNT_JOBS_MAX, &app->account_worker);
+    }
+    return err == OK ? gateway_init(app) : err;
 }
 
 void app_deinit(struct app *app)
 {
+    gateway_deinit(app);
     worker_stop(app->account_worker);
     session_deinit(app);
     for (unsigned i = 0; i < APP_READERS; i++) {
@@ -246,6 +251,10 @@ static void dispatch(struct app *app, struct http_conn *conn, const struct http_
     case ROUTE_POINT:
     case ROUTE_SERIES:
     case ROUTE_EVENTS: dispatch_read(app, conn, r, session); break;
+    case ROUTE_GATEWAY:
+    case ROUTE_CONFIGURE:
+    case ROUTE_COMMAND:
+    case ROUTE_COMMANDS: gateway_request(app, conn, r, body, session); break;
     case ROUTE_AUDIT: session_audit(app, conn, r->count); break;
     case ROUTE_STREAM: open_stream(app, conn, request, session); break;
     case ROUTE_HEALTH: health_reply(app, conn); break;
@@ -316,6 +325,7 @@ void app_gone(void *ctx, struct http_conn *conn)
 {
     struct app *app = ctx;
     stream_gone(app, conn);
+    gateway_gone(app, conn);
     for (size_t i = 0; i < COUNT_OF(app->reads); i++) {
         app->reads[i].conn = app->reads[i].conn == conn ? NULL : app->reads[i].conn;
     }
@@ -335,5 +345,6 @@ void app_tick(struct app *app)
     app->ticks++;
     stream_tick(app);
     session_tick(app);
+    gateway_tick(app);
     http_server_tick(app->server, (time_t)(mono_now_us() / US_PER_S));
 }

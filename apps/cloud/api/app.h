@@ -6,11 +6,12 @@
 
 #include "apps/cloud/api/account_job.h"
 #include "apps/cloud/api/files.h"
+#include "apps/cloud/api/gateway_job.h"
 #include "apps/cloud/auth/access.h"
 #include "apps/cloud/auth/throttle.h"
-#include "port/linux/http_server.h"
 #include "apps/cloud/ingest/follower.h"
 #include "apps/cloud/store/query.h"
+#include "port/linux/http_server.h"
 #include "port/linux/worker.h"
 #include "json/writer.h"
 
@@ -19,6 +20,7 @@ enum {
     APP_READS_MAX = 16, // waiting or running, per reader
     APP_OUT_SIZE = 16 * 1024 * 1024,
     APP_STREAMS_MAX = 1024,
+    APP_BODY_SIZE_MAX = 64 * 1024, // a gateway's configuration is up to 32 KiB of keys and values
     APP_SESSION_STREAMS_MAX = 32,
     TICK_MS = 1000,
     KEEP_ALIVE_TICKS = 15,
@@ -79,6 +81,8 @@ struct app_config {
     struct catalogues *catalogues;
     struct live *live;
     struct follower *follower;
+    const struct kafka_source *kafka; // NULL: none
+    struct hub_client *hub;           // NULL: none, so no gateway can be told anything
     const char *data;
     const char *web; // NULL: no page
     bool is_tls;
@@ -101,7 +105,8 @@ struct app {
     struct session_change changes[SESSIONS_MAX]; // the worker's while is_saving
     size_t change_count;
     bool is_saving;
-    unsigned save_tick;        // not before this one
+    unsigned save_tick; // not before this one
+    struct gateways gateways;
     struct store_reader texts; // the loop's own, for texts of live events
     struct stream streams[APP_STREAMS_MAX];
     struct ring_event *ring; // EVENT_RING

@@ -2,13 +2,14 @@
 #include "apps/cloud/api/health.h"
 
 #include "apps/cloud/api/answer.h"
+#include "apps/cloud/ingest/kafka_source.h"
 #include "base/assert.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { BEHIND_RECORDS = 10000, METRICS_SIZE = 8192 };
+enum { BEHIND_RECORDS = 10000, METRICS_SIZE = 16384 };
 
 struct finding {
     const char *status; // ok, waiting, behind, ill
@@ -16,8 +17,9 @@ struct finding {
     const char *reason; // for people; no paths: anybody may ask
 };
 
-static struct finding find(const struct follower *f)
+static struct finding find(const struct app *app)
 {
+    const struct follower *f = app->cfg.follower;
     switch (atomic_load(&f->state)) {
     case FOLLOWER_NO_FOLDER:
         return (struct finding){"waiting", "no_folder",
@@ -28,7 +30,18 @@ static struct finding find(const struct follower *f)
     case FOLLOWER_FAILING:
         return (struct finding){"ill", "failing",
                                 "the store or the hub's log cannot be used, see the log"};
-    case FOLLOWER_OK: break;
+    case FOLLOWER_OK:
+    case FOLLOWER_OFF: break;
+    }
+    const enum kafka_state kafka =
+        app->cfg.kafka != NULL ? atomic_load(&app->cfg.kafka->state) : KAFKA_OK;
+    if (kafka == KAFKA_FAILING) {
+        return (struct finding){"ill", "kafka_failing",
+                                "the store or the Kafka brokers refuse, see the log"};
+    }
+    if (kafka == KAFKA_WAITS) {
+        return (struct finding){"waiting", "kafka_waits",
+                                "no Kafka broker has given us the topic's partitions yet"};
     }
     if (atomic_load(&f->behind) > BEHIND_RECORDS) {
         return (struct finding){"behind", "behind", "many messages wait to be stored"};
@@ -50,7 +63,7 @@ void health_reply(struct app *app, struct http_conn *conn)
 {
     char text[512];
     struct json_writer w;
-    const struct finding found = find(app->cfg.follower);
+    const struct finding found = find(app);
     json_writer_init(&w, text, sizeof(text));
     json_begin_object(&w);
     json_put_key_string(&w, "status", found.status);
@@ -74,6 +87,11 @@ void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
     const uint32_t series_count = store->series_count;
     pthread_mutex_unlock(&store->lock);
     const struct follower *f = app->cfg.follower;
+    static const struct kafka_source no_kafka;
+    static const struct hub_client_stats no_hub;
+    const struct kafka_source *k = app->cfg.kafka != NULL ? app->cfg.kafka : &no_kafka;
+    const struct hub_client_stats *hub =
+        app->cfg.hub != NULL ? hub_client_stats(app->cfg.hub) : &no_hub;
     const struct http_stats *h = http_server_stats(app->server);
     const struct {
         const char *name;
@@ -101,6 +119,17 @@ void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
         {"log_replaced_total", "counter", atomic_load(&f->replaced)},
         {"log_lost_total", "counter", atomic_load(&f->lost)},
         {"log_behind", "gauge", atomic_load(&f->behind)},
+        {"kafka_messages_total", "counter", atomic_load(&k->messages)},
+        {"kafka_others_total", "counter", atomic_load(&k->others)},
+        {"kafka_bad_total", "counter", atomic_load(&k->bad)},
+        {"kafka_lost_total", "counter", atomic_load(&k->lost)},
+        {"kafka_rebalances_total", "counter", atomic_load(&k->rebalances)},
+        {"kafka_errors_total", "counter", atomic_load(&k->errors)},
+        {"kafka_partitions", "gauge", atomic_load(&k->partitions)},
+        {"hub_calls_total", "counter", atomic_load(&hub->calls)},
+        {"hub_failures_total", "counter", atomic_load(&hub->failures)},
+        {"hub_retries_total", "counter", atomic_load(&hub->retries)},
+        {"hub_tokens_total", "counter", atomic_load(&hub->tokens)},
         {"http_connections_total", "counter", h->accepted},
         {"http_connections_refused_total", "counter", h->refused},
         {"http_connections", "gauge", h->open},

@@ -26,6 +26,18 @@ static const struct {
     {"api/sites/*/points/*", ROUTE_POINT, false, false, CAN_SEE},
     {"api/sites/*/points/*/series", ROUTE_SERIES, false, false, CAN_SEE},
     {"api/sites/*/events", ROUTE_EVENTS, false, false, CAN_SEE},
+    {"api/sites/*/gateway", ROUTE_GATEWAY, false, false, CAN_SEE_GATEWAY},
+    {"api/sites/*/gateway/configuration", ROUTE_CONFIGURE, true, false, CAN_CONFIGURE},
+    {"api/sites/*/gateway/commands", ROUTE_COMMANDS, false, false, CAN_SEE_GATEWAY},
+    {"api/sites/*/gateway/commands/identify", ROUTE_COMMAND, true, false, CAN_IDENTIFY},
+    {"api/sites/*/gateway/commands/sync_now", ROUTE_COMMAND, true, false, CAN_SYNC},
+    {"api/sites/*/gateway/commands/diagnostics", ROUTE_COMMAND, true, false, CAN_DIAGNOSE},
+    {"api/sites/*/gateway/commands/job", ROUTE_COMMAND, true, false, CAN_DIAGNOSE},
+    {"api/sites/*/gateway/commands/read", ROUTE_COMMAND, true, false, CAN_READ},
+    {"api/sites/*/gateway/commands/scan", ROUTE_COMMAND, true, false, CAN_SCAN},
+    {"api/sites/*/gateway/commands/line_test", ROUTE_COMMAND, true, false, CAN_TEST_LINE},
+    {"api/sites/*/gateway/commands/reload", ROUTE_COMMAND, true, false, CAN_RELOAD},
+    {"api/sites/*/gateway/commands/restart", ROUTE_COMMAND, true, false, CAN_RESTART},
     {"api/audit", ROUTE_AUDIT, false, false, CAN_AUDIT},
     {"api/stream", ROUTE_STREAM, false, false, CAN_SEE},
     {"healthz", ROUTE_HEALTH, false, true, CAN_SEE},
@@ -101,7 +113,9 @@ static void take_parameters(const struct http_request *request, struct routed *o
         }
         break;
     case ROUTE_EVENTS:
+    case ROUTE_COMMANDS:
     case ROUTE_AUDIT: take_limit(request, out); break;
+    case ROUTE_COMMAND: out->action = request->segments[request->segment_count - 1]; break;
     case ROUTE_NONE:
     case ROUTE_FILES:
     case ROUTE_SESSION:
@@ -111,6 +125,8 @@ static void take_parameters(const struct http_request *request, struct routed *o
     case ROUTE_SITES:
     case ROUTE_OVERVIEW:
     case ROUTE_STREAM:
+    case ROUTE_GATEWAY:
+    case ROUTE_CONFIGURE:
     case ROUTE_HEALTH:
     case ROUTE_METRICS: break;
     }

@@ -20,6 +20,10 @@ enum route {
     ROUTE_EVENTS,
     ROUTE_AUDIT,
     ROUTE_STREAM,
+    ROUTE_GATEWAY,
+    ROUTE_CONFIGURE,
+    ROUTE_COMMAND,  // `action` says which
+    ROUTE_COMMANDS, // those given before
     ROUTE_HEALTH,
     ROUTE_METRICS,
 };
@@ -34,7 +38,8 @@ struct routed {
     bool is_public;  // needs no session
     bool is_change;  // needs the CSRF token, or JSON if public
     enum capability needs;
-    struct bytes site; // empty: none
+    struct bytes site;   // empty: none
+    struct bytes action; // of a command: its last segment
     uint32_t point;
     int64_t from_ms;
     int64_t to_ms;

@@ -113,7 +113,7 @@ static void emit_catalogue(struct app *app, uint32_t site)
     emit(app, site, "catalogue", json_writer_bytes(&w));
 }
 
-static bool is_watched(const struct app *app, uint32_t site)
+bool stream_is_watched(const struct app *app, uint32_t site)
 {
     for (int i = 0; i < APP_STREAMS_MAX; i++) {
         if (app->streams[i].conn != NULL && app->streams[i].site == site) {
@@ -206,7 +206,7 @@ void stream_tick(struct app *app)
     const int64_t now_ms = wall_now_ms();
     const uint32_t site_max = app->cfg.store->cfg.site_max;
     for (uint32_t site = 0; site < site_max; site++) {
-        if (!is_watched(app, site)) {
+        if (!stream_is_watched(app, site)) {
             app->site_changed[site] = 0;
             continue;
         }

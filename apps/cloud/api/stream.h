@@ -15,6 +15,8 @@ void stream_open(struct app *app, struct http_conn *conn, uint32_t site, struct 
 // A session ended before its time: its streams do, too.
 void stream_session_over(struct app *app, uint64_t session);
 void stream_gone(struct app *app, const struct http_conn *conn);
+// Whether somebody has the site's stream open.
+bool stream_is_watched(const struct app *app, uint32_t site);
 void stream_live(struct app *app);
 void stream_tick(struct app *app);
 

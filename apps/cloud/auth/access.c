@@ -10,7 +10,9 @@ static const struct {
     unsigned capabilities; // bits by enum capability
 } roles[ROLE_COUNT] = {
     [ROLE_VIEWER] = {"viewer", 1U << CAN_SEE},
-    [ROLE_OPERATOR] = {"operator", 1U << CAN_SEE | 1U << CAN_ACKNOWLEDGE},
+    [ROLE_OPERATOR] = {"operator", 1U << CAN_SEE | 1U << CAN_ACKNOWLEDGE | 1U << CAN_SEE_GATEWAY |
+                                       1U << CAN_IDENTIFY | 1U << CAN_SYNC | 1U << CAN_DIAGNOSE |
+                                       1U << CAN_READ | 1U << CAN_SCAN | 1U << CAN_TEST_LINE},
     [ROLE_OWNER] = {"owner", (1U << CAPABILITY_COUNT) - 1},
 };
 
@@ -20,6 +22,15 @@ static const char *const capabilities[CAPABILITY_COUNT] = {
     [CAN_CONFIGURE] = "configure",
     [CAN_USERS] = "users",
     [CAN_AUDIT] = "audit",
+    [CAN_SEE_GATEWAY] = "gateway",
+    [CAN_IDENTIFY] = "identify",
+    [CAN_SYNC] = "sync_now",
+    [CAN_DIAGNOSE] = "diagnostics",
+    [CAN_READ] = "read",
+    [CAN_SCAN] = "scan",
+    [CAN_TEST_LINE] = "line_test",
+    [CAN_RELOAD] = "reload",
+    [CAN_RESTART] = "restart",
 };
 
 bool role_has(enum role role, enum capability capability)

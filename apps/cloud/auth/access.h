@@ -17,6 +17,16 @@ enum capability {
     CAN_CONFIGURE,
     CAN_USERS,
     CAN_AUDIT,
+    // Of a site's gateway, each its own:
+    CAN_SEE_GATEWAY,
+    CAN_IDENTIFY,
+    CAN_SYNC,
+    CAN_DIAGNOSE,
+    CAN_READ,
+    CAN_SCAN,
+    CAN_TEST_LINE,
+    CAN_RELOAD,
+    CAN_RESTART,
     CAPABILITY_COUNT,
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows the hub's log on a thread of its own, the store's only writer: large batches when behind,
-// one commit at once when not. A batch that fails is undone and tried again from the store's
-// position; what the hub may delete is told after the commit.
+// Follows the hub's log, on the ingest thread: large batches when behind, one commit at once when
+// not. A batch that fails is undone and tried again from the store's position; what the hub may
+// delete is told after the commit.
 #ifndef CLOUD_INGEST_FOLLOWER_H
 #define CLOUD_INGEST_FOLLOWER_H
 
@@ -25,6 +25,7 @@ enum follower_state {
     FOLLOWER_NO_FOLDER, // waits for that folder to be there
     FOLLOWER_OK,
     FOLLOWER_FAILING, // the store or the log refuses; tried again
+    FOLLOWER_OFF,     // no log is followed
 };
 
 struct follower_config {
@@ -47,11 +48,6 @@ struct follower {
     uint64_t last;  // sequence read last
     uint64_t passed_at_us;
     uint64_t corrupt_told;
-    int inotify_fd;
-    int head_watch;
-    int stop_fd;
-    pthread_t thread;
-    bool has_thread;
     // For everybody:
     _Atomic(enum follower_state) state;
     atomic_uint_fast64_t corrupt;  // damaged places in the log
@@ -76,8 +72,5 @@ uint64_t follower_record_hash(const struct hub_record *record);
 NODISCARD enum err follower_turn(struct follower *f, uint64_t now_us);
 // Tells the hub how far the store is. Durable when it returns.
 NODISCARD enum err follower_pass(struct follower *f);
-
-NODISCARD enum err follower_start(struct follower *f);
-void follower_stop(struct follower *f);
 
 #endif

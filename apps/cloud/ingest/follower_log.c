@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define MODULE "follower"
 
@@ -52,14 +51,9 @@ static enum err tell_sites(struct follower *f, const char *kind, const char *tex
                            uint64_t position)
 {
     struct store *store = f->cfg.store;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    const struct store_event event = {
-        .kind = kind, .at_ms = now_ms, .received_ms = now_ms, .text = bytes_of(text, strlen(text))};
     enum err err = store_begin(store);
-    for (uint32_t site = 0; err == OK && site < store->sites_used; site++) {
-        err = store_add_event(store, site, &event);
+    if (err == OK) {
+        err = ingest_tell_sites(&f->ingest, kind, text);
     }
     if (err == OK) {
         if (position != store->position) {

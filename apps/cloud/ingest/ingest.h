@@ -5,6 +5,7 @@
 #define CLOUD_INGEST_H
 
 #include "apps/cloud/ingest/catalogues.h"
+#include "apps/cloud/ingest/live.h"
 #include "apps/hub/log_record.h"
 #include "telemetry/decode.h"
 
@@ -61,6 +62,13 @@ NODISCARD enum err ingest_message(struct ingest *ingest, uint64_t sequence,
 NODISCARD enum err ingest_look(struct ingest *ingest);
 // Goes on with messages that had waited, while must_resume; also within a batch.
 NODISCARD enum err ingest_resume(struct ingest *ingest);
+
+// The two above, at the start of a batch that begins when there is something.
+NODISCARD enum err ingest_again(struct ingest *ingest, bool *has_begun);
+// After the commit: what it changed, for those who watch. live NULL: nobody.
+void ingest_tell(const struct ingest *ingest, struct live *live);
+// An event for every site, of the cloud's own; within a batch.
+NODISCARD enum err ingest_tell_sites(struct ingest *ingest, const char *kind, const char *text);
 
 // The entry of a telemetry row; text is given as the id 0.
 struct entry entry_of_row(const struct tm_row *row, int64_t at_ms);

@@ -53,6 +53,8 @@ static const char tables[] =
     "INSERT INTO aside_use SELECT device, sum(" ASIDE_ROW_SIZE ") FROM aside GROUP BY device;"
     "INSERT INTO aside_use SELECT '', total(bytes) FROM aside_use;"
     "CREATE TABLE IF NOT EXISTS text(id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE);"
+    "CREATE TABLE IF NOT EXISTS source_offset(source TEXT NOT NULL, part INTEGER NOT NULL,"
+    " next INTEGER NOT NULL, PRIMARY KEY(source, part)) WITHOUT ROWID;"
     "INSERT OR IGNORE INTO state(id, format, commit_no, position) VALUES(1, 1, 0, 0);";
 
 // Columns that files of earlier versions do not have.
@@ -111,6 +113,8 @@ static const char *const statement_text[SQL_COUNT] = {
     [SQL_NEXT_SEEN] = "SELECT low FROM seen WHERE site=?1 AND journal=?2 AND low > ?3"
                       " ORDER BY low LIMIT 1",
     [SQL_SET_SEEN] = "INSERT OR REPLACE INTO seen VALUES(?1, ?2, ?3, ?4)",
+    [SQL_FIND_OFFSET] = "SELECT next FROM source_offset WHERE source=?1 AND part=?2",
+    [SQL_SET_OFFSET] = "INSERT OR REPLACE INTO source_offset VALUES(?1, ?2, ?3)",
     [SQL_REMOVE_SEEN] = "DELETE FROM seen WHERE site=?1 AND journal=?2 AND low=?3",
 };
 

@@ -48,6 +48,8 @@ enum statement {
     SQL_NEXT_SEEN,
     SQL_SET_SEEN,
     SQL_REMOVE_SEEN,
+    SQL_FIND_OFFSET,
+    SQL_SET_OFFSET,
     SQL_COUNT,
 };
 

@@ -114,6 +114,13 @@ NODISCARD enum err store_catalogue_part(struct store *store, uint32_t site, uint
                                         uint32_t first, struct writer *body);
 NODISCARD enum err store_set_catalogue(struct store *store, uint32_t site, uint64_t hash);
 
+// Where to go on in a partition of a source other than the hub's log, which has `position`.
+// ERR_NOT_FOUND: nothing of it is in the store. Set in a batch, durable with it.
+NODISCARD enum err store_find_offset(struct store *store, struct bytes source, int32_t part,
+                                     int64_t *next);
+NODISCARD enum err store_set_offset(struct store *store, struct bytes source, int32_t part,
+                                    int64_t next);
+
 // Of the last record that is in the batch; without it the hash stays as it was.
 void store_note_record(struct store *store, uint64_t hash);
 // Durable when it returns OK; `position` is the last record of the hub's log that is in it.
