@@ -329,9 +329,10 @@ static void start_members(struct crowd *crowd, const char *host)
         struct member *m = &crowd->members[i];
         m->crowd = crowd;
         snprintf(m->device, sizeof(m->device), "gw-%zu", i + 1);
-        const struct uplink_config config = {
-            .host = host, .device = m->device, .key = &crowd->key, .seed = i + 1};
-        ASSERT(uplink_init(&m->uplink, &config, now_us) == OK);
+        const struct uplink_config config = {.seed = i + 1};
+        const struct uplink_identity me = {.host = host, .device = m->device, .key = &crowd->key};
+        uplink_init(&m->uplink, &config, now_us);
+        ASSERT(uplink_use(&m->uplink, now_us, &me) == OK);
         uplink_set_clock(&m->uplink, now_us, utc);
     }
 }

@@ -6,7 +6,6 @@
 #include "port/linux/listen.h"
 
 #include <arpa/inet.h>
-
 #include <stdio.h>
 #include <string.h>
 
