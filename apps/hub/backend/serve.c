@@ -6,6 +6,7 @@
 #include "port/linux/log.h"
 #include "port/linux/options.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,25 @@ static const struct option option_rows[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct serve_options, dps_host),
      .help = "name of the provisioning service; kept in hub.db"},
+    {.name = "listen",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, listen),
+     .help = "address and port of the service REST, such as 0.0.0.0:443; without it there is none"},
+    {.name = "cert",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, cert),
+     .help = "the REST's certificate chain, PEM; not needed on a loopback address"},
+    {.name = "key",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, key),
+     .help = "its private key, PEM, 0600"},
+    {.name = "conn-max",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct serve_options, conn_max),
+     .min = 4,
+     .max = 4096,
+     .fallback = "256",
+     .help = "connections to the REST at a time"},
     {.name = "connection-max",
      .type = OPTION_UINT,
      .offset = offsetof(struct serve_options, connection_max),
@@ -141,6 +161,7 @@ static uint64_t on_turn(void *ctx, uint64_t now_us)
     struct backend_time now = time_now(now_us);
     uint64_t deadline_us = TIME_NEVER;
     backend_tick(s->backend, now);
+    service_drain(&s->service);
     for (int i = 0; i < BROKER_COUNT; i++) {
         enum backend_broker broker = (enum backend_broker)i;
         if (s->clients[broker] == NULL) {
@@ -153,6 +174,7 @@ static uint64_t on_turn(void *ctx, uint64_t now_us)
         }
         publish_all(s, broker, now);
     }
+    service_drain(&s->service); // answers of methods that came just now
     return time_min(deadline_us, backend_deadline_us(s->backend));
 }
 
@@ -222,6 +244,21 @@ static bool make_backend(struct serve *s)
     return true;
 }
 
+static bool start_service(struct serve *s)
+{
+    const struct service_config cfg = {
+        .listen = s->options.listen,
+        .cert = s->options.cert,
+        .key = s->options.key,
+        .conn_max = s->options.conn_max,
+        .store = &s->store,
+        .twins = &s->backend->twins,
+        .c2d = &s->backend->c2d,
+        .methods = &s->backend->methods,
+    };
+    return service_start(&s->service, &cfg, &s->loop);
+}
+
 static void stop(struct serve *s)
 {
     backend_flush(s->backend);
@@ -241,17 +278,19 @@ int serve_main(int argc, char **argv)
     case OPTIONS_RUN: break;
     }
     umask(0077);
+    signal(SIGPIPE, SIG_IGN);
     if (loop_init(&serve.loop, on_turn, &serve) != OK) {
         return 1;
     }
     bool is_good = store_open(&serve.store, serve.options.data_dir) == OK && keep_meta(&serve) &&
-                   make_backend(&serve);
+                   make_backend(&serve) && start_service(&serve);
     if (is_good) {
         log_info(MODULE, "ready", "host=%s", log_quote(serve.host).text);
         loop_run(&serve.loop);
         log_info(MODULE, "stopping", "%s", "");
         stop(&serve);
     }
+    service_stop(&serve.service);
     store_close(&serve.store);
     loop_deinit(&serve.loop);
     return is_good ? 0 : 1; // the memory goes with the process

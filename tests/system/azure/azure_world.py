@@ -179,9 +179,9 @@ class AzureWorld:
         return {**os.environ, "BUSWARD_AZURE": json.dumps(world), "NODE_EXTRA_CA_CERTS": str(self.folder / "ca.pem"),
                 "NODE_OPTIONS": "--dns-result-order=ipv4first", "NO_COLOR": "1"}
 
-    def run_node(self, script: str) -> None:
+    def run_node(self, script: str, *words: str) -> None:
         """Runs a script beside this file to its end; its words are ours."""
-        done = subprocess.run(["node", str(HERE / script)], env=self.environ(), timeout=240)
+        done = subprocess.run(["node", str(HERE / script), *words], env=self.environ(), timeout=90)
         if done.returncode != 0:
             for process in self.processes:
                 sys.stderr.write(f"--- {process.name}\n" + "".join(process.lines[-60:]))

@@ -234,7 +234,7 @@ async function groups() {
   const query = dps.createEnrollmentGroupQuery({ query: "SELECT * FROM enrollmentGroups" }, 2);
   const found = [];
   while (query.hasMoreResults) {
-    found.push(...(await query.next()).responseBody.map((group) => group.enrollmentGroupId));
+    found.push(...(await query.next(query.continuationToken)).responseBody.map((group) => group.enrollmentGroupId));
   }
   assert.deepEqual(found, ["g1", "g2", "g3"]);
   const states = dps.createEnrollmentGroupDeviceRegistrationStateQuery({ query: "SELECT * FROM enrollmentGroups" }, "g1");
@@ -256,7 +256,7 @@ async function enrolmentBulk() {
   const query = dps.createIndividualEnrollmentQuery({ query: "SELECT * FROM enrollments" }, 2);
   const found = [];
   while (query.hasMoreResults) {
-    found.push(...(await query.next()).responseBody.map((enrolment) => enrolment.registrationId));
+    found.push(...(await query.next(query.continuationToken)).responseBody.map((enrolment) => enrolment.registrationId));
   }
   assert.deepEqual(found, ["k1", "k2", "k3"]);
   assert.equal((await run({ mode: "delete", enrollments: entries })).isSuccessful, true);

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Microsoft's unmodified service SDKs (azure-iothub, azure-iot-provisioning-service) drive the hub: service.mjs has the stories."""
 
+import sys
+
 import azure_world
 
 
@@ -9,7 +11,7 @@ def main() -> None:
     azure_world.check_sdks()
     azure_world.enter_namespace()
     with azure_world.AzureWorld() as world:
-        world.run_node("service.mjs")
+        world.run_node("service.mjs", *sys.argv[1:])
 
 
 if __name__ == "__main__":
