@@ -181,7 +181,7 @@ class AzureWorld:
 
     def run_node(self, script: str, *words: str) -> None:
         """Runs a script beside this file to its end; its words are ours."""
-        done = subprocess.run(["node", str(HERE / script), *words], env=self.environ(), timeout=90)
+        done = subprocess.run(["node", str(HERE / script), *words], env=self.environ(), timeout=float(os.environ.get("BUSWARD_NODE_S", "100")))
         if done.returncode != 0:
             for process in self.processes:
                 sys.stderr.write(f"--- {process.name}\n" + "".join(process.lines[-60:]))

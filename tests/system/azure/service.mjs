@@ -17,7 +17,10 @@ async function devices() {
   assert.equal(made.deviceId, "d1");
   assert.equal(made.status, "enabled");
   assert.equal(made.connectionState, "Disconnected");
-  assert.equal(Buffer.from(made.authentication.symmetricKey.primaryKey, "base64").length >= 16, true);
+  assert.equal(
+    Buffer.from(made.authentication.symmetricKey.primaryKey, "base64").length >= 16,
+    true,
+  );
   assert.notEqual(
     made.authentication.symmetricKey.primaryKey,
     made.authentication.symmetricKey.secondaryKey,
@@ -79,7 +82,10 @@ async function twins() {
   let twin = (await registry.getTwin("t1")).responseBody;
   assert.equal(twin.properties.desired.$version, 1);
   assert.equal(twin.properties.reported.$version, 1);
-  const patch = { tags: { site: { city: "Köln" } }, properties: { desired: { interval: 60, list: [1] } } };
+  const patch = {
+    tags: { site: { city: "Köln" } },
+    properties: { desired: { interval: 60, list: [1] } },
+  };
   twin = (await registry.updateTwin("t1", patch, twin.etag)).responseBody;
   assert.deepEqual(twin.tags, { site: { city: "Köln" } });
   assert.equal(twin.properties.desired.interval, 60);
@@ -89,7 +95,10 @@ async function twins() {
   twin = (await twin.update({ properties: { desired: { interval: null } } })).responseBody ?? twin;
   twin = (await registry.getTwin("t1")).responseBody;
   assert.equal("interval" in twin.properties.desired, false);
-  await refused(registry.updateTwin("t1", { properties: { desired: { "a.b": 1 } } }, "*"), "ArgumentError");
+  await refused(
+    registry.updateTwin("t1", { properties: { desired: { "a.b": 1 } } }, "*"),
+    "ArgumentError",
+  );
   await refused(registry.getTwin("unknown"), "DeviceNotFoundError");
   await registry.delete("t1");
 }
@@ -102,7 +111,10 @@ async function queries() {
   }
   const found = [];
   let pages = 0;
-  const query = registry.createQuery("SELECT * FROM devices WHERE tags.floor >= 3 OR deviceId = 'q0'", 2);
+  const query = registry.createQuery(
+    "SELECT * FROM devices WHERE tags.floor >= 3 OR deviceId = 'q0'",
+    2,
+  );
   while (query.hasMoreResults) {
     const page = (await query.nextAsTwin()).result;
     found.push(...page.map((twin) => twin.deviceId));
@@ -110,7 +122,9 @@ async function queries() {
   }
   assert.deepEqual(found, ["q0", "q3", "q5"]);
   assert.ok(pages >= 2);
-  const count = registry.createQuery("SELECT COUNT() AS n FROM devices WHERE NOT is_defined(tags.floor)");
+  const count = registry.createQuery(
+    "SELECT COUNT() AS n FROM devices WHERE NOT is_defined(tags.floor)",
+  );
   assert.deepEqual((await count.next()).result, [{ n: 4 }]);
   await refused(
     registry.createQuery("SELECT deviceId FROM devices").next(),
@@ -126,7 +140,10 @@ async function offlineMethod() {
   const error = await refused(client.invokeDeviceMethod("m1", call), "Error", /404103/);
   assert.equal(error.response.statusCode, 404);
   await refused(client.invokeDeviceMethod("unknown", call), "DeviceNotFoundError");
-  await refused(client.invokeDeviceMethod("m1", { ...call, responseTimeoutInSeconds: 301 }), "ArgumentError");
+  await refused(
+    client.invokeDeviceMethod("m1", { ...call, responseTimeoutInSeconds: 301 }),
+    "ArgumentError",
+  );
   await registry.delete("m1");
 }
 
@@ -142,19 +159,31 @@ async function refusals() {
   await refused(registryAs("service").list(), "UnauthorizedError");
   const expired = await ask("GET", "/devices", { token: tokenOf("iothubowner", -1) });
   assert.equal(expired.status, 401);
-  assert.match(JSON.parse(expired.body).Message, /^ErrorCode:IotHubUnauthorizedAccess;Unauthorized$/);
-  const readerOfDps = provisioning.ProvisioningServiceClient.fromConnectionString(world.policies.enrolmentRead);
+  assert.match(
+    JSON.parse(expired.body).Message,
+    /^ErrorCode:IotHubUnauthorizedAccess;Unauthorized$/,
+  );
+  const readerOfDps = provisioning.ProvisioningServiceClient.fromConnectionString(
+    world.policies.enrolmentRead,
+  );
   await refused(readerOfDps.deleteIndividualEnrollment("x"), "UnauthorizedError");
-  const hubPolicy = provisioning.ProvisioningServiceClient.fromConnectionString(world.policies.iothubowner);
+  const hubPolicy = provisioning.ProvisioningServiceClient.fromConnectionString(
+    world.policies.iothubowner,
+  );
   await refused(hubPolicy.getIndividualEnrollment("x"), "UnauthorizedError");
   assert.equal((await ask("GET", "/nothing")).status, 404);
 }
 
 async function messages() {
   await registry.create({ deviceId: "c1" });
-  const send = (headers) => ask("POST", "/devices/c1/messages/devicebound", { headers, body: "hello" });
+  const send = (headers) =>
+    ask("POST", "/devices/c1/messages/devicebound", { headers, body: "hello" });
   for (let i = 0; i < 50; i++) {
-    assert.equal((await send({ "iothub-app-n": `${i}`, "iothub-ack": "full", "iothub-messageid": `m${i}` })).status, 204);
+    assert.equal(
+      (await send({ "iothub-app-n": `${i}`, "iothub-ack": "full", "iothub-messageid": `m${i}` }))
+        .status,
+      204,
+    );
   }
   const full = await send({});
   assert.equal(full.status, 403);
@@ -208,7 +237,10 @@ async function enrolmentUpdates() {
   await refused(create(made), "InvalidEtagError");
   const secret = (await dps.getIndividualEnrollmentAttestationMechanism("e1")).responseBody;
   assert.equal(secret.symmetricKey.primaryKey, key);
-  await refused(create({ ...individual, registrationId: "e2", attestation: { type: "tpm" } }), "ArgumentError");
+  await refused(
+    create({ ...individual, registrationId: "e2", attestation: { type: "tpm" } }),
+    "ArgumentError",
+  );
   await dps.deleteIndividualEnrollment("e1");
 }
 
@@ -224,7 +256,10 @@ async function groups() {
   const base64 = certificate.replace(/-----[A-Z ]+-----|\n/g, "");
   const same = await put({
     enrollmentGroupId: "g2",
-    attestation: { type: "x509", x509: { signingCertificates: { primary: { certificate: base64 } } } },
+    attestation: {
+      type: "x509",
+      x509: { signingCertificates: { primary: { certificate: base64 } } },
+    },
   });
   assert.deepEqual(same.attestation, made.attestation);
   const keys = await put({ enrollmentGroupId: "g3", attestation: { type: "symmetricKey" } });
@@ -234,10 +269,17 @@ async function groups() {
   const query = dps.createEnrollmentGroupQuery({ query: "SELECT * FROM enrollmentGroups" }, 2);
   const found = [];
   while (query.hasMoreResults) {
-    found.push(...(await query.next(query.continuationToken)).responseBody.map((group) => group.enrollmentGroupId));
+    found.push(
+      ...(await query.next(query.continuationToken)).responseBody.map(
+        (group) => group.enrollmentGroupId,
+      ),
+    );
   }
   assert.deepEqual(found, ["g1", "g2", "g3"]);
-  const states = dps.createEnrollmentGroupDeviceRegistrationStateQuery({ query: "SELECT * FROM enrollmentGroups" }, "g1");
+  const states = dps.createEnrollmentGroupDeviceRegistrationStateQuery(
+    { query: "SELECT * FROM enrollmentGroups" },
+    "g1",
+  );
   assert.deepEqual((await states.next()).responseBody, []);
   for (const id of found) {
     await dps.deleteEnrollmentGroup(id);
@@ -249,14 +291,23 @@ async function enrolmentBulk() {
   // The SDK calls back, but never keeps the promise of this one.
   const run = (operation) =>
     new Promise((resolve, reject) =>
-      dps.runBulkEnrollmentOperation(operation, (error, result) => (error ? reject(error) : resolve(result))),
+      dps.runBulkEnrollmentOperation(operation, (error, result) =>
+        error ? reject(error) : resolve(result),
+      ),
     );
   const entries = ["k1", "k2", "k3"].map((registrationId) => ({ ...individual, registrationId }));
-  assert.deepEqual(await run({ mode: "create", enrollments: entries }), { isSuccessful: true, errors: [] });
+  assert.deepEqual(await run({ mode: "create", enrollments: entries }), {
+    isSuccessful: true,
+    errors: [],
+  });
   const query = dps.createIndividualEnrollmentQuery({ query: "SELECT * FROM enrollments" }, 2);
   const found = [];
   while (query.hasMoreResults) {
-    found.push(...(await query.next(query.continuationToken)).responseBody.map((enrolment) => enrolment.registrationId));
+    found.push(
+      ...(await query.next(query.continuationToken)).responseBody.map(
+        (enrolment) => enrolment.registrationId,
+      ),
+    );
   }
   assert.deepEqual(found, ["k1", "k2", "k3"]);
   assert.equal((await run({ mode: "delete", enrollments: entries })).isSuccessful, true);

@@ -8,8 +8,7 @@ import iothub from "azure-iothub";
 
 export const world = JSON.parse(process.env.BUSWARD_AZURE);
 
-export const registryAs = (policy) =>
-  iothub.Registry.fromConnectionString(world.policies[policy]);
+export const registryAs = (policy) => iothub.Registry.fromConnectionString(world.policies[policy]);
 
 export const pem = (name) => ({
   cert: fs.readFileSync(path.join(world.folder, `${name}.pem`), "utf8"),
@@ -40,7 +39,11 @@ export function ask(method, where, { headers = {}, body, token = tokenOf("iothub
         host: world.host,
         method,
         path: `${where}?api-version=2021-04-12`,
-        headers: { Authorization: token, ...headers, "Content-Length": Buffer.byteLength(body ?? "") },
+        headers: {
+          Authorization: token,
+          ...headers,
+          "Content-Length": Buffer.byteLength(body ?? ""),
+        },
       },
       (response) => {
         let text = "";

@@ -6,10 +6,10 @@ devices sent is then looked up in the hub's log, written as docs/protocol/hub-lo
 import os
 import sys
 
-os.environ.setdefault("BUSWARD_BUILD", "build/host")
+import azure_world
 
-import azure_world  # noqa: E402
-
+os.environ.setdefault("BUSWARD_BUILD", str(azure_world.BUILD))
+os.environ.setdefault("BUSWARD_SOURCE", str(azure_world.SOURCE))
 sys.path.insert(0, str(azure_world.SOURCE / "tests/system/hub"))
 
 import hub_world  # noqa: E402
