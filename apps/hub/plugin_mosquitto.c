@@ -96,8 +96,7 @@ static int on_disconnect(int event, void *event_data, void *user_data)
                  "refused_away=%" PRIu64 " refused_behind=%" PRIu64 " dropped=%" PRIu64,
                  stats->refused_away, stats->refused_behind, stats->dropped);
     }
-    hub_disconnect(&plugin->hub, in->client, text_bytes(client_id(in->client)),
-                   in->reason == MOSQ_ERR_SUCCESS ? HUB_END_LEFT : HUB_END_LOST);
+    hub_disconnect(&plugin->hub, in->client, text_bytes(client_id(in->client)));
     plugin_drain(plugin);
     return MOSQ_ERR_SUCCESS;
 }

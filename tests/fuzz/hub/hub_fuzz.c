@@ -100,7 +100,7 @@ static void try_login(struct bytes client_id, struct bytes user_name, struct byt
     const struct hub_connection *connection = hub_connections_find(&bench->connections, client_id);
     ASSERT((connection != NULL) == (answer.outcome == HUB_OK));
     ASSERT(connection == NULL || (connection->client == guest && client_id.size > 0));
-    hub_disconnect(&bench->hub, guest, client_id, HUB_END_LEFT);
+    hub_disconnect(&bench->hub, guest, client_id);
     judge_outputs();
     ASSERT(bench->connections.count == 0);
 }
@@ -197,7 +197,7 @@ void hub_fuzz_run(enum hub_mode mode, const char *sql, struct bytes input)
     struct bytes topic = take_line(&rest);
     try_login(client_id, user_name, password);
     be_connected(topic, rest);
-    hub_disconnect(&bench->hub, device, hub_bench_text("a"), HUB_END_LOST);
+    hub_disconnect(&bench->hub, device, hub_bench_text("a"));
     judge_outputs();
     publish(topic, rest, mode == HUB_MODE_HUB); // its will
     publish(topic, rest, false);                // there is but one

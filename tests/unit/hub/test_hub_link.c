@@ -107,18 +107,18 @@ static void test_snapshot_then_changes(void **state)
     assert_true(hub_bench_is_quiet(bench)); // the other spelling stays
     hub_unsubscribe(&bench->hub, &a, text("a"), text("devices/a/messages/devicebound/#"));
     expect(bench, "l/6/subs/1/a", "1");
-    hub_disconnect(&bench->hub, &b, text("b"), HUB_END_LEFT);
-    expect(bench, "l/7/down/2/b", "left");
+    hub_disconnect(&bench->hub, &b, text("b"));
+    expect(bench, "l/7/down/2/b", "ended");
     // Again, within the session: the numbers go on.
     say(bench, "sync", text(""));
     expect(bench, "l/8/hello", BOOT);
     expect(bench, "l/9/up/1/a", "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":1}");
-    hub_disconnect(&bench->hub, &a, text("a"), HUB_END_LOST);
-    expect(bench, "l/10/down/1/a", "lost");
+    hub_disconnect(&bench->hub, &a, text("a"));
+    expect(bench, "l/10/down/1/a", "ended");
     assert_true(hub_bench_is_quiet(bench));
     assert_int_equal(bench->connections.count, 0);
     // Another session begins at 1 again.
-    hub_disconnect(&bench->hub, &backend, text(HUB_LINK_CLIENT), HUB_END_LOST);
+    hub_disconnect(&bench->hub, &backend, text(HUB_LINK_CLIENT));
     arrive(bench, &a, "a", true);
     open_link(bench);
     say(bench, "sync", text(""));
@@ -141,18 +141,18 @@ static void test_takeover_and_kept_sessions(void **state)
     arrive(bench, &client[1], "a", false); // takes over, session and all
     expect(bench, "l/4/down/1/a", "taken_over");
     expect(bench, "l/5/up/2/a", "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":8}");
-    hub_disconnect(&bench->hub, &client[0], text("a"), HUB_END_LOST); // comes late
+    hub_disconnect(&bench->hub, &client[0], text("a")); // comes late
     assert_true(hub_bench_is_quiet(bench));
-    hub_disconnect(&bench->hub, &client[1], text("a"), HUB_END_LOST);
-    expect(bench, "l/6/down/2/a", "lost");
+    hub_disconnect(&bench->hub, &client[1], text("a"));
+    expect(bench, "l/6/down/2/a", "ended");
     arrive(bench, &client[2], "a", false);
     expect(bench, "l/7/up/3/a", "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":8}");
-    hub_disconnect(&bench->hub, &client[2], text("a"), HUB_END_LOST);
-    expect(bench, "l/8/down/3/a", "lost");
+    hub_disconnect(&bench->hub, &client[2], text("a"));
+    expect(bench, "l/8/down/3/a", "ended");
     arrive(bench, &client[0], "a", true); // a new session knows nothing
     expect(bench, "l/9/up/4/a", UP);
-    hub_disconnect(&bench->hub, &client[0], text("a"), HUB_END_LOST);
-    expect(bench, "l/10/down/4/a", "lost");
+    hub_disconnect(&bench->hub, &client[0], text("a"));
+    expect(bench, "l/10/down/4/a", "ended");
     assert_true(hub_bench_is_quiet(bench));
     assert_int_equal(bench->connections.count, 0);
 }
@@ -234,7 +234,7 @@ static void test_requests_and_what_comes_back(void **state)
     out = hub_bench_next(bench);
     assert_string_equal(out.client_id, "a");
     assert_string_equal(out.close_why, "kicked by the backend");
-    hub_disconnect(&bench->hub, &a, text("a"), HUB_END_LOST);
+    hub_disconnect(&bench->hub, &a, text("a"));
     expect(bench, "l/7/down/1/a", "closed");
 }
 
@@ -336,7 +336,7 @@ static void test_changes_wait_for_room(void **state)
     }
     subscribe(bench, &a, "a", AZ_FILTER_METHODS);
     arrive(bench, &b, "b", true);
-    hub_disconnect(&bench->hub, &b, text("b"), HUB_END_LOST); // never seen
+    hub_disconnect(&bench->hub, &b, text("b")); // never seen
     arrive(bench, &b, "b", false);
     assert_int_equal(drain(bench), 0);
     assert_int_equal(ask(bench, &a, GET), HUB_OK);
@@ -357,7 +357,7 @@ static void test_changes_wait_for_room(void **state)
         }
         assert_int_equal(drain(bench), 1);
     }
-    hub_disconnect(&bench->hub, &b, text("b"), HUB_END_LOST); // its `down` waits, in vain
+    hub_disconnect(&bench->hub, &b, text("b")); // its `down` waits, in vain
     say(bench, "sync", text(""));
     assert_int_equal(drain(bench), 0);
     say(bench, "ack/4096", text(""));
