@@ -232,6 +232,29 @@ def test_a_backend_that_does_not_keep_up(hub):
     assert backend.request()[2] == "$iothub/twin/GET/?$rid=again"
 
 
+def test_a_backend_that_sleeps_misses_nothing(hub):
+    """What is sent before it reads stays below what mosquitto would drop, and all of it comes; the rest is refused."""
+    names = [f"d-{i}" for i in range(30)]
+    for name in names:
+        hub_db.put_device(hub.db, name, [key_of(name)])
+    backend = Backend(hub)
+    backend.sync()
+    devices = [Client(hub, name) for name in names]
+    for number in range(50):
+        for device in devices:
+            device.publish(b"x" * 1000, topic=f"$iothub/twin/GET/?$rid={number}", qos=0)
+    for device in devices:
+        assert device.deliver(b"telemetry goes on")  # and what went before it has been taken
+    heard = [backend.hear() for _ in range(768)]
+    assert [k for k, *_ in heard] == ["up"] * 30 + ["req"] * 738
+    numbers = {name: [int(p.split(b"$rid=")[1].split(b"\0")[0]) for k, _, d, p in heard if (k, d) == ("req", name)] for name in names}
+    assert all(got == list(range(len(got))) for got in numbers.values()) and sum(map(len, numbers.values())) == 738
+    assert devices[7].subscribe(ANSWERS) == 1
+    assert backend.hear()[::2] == ("subs", "d-7")
+    devices[7].publish(b"", topic="$iothub/twin/GET/?$rid=next", qos=0)
+    assert backend.request()[1:3] == ("d-7", "$iothub/twin/GET/?$rid=next")
+
+
 def derived(group_key, registration):
     digest = hmac.new(base64.b64decode(group_key), registration.encode(), hashlib.sha256).digest()
     return base64.b64encode(digest).decode()

@@ -313,6 +313,20 @@ static int drain(struct hub_bench *bench)
     return count;
 }
 
+static void acknowledge(struct hub_bench *bench, int seq)
+{
+    char topic[32];
+    snprintf(topic, sizeof(topic), "ack/%d", seq);
+    assert_int_equal(say(bench, topic, text("")), HUB_OK);
+}
+
+static void expect_numbered(struct hub_bench *bench, int seq, const char *rest, const char *payload)
+{
+    char topic[64];
+    snprintf(topic, sizeof(topic), "l/%d/%s", seq, rest);
+    expect(bench, topic, payload);
+}
+
 // Changes beyond the window wait as what is true in the end, and nothing is told out of order.
 static void test_changes_wait_for_room(void **state)
 {
@@ -342,14 +356,14 @@ static void test_changes_wait_for_room(void **state)
     assert_int_equal(ask(bench, &a, GET), HUB_OK);
     struct hub_out out = hub_bench_next(bench);
     assert_string_equal(out.client_id, "a"); // 429
-    say(bench, "ack/4095", text(""));
-    expect(bench, "l/4097/subs/1/a", "7");
-    expect(bench, "l/4098/up/3/b", UP); // and it had begun anew in between
+    acknowledge(bench, HUB_LINK_WINDOW - 1);
+    expect_numbered(bench, HUB_LINK_WINDOW + 1, "subs/1/a", "7");
+    expect_numbered(bench, HUB_LINK_WINDOW + 2, "up/3/b", UP); // and it had begun anew meanwhile
     assert_true(hub_bench_is_quiet(bench));
     assert_int_equal(ask(bench, &a, GET), HUB_OK);
-    expect(bench, "l/4099/req/1/a", GET "|body");
+    expect_numbered(bench, HUB_LINK_WINDOW + 3, "req/1/a", GET "|body");
     // A snapshot that does not fit comes piece by piece, hello first.
-    for (int i = 4100; i <= 4095 + HUB_LINK_WINDOW; i++) {
+    for (int i = HUB_LINK_WINDOW + 4; i < 2 * HUB_LINK_WINDOW; i++) {
         if (i % 2 == 0) {
             hub_unsubscribe(&bench->hub, &a, text("a"), text(AZ_FILTER_TWIN_DESIRED));
         } else {
@@ -360,12 +374,13 @@ static void test_changes_wait_for_room(void **state)
     hub_disconnect(&bench->hub, &b, text("b")); // its `down` waits, in vain
     say(bench, "sync", text(""));
     assert_int_equal(drain(bench), 0);
-    say(bench, "ack/4096", text(""));
-    expect(bench, "l/8192/hello", BOOT);
+    acknowledge(bench, HUB_LINK_WINDOW);
+    expect_numbered(bench, 2 * HUB_LINK_WINDOW, "hello", BOOT);
     assert_true(hub_bench_is_quiet(bench));
-    say(bench, "ack/4097", text(""));
-    expect(bench, "l/8193/up/1/a", "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":7}");
-    say(bench, "ack/8193", text(""));
+    acknowledge(bench, HUB_LINK_WINDOW + 1);
+    expect_numbered(bench, 2 * HUB_LINK_WINDOW + 1, "up/1/a",
+                    "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":7}");
+    acknowledge(bench, 2 * HUB_LINK_WINDOW + 1);
     assert_true(hub_bench_is_quiet(bench));
 }
 
