@@ -23,6 +23,7 @@ enum {
 struct hub_out {
     const char *client_id; // to whom: a device or the backend
     const char *close_why; // not NULL: close its connection; there is no message
+    const void *client;    // the broker's name for that connection
     struct bytes topic;
     struct bytes parts[3]; // of the payload, one behind the other
     uint8_t qos;

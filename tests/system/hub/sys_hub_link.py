@@ -198,14 +198,19 @@ def test_backends_come_and_go(hub):
     assert Backend(hub, "gw-1").login == 5 and Backend(hub, "/other").login == 5
     assert stat.S_ISSOCK(os.stat(f"{hub.dir}/link.sock").st_mode)
     refused(hub, "client id differs", "gw-1", client_id="/backend")
+    for folder_mode, socket_mode, login in ((0o755, 0o777, 5), (0o755, 0o755, 0), (0o700, 0o777, 0)):
+        os.chmod(hub.dir, folder_mode)
+        os.chmod(f"{hub.dir}/link.sock", socket_mode)
+        assert Backend(hub).login == login, (folder_mode, socket_mode)
     first = Backend(hub)
     boot = first.sync()
     assert first.hear()[0] == "up"
     second = Backend(hub)  # takes the first one's place
     assert first.receive() is None
     assert second.sync() == boot and second.hear()[0] == "up"
+    before = hub.output().count("ev=link_closed")
     second.close()
-    hub.wait_for("the end", lambda: hub.output().count("ev=link_closed") >= 1)
+    hub.wait_for("the end", lambda: hub.output().count("ev=link_closed") > before)
     device.publish(b"", topic="$iothub/twin/GET/?$rid=1", qos=0)
     assert device.message()[0] == "$iothub/twin/res/503/?$rid=1"
     assert device.deliver(b"telemetry goes on")
