@@ -53,6 +53,9 @@ void plugin_drain(struct plugin *plugin)
         snprintf(id, sizeof(id), "%s", out.client_id);
         log_info("hub", "closing", "client=%s why=%s", log_quote(id).text,
                  log_quote(out.close_why).text);
-        mosquitto_kick_client_by_clientid(id, false);
+        if (mosquitto_kick_client_by_clientid(id, false) != MOSQ_ERR_SUCCESS) {
+            // The broker gave it up after its login and told nobody.
+            hub_disconnect(&plugin->hub, out.client, bytes_of(id, strlen(id)));
+        }
     }
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { IMPORT_SIZE_MAX = 64 << 20 };
 
@@ -286,6 +287,11 @@ static int run_command(const struct command *command, int argc, char **argv)
     }
     static struct store store;
     umask(0077);
+    if (o.out != NULL && access(o.out, F_OK) == 0) {
+        fprintf(stderr, "busward-hub: %s: is there already: secrets are never written over\n",
+                o.out);
+        return 1;
+    }
     if (store_open(&store, o.data_dir) != OK) {
         return 1;
     }

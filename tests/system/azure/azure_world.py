@@ -181,7 +181,8 @@ class AzureWorld:
 
     def run_node(self, script: str, *words: str) -> None:
         """Runs a script beside this file to its end; its words are ours."""
-        done = subprocess.run(["node", str(HERE / script), *words], env=self.environ(), timeout=float(os.environ.get("BUSWARD_NODE_S", "100")))
+        limit_s = float(os.environ.get("BUSWARD_NODE_S", "100"))
+        done = subprocess.run(["node", str(HERE / script), *words], env=self.environ(), timeout=limit_s)
         if done.returncode != 0:
             for process in self.processes:
                 sys.stderr.write(f"--- {process.name}\n" + "".join(process.lines[-60:]))
