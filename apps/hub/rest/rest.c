@@ -112,7 +112,9 @@ static struct log_quoted quoted(struct bytes in)
 {
     char text[ID_SIZE];
     const size_t size = in.size < sizeof(text) ? in.size : sizeof(text) - 1;
-    memcpy(text, in.data, size);
+    if (size > 0) {
+        memcpy(text, in.data, size);
+    }
     text[size] = '\0';
     return log_quote(text);
 }
