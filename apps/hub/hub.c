@@ -93,7 +93,7 @@ static struct hub_connection *known(struct hub *hub, const void *client, struct 
     return connection != NULL && connection->close_why == NULL ? connection : NULL;
 }
 
-void hub_disconnect(struct hub *hub, const void *client, struct bytes client_id, enum hub_end end)
+void hub_disconnect(struct hub *hub, const void *client, struct bytes client_id)
 {
     if (client != NULL && client == hub->backend) {
         hub->backend = NULL;
@@ -107,9 +107,7 @@ void hub_disconnect(struct hub *hub, const void *client, struct bytes client_id,
     if (connection == NULL) {
         return;
     }
-    connection->end = connection->close_why != NULL ? "closed"
-                      : end == HUB_END_LEFT         ? "left"
-                                                    : "lost";
+    connection->end = connection->close_why != NULL ? "closed" : "ended";
     connection->client = NULL;
     connection->number = 0;
     hub_link_changed(&hub->link, connection);

@@ -52,15 +52,13 @@ struct hub_answer {
     uint64_t sequence; // of the stored message; 0: nothing was to be stored
 };
 
-enum hub_end { HUB_END_LEFT, HUB_END_LOST }; // with DISCONNECT, or without
-
 void hub_init(struct hub *hub, const struct hub_config *cfg);
 
 // Judges a CONNECT. OK: the connection is the device's one and only from now on.
 struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in);
 
 // The connection ended; one that was taken over before is none of ours any more.
-void hub_disconnect(struct hub *hub, const void *client, struct bytes client_id, enum hub_end end);
+void hub_disconnect(struct hub *hub, const void *client, struct bytes client_id);
 
 // Judges a PUBLISH without acting on it.
 struct hub_answer hub_may_publish(struct hub *hub, const struct hub_publish *in);

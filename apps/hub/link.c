@@ -209,15 +209,13 @@ static bool tell(struct hub_link *link, struct hub_connection *connection, struc
         name(link, "down", connection->told_number, connection);
         snprintf(link->body_text, sizeof(link->body_text), "%s", connection->end);
         connection->told_number = 0;
-    } else if (connection->number == 0) {
-        return false;
-    } else if (connection->told_number == 0) {
+    } else if (connection->number != 0 && connection->told_number == 0) {
         name(link, "up", connection->number, connection);
         hub_link_put_up(link->body_text, sizeof(link->body_text), link->mode, connection);
         connection->told_number = connection->number;
         connection->told_mask = mask;
         connection->was_clean = false;
-    } else if (connection->told_mask != mask) {
+    } else if (connection->number != 0 && connection->told_mask != mask) {
         name(link, "subs", connection->number, connection);
         snprintf(link->body_text, sizeof(link->body_text), "%u", mask);
         connection->told_mask = mask;

@@ -10,7 +10,9 @@
 #define HUB_LINK_CLIENT "/backend"
 
 enum {
-    HUB_LINK_WINDOW = 4096, // messages sent and not acknowledged
+    // Messages sent and not acknowledged: mosquitto drops what is beyond its max_queued_messages,
+    // 1,000 by default, for a client that does not read.
+    HUB_LINK_WINDOW = 768,
     HUB_LINK_BYTES_MAX = 16 << 20,
     HUB_LINK_PER_DEVICE_MAX = 64,
     HUB_REQUEST_SIZE_MAX = 131072, // body
@@ -21,6 +23,7 @@ enum {
 struct hub_out {
     const char *client_id; // to whom: a device or the backend
     const char *close_why; // not NULL: close its connection; there is no message
+    const void *client;    // the broker's name for that connection
     struct bytes topic;
     struct bytes parts[3]; // of the payload, one behind the other
     uint8_t qos;

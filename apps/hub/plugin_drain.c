@@ -17,8 +17,9 @@ static void publish(struct plugin *plugin, const struct hub_out *out)
     for (size_t i = 0; i < COUNT_OF(out->parts); i++) {
         size += out->parts[i].size;
     }
-    uint8_t *payload = size > 0 ? mosquitto_malloc(size) : NULL;
-    if ((size > 0 && payload == NULL) || out->topic.size >= sizeof(plugin->topic)) {
+    uint8_t *payload = mosquitto_malloc(size + 1); // one more: never none
+    if (payload == NULL || out->topic.size >= sizeof(plugin->topic)) {
+        mosquitto_free(payload);
         log_error("hub", "message_dropped", "client=%s bytes=%zu", log_quote(out->client_id).text,
                   size);
         return;
@@ -53,6 +54,9 @@ void plugin_drain(struct plugin *plugin)
         snprintf(id, sizeof(id), "%s", out.client_id);
         log_info("hub", "closing", "client=%s why=%s", log_quote(id).text,
                  log_quote(out.close_why).text);
-        mosquitto_kick_client_by_clientid(id, false);
+        if (mosquitto_kick_client_by_clientid(id, false) != MOSQ_ERR_SUCCESS) {
+            // The broker gave it up after its login and told nobody.
+            hub_disconnect(&plugin->hub, out.client, bytes_of(id, strlen(id)));
+        }
     }
 }

@@ -9,11 +9,13 @@
 #include "port/linux/log.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // All else stays hidden from the broker and other plugins.
 #define PLUGIN_EXPORT __attribute__((visibility("default")))
@@ -49,6 +51,26 @@ static void log_refusal(const char *event, const struct mosquitto *client, const
              log_quote(why).text);
 }
 
+// The link's socket, as the broker names the client. NULL, or why its end there is not believed.
+static const char *socket_fault(const char *path)
+{
+    char folder[PATH_MAX];
+    struct stat of_socket;
+    struct stat of_folder;
+    const char *slash = strrchr(path, '/');
+    size_t size = slash == path ? 1 : (size_t)(slash - path);
+    if (size >= sizeof(folder)) {
+        return "path of the link's socket is too long";
+    }
+    memcpy(folder, path, size);
+    folder[size] = '\0';
+    if (stat(path, &of_socket) != 0 || stat(folder, &of_folder) != 0) {
+        return "the link's socket cannot be looked at";
+    }
+    bool is_open = (of_socket.st_mode & S_IWOTH) != 0 && (of_folder.st_mode & S_IXOTH) != 0;
+    return is_open ? "others may open the link's socket: its folder must be 0700 or 0750" : NULL;
+}
+
 static int on_basic_auth(int event, void *event_data, void *user_data)
 {
     (void)event;
@@ -60,6 +82,12 @@ static int on_basic_auth(int event, void *event_data, void *user_data)
     }
     struct hub_certificate certificate;
     const char *address = mosquitto_client_address(in->client);
+    bool is_local = address != NULL && address[0] == '/'; // the socket's path
+    const char *fault = is_local ? socket_fault(address) : NULL;
+    if (fault != NULL) {
+        log_refusal("connect_refused", in->client, fault);
+        return MOSQ_ERR_AUTH;
+    }
     bool has_certificate = hub_tls_certificate(in->client, &certificate);
     struct hub_connect connect = {
         .client = in->client,
@@ -68,7 +96,7 @@ static int on_basic_auth(int event, void *event_data, void *user_data)
         .password = text_bytes(in->password),
         .certificate = has_certificate ? &certificate : NULL,
         .is_clean = mosquitto_client_clean_session(in->client),
-        .is_local = address != NULL && address[0] == '/', // the socket's path
+        .is_local = is_local,
         .utc_s = utc_s(),
     };
     struct hub_answer answer = hub_connect(&plugin->hub, &connect);
@@ -96,8 +124,7 @@ static int on_disconnect(int event, void *event_data, void *user_data)
                  "refused_away=%" PRIu64 " refused_behind=%" PRIu64 " dropped=%" PRIu64,
                  stats->refused_away, stats->refused_behind, stats->dropped);
     }
-    hub_disconnect(&plugin->hub, in->client, text_bytes(client_id(in->client)),
-                   in->reason == MOSQ_ERR_SUCCESS ? HUB_END_LEFT : HUB_END_LOST);
+    hub_disconnect(&plugin->hub, in->client, text_bytes(client_id(in->client)));
     plugin_drain(plugin);
     return MOSQ_ERR_SUCCESS;
 }

@@ -19,6 +19,9 @@ struct parse {
 static bool refuse_syntax(const struct parse *p, const struct json_error *error)
 {
     struct json_place place = json_place_of(p->text, error->offset);
+    if (error->code == JSON_KEYS) {
+        return refuse(p->why, HUB_TOO_LARGE, "%s: more than %d values", p->what, TWIN_VALUES_MAX);
+    }
     enum hub_code code = p->rules == TWIN_OURS ? HUB_SERVER_ERROR : HUB_ARGUMENT_INVALID;
     return refuse(p->why, code, "%s, line %u column %u: %s", p->what, place.line, place.column,
                   error->message);

@@ -7,11 +7,24 @@
     "SELECT desired, desired_metadata, desired_version, reported, reported_metadata,"              \
     " reported_version, tags, etag, version FROM twin WHERE device_id=?1"
 
+static enum err find(struct store *store, struct bytes id, sqlite3_stmt **s)
+{
+    *s = store_get(store, SELECT_TWIN);
+    store_bind_span(*s, 1, id);
+    return store_row(store, *s);
+}
+
 sqlite3_stmt *twins_row(struct store *store, struct bytes id, struct verdict *why)
 {
-    sqlite3_stmt *s = store_get(store, SELECT_TWIN);
-    store_bind_span(s, 1, id);
-    enum err err = store_row(store, s);
+    sqlite3_stmt *s = NULL;
+    enum err err = find(store, id, &s);
+    if (err == ERR_EMPTY) { // a device that another tool put there has none yet
+        s = store_get(store, "INSERT INTO twin(device_id) SELECT id FROM device WHERE id=?1");
+        store_bind_span(s, 1, id);
+        err = store_run(store, s);
+        err = err == OK && store_changed(store) == 0 ? ERR_EMPTY : err;
+        err = err == OK ? find(store, id, &s) : err;
+    }
     if (err == OK) {
         return s;
     }

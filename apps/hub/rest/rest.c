@@ -54,8 +54,8 @@ static rest_handler *handler_of(enum route route)
     return NULL;
 }
 
-// NULL: it may pass. Else why not, for the log.
-static const char *why_not(struct rest *rest, const struct rest_request *q)
+// NULL: it may pass. Else why not, for the log. *who: the policy that asks, in the request's head.
+static const char *why_not(struct rest *rest, const struct rest_request *q, struct bytes *who)
 {
     struct hub_sas sas;
     struct policy policy;
@@ -76,16 +76,16 @@ static const char *why_not(struct rest *rest, const struct rest_request *q)
         memcpy(judged.keys, policy.keys, sizeof(judged.keys));
         judged.rights = policy.rights;
     }
+    *who = sas.policy;
     why = judge_request(&sas, is_there ? &judged : NULL, host, q->http, q->routed.right, q->utc_ms);
     memset(&policy, 0, sizeof(policy));
     memset(&judged, 0, sizeof(judged));
     return why;
 }
 
-static void refuse_unauthorized(struct rest *rest, const struct rest_request *q, const char *why)
+static void refuse_unauthorized(const struct rest_request *q, const char *why)
 {
     struct verdict verdict;
-    rest->refused++;
     log_warn(MODULE, "unauthorized", "peer=%s why=\"%s\"", http_address(q->conn), why);
     (void)refuse(&verdict, HUB_UNAUTHORIZED, "Unauthorized");
     answer_refusal(q->conn, q->routed.is_dps ? ANSWER_DPS : ANSWER_HUB, &verdict);
@@ -106,6 +106,34 @@ static bool take_if_match(struct rest_request *q, char text[REST_ETAG_SIZE], str
     // `"*"` as the SDKs quote it is the `*` of RFC 9110.
     q->if_match = strcmp(text, "\"*\"") == 0 ? "*" : text;
     return true;
+}
+
+static struct log_quoted quoted(struct bytes in)
+{
+    char text[ID_SIZE];
+    const size_t size = in.size < sizeof(text) ? in.size : sizeof(text) - 1;
+    if (size > 0) {
+        memcpy(text, in.data, size);
+    }
+    text[size] = '\0';
+    return log_quote(text);
+}
+
+// Who asked for what, of requests that change something.
+static void log_change(const struct rest_request *q, struct bytes who)
+{
+    static const char *const words[] = {
+        [HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
+        [HTTP_PUT] = "PUT", [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE"};
+    const enum route route = q->routed.route;
+    if (q->http->method == HTTP_GET || route == ROUTE_DEVICES_QUERY ||
+        route == ROUTE_ENROLMENTS_QUERY || route == ROUTE_GROUPS_QUERY ||
+        route == ROUTE_REGISTRATIONS_QUERY) {
+        return;
+    }
+    log_info(MODULE, "change", "policy=%s method=%s of=%s id=%s peer=%s", quoted(who).text,
+             words[q->http->method], quoted(q->http->segments[0]).text, quoted(q->routed.id).text,
+             http_address(q->conn));
 }
 
 static void answer_no_route(const struct rest_request *q)
@@ -139,9 +167,10 @@ static void on_request(void *ctx, struct http_conn *conn, const struct http_requ
         answer_no_route(&q);
         return;
     }
-    const char *why = why_not(rest, &q);
+    struct bytes who = {.data = NULL};
+    const char *why = why_not(rest, &q, &who);
     if (why != NULL) {
-        refuse_unauthorized(rest, &q, why);
+        refuse_unauthorized(&q, why);
         return;
     }
     const char *fault = route_version_fault(request);
@@ -151,6 +180,7 @@ static void on_request(void *ctx, struct http_conn *conn, const struct http_requ
         answer_refusal(conn, dialect, &verdict);
         return;
     }
+    log_change(&q, who);
     handler_of(q.routed.route)(rest, &q);
     rest->cfg.stirred(rest->cfg.ctx);
 }

@@ -71,7 +71,6 @@ struct rest {
     char *out;                  // REST_OUT_SIZE: scratch of one answer
     struct enrolment enrolment; // scratch
     struct enrolment kept;      // scratch
-    uint64_t refused;           // 401s, for the log
 };
 
 // ERR_ARG (no address), ERR_IO, ERR_FULL. Logs why.

@@ -44,7 +44,7 @@ static struct hub_answer publish(struct hub_bench *bench, const void *client, co
 
 static void leave(struct hub_bench *bench, const void *client)
 {
-    hub_disconnect(&bench->hub, client, text("a"), HUB_END_LOST);
+    hub_disconnect(&bench->hub, client, text("a"));
 }
 
 static void test_stores_what_a_device_publishes(void **state)
@@ -196,7 +196,7 @@ static void test_who_changes_in_the_directory_is_closed(void **state)
     leave(bench, &client[1]);
     hub_bench_run(bench, "UPDATE device SET enabled = 1, key2 = zeroblob(16)");
     assert_string_equal(close_why(bench), "credential changed"); // b
-    hub_disconnect(&bench->hub, &client[0], text("b"), HUB_END_LOST);
+    hub_disconnect(&bench->hub, &client[0], text("b"));
     hub_bench_run(bench, "UPDATE device SET key1 = " HUB_BENCH_KEY_SQL);
     assert_int_equal(connect_as(bench, &client[0], "b", 1).outcome, HUB_OK);
     assert_null(close_why(bench));
@@ -219,9 +219,9 @@ static void test_more_devices_than_fit(void **state)
         assert_int_equal(hub_connect(&bench->hub, &in).outcome, i < 16 ? HUB_OK : HUB_REFUSED);
     }
     // A kept session holds its place, another does not.
-    hub_disconnect(&bench->hub, &ids[0], text("d0"), HUB_END_LEFT);
+    hub_disconnect(&bench->hub, &ids[0], text("d0"));
     assert_int_equal(connect_as(bench, &ids[16], "d16", 1).outcome, HUB_REFUSED);
-    hub_disconnect(&bench->hub, &ids[1], text("d1"), HUB_END_LEFT);
+    hub_disconnect(&bench->hub, &ids[1], text("d1"));
     assert_int_equal(connect_as(bench, &ids[16], "d16", 1).outcome, HUB_OK);
     assert_int_equal(connect_as(bench, &ids[0], "d0", 1).outcome, HUB_OK);
     assert_int_equal(bench->connections.count, 16);

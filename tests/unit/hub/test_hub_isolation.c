@@ -200,6 +200,14 @@ static void test_what_one_may_read_is_its_own(void **state)
         }
     }
     assert_true(readable > 40);
+    // Nor what it has not subscribed to.
+    const char *call = "$iothub/methods/POST/x/?$rid=1";
+    assert_true(
+        hub_may_receive(hub, &place->clients[0], hub_bench_text("a"), hub_bench_text(call)));
+    hub_unsubscribe(hub, &place->clients[0], hub_bench_text("a"),
+                    hub_bench_text(AZ_FILTER_METHODS));
+    assert_false(
+        hub_may_receive(hub, &place->clients[0], hub_bench_text("a"), hub_bench_text(call)));
 }
 
 static void test_no_filter_reaches_further(void **state)

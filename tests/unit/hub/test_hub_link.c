@@ -107,18 +107,18 @@ static void test_snapshot_then_changes(void **state)
     assert_true(hub_bench_is_quiet(bench)); // the other spelling stays
     hub_unsubscribe(&bench->hub, &a, text("a"), text("devices/a/messages/devicebound/#"));
     expect(bench, "l/6/subs/1/a", "1");
-    hub_disconnect(&bench->hub, &b, text("b"), HUB_END_LEFT);
-    expect(bench, "l/7/down/2/b", "left");
+    hub_disconnect(&bench->hub, &b, text("b"));
+    expect(bench, "l/7/down/2/b", "ended");
     // Again, within the session: the numbers go on.
     say(bench, "sync", text(""));
     expect(bench, "l/8/hello", BOOT);
     expect(bench, "l/9/up/1/a", "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":1}");
-    hub_disconnect(&bench->hub, &a, text("a"), HUB_END_LOST);
-    expect(bench, "l/10/down/1/a", "lost");
+    hub_disconnect(&bench->hub, &a, text("a"));
+    expect(bench, "l/10/down/1/a", "ended");
     assert_true(hub_bench_is_quiet(bench));
     assert_int_equal(bench->connections.count, 0);
     // Another session begins at 1 again.
-    hub_disconnect(&bench->hub, &backend, text(HUB_LINK_CLIENT), HUB_END_LOST);
+    hub_disconnect(&bench->hub, &backend, text(HUB_LINK_CLIENT));
     arrive(bench, &a, "a", true);
     open_link(bench);
     say(bench, "sync", text(""));
@@ -141,18 +141,24 @@ static void test_takeover_and_kept_sessions(void **state)
     arrive(bench, &client[1], "a", false); // takes over, session and all
     expect(bench, "l/4/down/1/a", "taken_over");
     expect(bench, "l/5/up/2/a", "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":8}");
-    hub_disconnect(&bench->hub, &client[0], text("a"), HUB_END_LOST); // comes late
+    hub_disconnect(&bench->hub, &client[0], text("a")); // comes late
     assert_true(hub_bench_is_quiet(bench));
-    hub_disconnect(&bench->hub, &client[1], text("a"), HUB_END_LOST);
-    expect(bench, "l/6/down/2/a", "lost");
+    hub_disconnect(&bench->hub, &client[1], text("a"));
+    expect(bench, "l/6/down/2/a", "ended");
     arrive(bench, &client[2], "a", false);
     expect(bench, "l/7/up/3/a", "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":8}");
-    hub_disconnect(&bench->hub, &client[2], text("a"), HUB_END_LOST);
-    expect(bench, "l/8/down/3/a", "lost");
+    hub_disconnect(&bench->hub, &client[2], text("a"));
+    expect(bench, "l/8/down/3/a", "ended");
+    // A session alone is nobody to send to or to close.
+    static const char c2d[] = "devices/a/messages/devicebound/\0";
+    say(bench, "to/0/1/a", bytes_of(c2d, sizeof(c2d) - 1));
+    say(bench, "to/3/1/a", bytes_of(c2d, sizeof(c2d) - 1));
+    say(bench, "kick/0/a", text(""));
+    assert_true(hub_bench_is_quiet(bench));
     arrive(bench, &client[0], "a", true); // a new session knows nothing
     expect(bench, "l/9/up/4/a", UP);
-    hub_disconnect(&bench->hub, &client[0], text("a"), HUB_END_LOST);
-    expect(bench, "l/10/down/4/a", "lost");
+    hub_disconnect(&bench->hub, &client[0], text("a"));
+    expect(bench, "l/10/down/4/a", "ended");
     assert_true(hub_bench_is_quiet(bench));
     assert_int_equal(bench->connections.count, 0);
 }
@@ -234,7 +240,7 @@ static void test_requests_and_what_comes_back(void **state)
     out = hub_bench_next(bench);
     assert_string_equal(out.client_id, "a");
     assert_string_equal(out.close_why, "kicked by the backend");
-    hub_disconnect(&bench->hub, &a, text("a"), HUB_END_LOST);
+    hub_disconnect(&bench->hub, &a, text("a"));
     expect(bench, "l/7/down/1/a", "closed");
 }
 
@@ -313,6 +319,20 @@ static int drain(struct hub_bench *bench)
     return count;
 }
 
+static void acknowledge(struct hub_bench *bench, int seq)
+{
+    char topic[32];
+    snprintf(topic, sizeof(topic), "ack/%d", seq);
+    assert_int_equal(say(bench, topic, text("")), HUB_OK);
+}
+
+static void expect_numbered(struct hub_bench *bench, int seq, const char *rest, const char *payload)
+{
+    char topic[64];
+    snprintf(topic, sizeof(topic), "l/%d/%s", seq, rest);
+    expect(bench, topic, payload);
+}
+
 // Changes beyond the window wait as what is true in the end, and nothing is told out of order.
 static void test_changes_wait_for_room(void **state)
 {
@@ -336,20 +356,20 @@ static void test_changes_wait_for_room(void **state)
     }
     subscribe(bench, &a, "a", AZ_FILTER_METHODS);
     arrive(bench, &b, "b", true);
-    hub_disconnect(&bench->hub, &b, text("b"), HUB_END_LOST); // never seen
+    hub_disconnect(&bench->hub, &b, text("b")); // never seen
     arrive(bench, &b, "b", false);
     assert_int_equal(drain(bench), 0);
     assert_int_equal(ask(bench, &a, GET), HUB_OK);
     struct hub_out out = hub_bench_next(bench);
     assert_string_equal(out.client_id, "a"); // 429
-    say(bench, "ack/4095", text(""));
-    expect(bench, "l/4097/subs/1/a", "7");
-    expect(bench, "l/4098/up/3/b", UP); // and it had begun anew in between
+    acknowledge(bench, HUB_LINK_WINDOW - 1);
+    expect_numbered(bench, HUB_LINK_WINDOW + 1, "subs/1/a", "7");
+    expect_numbered(bench, HUB_LINK_WINDOW + 2, "up/3/b", UP); // and it had begun anew meanwhile
     assert_true(hub_bench_is_quiet(bench));
     assert_int_equal(ask(bench, &a, GET), HUB_OK);
-    expect(bench, "l/4099/req/1/a", GET "|body");
+    expect_numbered(bench, HUB_LINK_WINDOW + 3, "req/1/a", GET "|body");
     // A snapshot that does not fit comes piece by piece, hello first.
-    for (int i = 4100; i <= 4095 + HUB_LINK_WINDOW; i++) {
+    for (int i = HUB_LINK_WINDOW + 4; i < 2 * HUB_LINK_WINDOW; i++) {
         if (i % 2 == 0) {
             hub_unsubscribe(&bench->hub, &a, text("a"), text(AZ_FILTER_TWIN_DESIRED));
         } else {
@@ -357,15 +377,16 @@ static void test_changes_wait_for_room(void **state)
         }
         assert_int_equal(drain(bench), 1);
     }
-    hub_disconnect(&bench->hub, &b, text("b"), HUB_END_LOST); // its `down` waits, in vain
+    hub_disconnect(&bench->hub, &b, text("b")); // its `down` waits, in vain
     say(bench, "sync", text(""));
     assert_int_equal(drain(bench), 0);
-    say(bench, "ack/4096", text(""));
-    expect(bench, "l/8192/hello", BOOT);
+    acknowledge(bench, HUB_LINK_WINDOW);
+    expect_numbered(bench, 2 * HUB_LINK_WINDOW, "hello", BOOT);
     assert_true(hub_bench_is_quiet(bench));
-    say(bench, "ack/4097", text(""));
-    expect(bench, "l/8193/up/1/a", "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":7}");
-    say(bench, "ack/8193", text(""));
+    acknowledge(bench, HUB_LINK_WINDOW + 1);
+    expect_numbered(bench, 2 * HUB_LINK_WINDOW + 1, "up/1/a",
+                    "{\"auth\":\"sas\",\"clean\":false,\"subscriptions\":7}");
+    acknowledge(bench, 2 * HUB_LINK_WINDOW + 1);
     assert_true(hub_bench_is_quiet(bench));
 }
 
@@ -394,6 +415,32 @@ static void test_bytes_are_bounded(void **state)
     }
     assert_true(sent < HUB_LINK_BYTES_MAX && sent > HUB_LINK_BYTES_MAX / 10 * 9);
     assert_true(bench->hub.link.stats.refused_behind > 0);
+    // What is left holds a request, but not the announcement of who asks: it waits for that.
+    say(bench, "ack/40", text("")); // makes room for some
+    drain(bench);
+    int b = 0;
+    const size_t bare = HUB_OUT_TEXT_SIZE + strlen(GET) + 1; // what a request counts without body
+    size_t left = HUB_LINK_BYTES_MAX - bench->hub.link.bytes;
+    while (left > 1500) {
+        size_t body = left > 2 * sizeof(big)   ? sizeof(big)
+                      : left > sizeof(big) / 2 ? left / 2
+                                               : left - 1500 - bare;
+        assert_int_equal(
+            hub_bench_publish(bench, &clients[7], "x7", GET, bytes_of(big, body)).outcome, HUB_OK);
+        assert_int_equal(drain(bench), 1);
+        left = HUB_LINK_BYTES_MAX - bench->hub.link.bytes;
+    }
+    assert_int_equal(left, 1500); // more than a request counts, less than is kept for a change
+    arrive(bench, &b, "b", true);
+    assert_int_equal(drain(bench), 0);
+    uint64_t refused = bench->hub.link.stats.refused_behind;
+    assert_int_equal(hub_bench_publish(bench, &b, "b", GET, text("")).outcome, HUB_OK);
+    assert_int_equal(drain(bench), 0);
+    assert_int_equal(bench->hub.link.stats.refused_behind, refused + 1);
+    acknowledge(bench, (int)bench->hub.link.sent);
+    assert_int_equal(drain(bench), 1);
+    assert_int_equal(hub_bench_publish(bench, &b, "b", GET, text("")).outcome, HUB_OK);
+    assert_int_equal(drain(bench), 1);
 }
 
 static void test_the_link_of_dps(void **state)

@@ -48,7 +48,7 @@ static const char *why_not(struct hub_bench *bench, const struct hub_connect *in
     struct hub_answer answer = hub_connect(&bench->hub, in);
     assert_true((answer.outcome == HUB_OK) == (answer.why == NULL));
     if (answer.outcome == HUB_OK) {
-        hub_disconnect(&bench->hub, in->client, in->client_id, HUB_END_LEFT);
+        hub_disconnect(&bench->hub, in->client, in->client_id);
     }
     return answer.why;
 }
@@ -178,7 +178,7 @@ static void test_thumbprints(void **state)
     assert_true(hub_bench_is_quiet(bench));
     hub_tick(&bench->hub, TO_S, false);
     assert_string_equal(hub_bench_next(bench).close_why, "certificate expired");
-    hub_disconnect(&bench->hub, &client, text("a"), HUB_END_LOST);
+    hub_disconnect(&bench->hub, &client, text("a"));
     in.utc_s = NOW_S;
     assert_int_equal(hub_connect(&bench->hub, &in).outcome, HUB_OK);
     hub_directory_poll(&bench->directory);
