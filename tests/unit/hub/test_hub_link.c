@@ -53,7 +53,7 @@ static void arrive(struct hub_bench *bench, const void *client, const char *id, 
 static void subscribe(struct hub_bench *bench, const void *client, const char *id,
                       const char *filter)
 {
-    assert_int_equal(hub_subscribe(&bench->hub, client, text(id), text(filter)).outcome, HUB_OK);
+    assert_int_equal(hub_subscribe(&bench->hub, client, text(id), text(filter), 1).outcome, HUB_OK);
 }
 
 static void open_link(struct hub_bench *bench)
@@ -204,6 +204,12 @@ static void test_requests_and_what_comes_back(void **state)
     assert_int_equal(say(bench, "to/1/0/a", bytes_of(answer, sizeof(answer) - 1)), HUB_OK);
     struct hub_out out = hub_bench_next(bench);
     assert_true(hub_bench_is(&out, "a", "$iothub/twin/res/200/?$rid=7", "{}"));
+    assert_int_equal(out.qos, 0);
+    say(bench, "to/1/1/a", bytes_of(answer, sizeof(answer) - 1));
+    assert_int_equal(hub_bench_next(bench).qos, 1);
+    hub_subscribe(&bench->hub, &a, text("a"), text(AZ_FILTER_TWIN_ANSWER), 0); // for less
+    say(bench, "to/1/1/a", bytes_of(answer, sizeof(answer) - 1));
+    assert_int_equal(hub_bench_next(bench).qos, 0);
     // Not subscribed to, another connection, nobody there.
     static const char call[] = "$iothub/methods/POST/x/?$rid=1\0";
     assert_int_equal(say(bench, "to/1/0/a", bytes_of(call, sizeof(call) - 1)), HUB_OK);
@@ -452,8 +458,9 @@ static void test_the_link_of_dps(void **state)
     hub_bench_run(bench, "INSERT INTO enrolment(registration_id, attestation, key2) VALUES "
                          "('a', 0, " HUB_BENCH_KEY_SQL ")");
     arrive(bench, &a, "a", true);
-    assert_int_equal(hub_subscribe(&bench->hub, &a, text("a"), text(AZ_FILTER_TWIN_ANSWER)).outcome,
-                     HUB_REFUSED);
+    assert_int_equal(
+        hub_subscribe(&bench->hub, &a, text("a"), text(AZ_FILTER_TWIN_ANSWER), 1).outcome,
+        HUB_REFUSED);
     subscribe(bench, &a, "a", AZ_FILTER_DPS);
     assert_int_equal(ask(bench, &a, put), HUB_OK);
     struct hub_out out = hub_bench_next(bench);
