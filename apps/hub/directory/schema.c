@@ -15,23 +15,27 @@ static const char *const STATEMENTS[] = {
     "CREATE TABLE policy(name TEXT PRIMARY KEY NOT NULL, key1 BLOB CHECK (length(key1) "
     "BETWEEN 16 AND 64), key2 BLOB CHECK (length(key2) BETWEEN 16 AND 64), rights INT NOT "
     "NULL, scope TEXT NOT NULL DEFAULT 'hub' CHECK (scope IN ('hub','dps'))) STRICT;",
-    // auth: enum hub_auth. The c2d count is counted, not stored.
+    // auth: enum hub_auth. The c2d count is counted, not stored. clean_connection: `boot/conn` of
+    // the
+    // last clean session, for which the queue was emptied already.
     "CREATE TABLE device(id TEXT PRIMARY KEY NOT NULL COLLATE BINARY, generation TEXT NOT "
     "NULL DEFAULT '', etag TEXT NOT NULL DEFAULT '', enabled INT NOT NULL DEFAULT 1, "
     "status_reason TEXT, status_updated_ms INT, auth INT NOT NULL DEFAULT 0 CHECK (auth IN "
     "(0,1,2)), key1 BLOB CHECK (length(key1) BETWEEN 16 AND 64), key2 BLOB CHECK "
     "(length(key2) BETWEEN 16 AND 64), thumb1 BLOB CHECK (length(thumb1) IN (20, 32)), "
     "thumb2 BLOB CHECK (length(thumb2) IN (20, 32)), connected INT NOT NULL DEFAULT 0, "
-    "connection_updated_ms INT, last_activity_ms INT, capabilities TEXT, created_ms INT "
-    "NOT NULL DEFAULT 0) STRICT;",
+    "connection_updated_ms INT, last_activity_ms INT, clean_connection TEXT, capabilities "
+    "TEXT, created_ms INT NOT NULL DEFAULT 0) STRICT;",
     // Certificate authorities of the hub: only a verified one opens.
     "CREATE TABLE ca(name TEXT PRIMARY KEY NOT NULL, pem TEXT NOT NULL, verified INT NOT "
     "NULL DEFAULT 0, etag TEXT NOT NULL DEFAULT '', created_ms INT NOT NULL DEFAULT 0, "
     "updated_ms INT NOT NULL DEFAULT 0, verification_code TEXT) STRICT;",
-    // The *_metadata columns hold the $metadata tree of $lastUpdated.
+    // The *_metadata columns hold the shape of the section with [utc_ms,version] for each value.
+    // untold: desired changed and the broker may not have told the device.
     "CREATE TABLE twin(device_id TEXT PRIMARY KEY NOT NULL REFERENCES device(id) ON DELETE "
     "CASCADE, desired TEXT NOT NULL DEFAULT '{}', desired_metadata TEXT, desired_version "
-    "INT NOT NULL DEFAULT 1, reported TEXT NOT NULL DEFAULT '{}', reported_metadata TEXT, "
+    "INT NOT NULL DEFAULT 1, untold INT NOT NULL DEFAULT 0, reported TEXT NOT NULL DEFAULT '{}', "
+    "reported_metadata TEXT, "
     "reported_version INT NOT NULL DEFAULT 1, tags TEXT NOT NULL DEFAULT '{}', model_id "
     "TEXT, etag TEXT NOT NULL DEFAULT '', version INT NOT NULL DEFAULT 1, updated_ms INT "
     "NOT NULL DEFAULT 0) STRICT;",
@@ -49,7 +53,9 @@ static const char *const STATEMENTS[] = {
     "NULL, generation TEXT NOT NULL DEFAULT '', message_id TEXT, status TEXT NOT NULL, "
     "description TEXT, enqueued_ms INT NOT NULL, created_ms INT NOT NULL, batch TEXT, "
     "locked_ms INT) STRICT;",
-    // In both: allocation is NULL or hashed, geoLatency, static, custom.
+    // In both: allocation is NULL or hashed, geoLatency, static, custom (custom_allocation: the
+    // table,
+    // JSON; hubs: host names, a space between).
     // attestation: enum hub_attestation; 1 by the thumbprints of the two client certificates, whose
     // text is kept for the service side, 2 by a chain to ca1 or ca2 (NULL both: any verified ca).
     "CREATE TABLE enrolment(registration_id TEXT PRIMARY KEY NOT NULL, device_id TEXT, "
@@ -69,10 +75,6 @@ static const char *const STATEMENTS[] = {
     "TEXT, custom_allocation TEXT, reprovision_hub INT NOT NULL DEFAULT 1, "
     "reprovision_data INT NOT NULL DEFAULT 1, etag TEXT NOT NULL DEFAULT '', created_ms "
     "INT NOT NULL DEFAULT 0, updated_ms INT NOT NULL DEFAULT 0) STRICT;",
-    // The table of custom allocation: the first pattern (GLOB, by position) that matches decides.
-    "CREATE TABLE allocation(table_name TEXT NOT NULL, position INT NOT NULL, pattern TEXT "
-    "NOT NULL, hub TEXT NOT NULL, initial_twin TEXT, PRIMARY KEY (table_name, position)) "
-    "STRICT;",
     // What a device got: enrolment_id or group_id says by which way.
     "CREATE TABLE registration(registration_id TEXT PRIMARY KEY NOT NULL, enrolment_id "
     "TEXT, group_id TEXT, device_id TEXT, hub TEXT, status TEXT NOT NULL, substatus TEXT, "
