@@ -303,8 +303,8 @@ class Client:
         self.send(0xA2, struct.pack(">H", 1) + text(topic))
         return self.receive() == (0xB0, struct.pack(">H", 1))
 
-    def subscribe(self, topic):
-        self.send(0x82, struct.pack(">H", 1) + text(topic) + b"\1")
+    def subscribe(self, topic, qos=1):
+        self.send(0x82, struct.pack(">H", 1) + text(topic) + bytes([qos]))
         answer = self.receive()
         return answer[1][2] if answer else None
 
