@@ -391,6 +391,8 @@ enum err north_identity_open(struct north *north, uint64_t now_us)
         return ERR_ARG;
     }
     err = init_machines(north, now_us, is_assigned);
+    identity_files_run(&id->files);
+    take_look(north, now_us);
     err = err == OK ? worker_start("identity", 1, &id->worker) : err;
     return err == OK ? loop_watch(cfg->loop, worker_fd(id->worker), ready, north) : err;
 }
