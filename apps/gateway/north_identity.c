@@ -329,8 +329,9 @@ static bool load_assignment(struct north *north)
     if (!is_given(cfg->dps.id_scope)) {
         snprintf(now->host, sizeof(now->host), "%s",
                  is_given(cfg->host) ? cfg->host : id->key.host);
+        const char *otherwise = id->key.device[0] != 0 ? id->key.device : or_empty(cfg->gateway_id);
         snprintf(now->device, sizeof(now->device), "%s",
-                 is_given(cfg->device_id) ? cfg->device_id : id->key.device);
+                 is_given(cfg->device_id) ? cfg->device_id : otherwise);
         return true;
     }
     struct assignment found;
