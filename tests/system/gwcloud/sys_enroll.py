@@ -37,10 +37,10 @@ def box(hub):
     return path
 
 
-def enroll(hub, **options):
+def enroll(world, **options):
     command = [f"{BUILD}/apps/cli/busward", "enroll"]
-    given = {"config": f"{hub.dir}/store.json", "ca_file": f"{hub.dir}/ca.pem", "address": "localhost",
-             "port": hub.port, **options}
+    given = {"config": f"{world.dir}/store.json", "ca_file": f"{world.dir}/ca.pem", "address": "localhost",
+             "port": world.port, **options}
     for name, value in given.items():
         name = "--" + name.replace("_", "-")
         command += [] if value is None else [name] if value is True else [name, str(value)]
