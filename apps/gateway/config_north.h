@@ -3,6 +3,7 @@
 // config_table_north.c.
 #ifndef GATEWAY_CONFIG_NORTH_H
 #define GATEWAY_CONFIG_NORTH_H
+#include <stdbool.h>
 #include <stdint.h>
 
 struct doc_node;
@@ -16,6 +17,8 @@ struct config_hub {
     const char *key_file;
     const char *ca_file;
     uint32_t keep_alive_s, retry_max_s;
+    bool has_will;
+    const char *proxy, *proxy_login_file;
 };
 
 struct config_telemetry {

@@ -8,6 +8,7 @@
 #include "apps/gateway/journal.h"
 #include "apps/gateway/north_linux.h"
 #include "port/linux/mqtt.h"
+#include "port/linux/proxy.h"
 #include "port/linux/storage.h"
 #include "port/linux/worker.h"
 
@@ -129,6 +130,8 @@ void sync_trace_write(int fd, const struct tm_catalogue *catalogue,
                       const struct journal_synced *synced);
 
 // key_file.c: reads and checks a key file; logs what is wrong. The key is in *out only.
+// The same of a proxy's address and login.
+NODISCARD enum err proxy_read(const char *address, const char *login_file, struct proxy *out);
 NODISCARD enum err key_file_read(const char *path, struct sas_identity *out);
 
 #endif

@@ -348,7 +348,9 @@ static void drain_uplink(struct north *north, uint64_t now_us)
                                                                  .client_id = north->device,
                                                                  .keeps_session = true,
                                                                  .user = out.user,
-                                                                 .password = out.password});
+                                                                 .password = out.password,
+                                                                 .will_topic = out.will_topic,
+                                                                 .will_payload = out.will_payload});
             break;
         case UPLINK_OUT_SUBSCRIBE:
             err = mqtt_subscribe(north->mqtt, 0, out.filters, UPLINK_FILTERS);

@@ -117,6 +117,7 @@ static enum err open_uplink(struct north *north)
                                          .key = &north->identity.key,
                                          .seed = random_id(),
                                          .backoff_max_ms = cfg->retry_max_s * (uint32_t)MS_PER_S,
+                                         .has_will = cfg->has_will,
                                          .pacing = &north->forward.pacing,
                                          .budget = &north->forward.budget};
     forward_init(
@@ -132,7 +133,15 @@ static enum err open_uplink(struct north *north)
         return err;
     }
     inbox_init(&north->inbox, north->device);
-    const struct mqtt_config mqtt = {.ca_file = cfg->ca_file, .keep_alive_s = cfg->keep_alive_s};
+    struct proxy proxy;
+    bool has_proxy = cfg->proxy != NULL && cfg->proxy[0] != 0;
+    err = has_proxy ? proxy_read(cfg->proxy, cfg->proxy_login_file, &proxy) : OK;
+    if (err != OK) {
+        return err;
+    }
+    const struct mqtt_config mqtt = {.ca_file = cfg->ca_file,
+                                     .proxy = has_proxy ? &proxy : NULL,
+                                     .keep_alive_s = cfg->keep_alive_s};
     err = mqtt_open(&north->mqtt, &mqtt);
     if (err != OK) {
         log_error("uplink", "open", "ca_file=%s problem=%s", log_quote(cfg->ca_file).text,

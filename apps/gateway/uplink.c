@@ -33,6 +33,15 @@ static uint32_t or_default(uint32_t value, uint32_t otherwise)
     return value == 0 ? otherwise : value;
 }
 
+// xorshift64*: jitter needs to differ between gateways, not to resist anybody.
+static uint64_t next_random(struct uplink *up)
+{
+    up->random ^= up->random >> 12;
+    up->random ^= up->random << 25;
+    up->random ^= up->random >> 27;
+    return up->random * UINT64_C(0x2545f4914f6cdd1d);
+}
+
 enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us)
 {
     (void)now_us;
@@ -43,6 +52,7 @@ enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_
     up->cfg.backoff_min_ms = or_default(cfg->backoff_min_ms, BACKOFF_MIN_MS);
     up->cfg.backoff_max_ms = or_default(cfg->backoff_max_ms, BACKOFF_MAX_MS);
     up->random = cfg->seed | 1;
+    up->will_id = next_random(up) | 1;
     bool fits = cfg->host[0] != 0 && cfg->device[0] != 0 && strlen(cfg->host) < SAS_NAME_SIZE_MAX &&
                 strlen(cfg->device) < SAS_NAME_SIZE_MAX;
     append(up->user, sizeof(up->user), cfg->host, &fits);
@@ -53,15 +63,6 @@ enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_
     append(up->c2d_filter, sizeof(up->c2d_filter), cfg->device, &fits);
     append(up->c2d_filter, sizeof(up->c2d_filter), "/messages/devicebound/#", &fits);
     return fits ? OK : ERR_ARG;
-}
-
-// xorshift64*: jitter needs to differ between gateways, not to resist anybody.
-static uint64_t next_random(struct uplink *up)
-{
-    up->random ^= up->random >> 12;
-    up->random ^= up->random << 25;
-    up->random ^= up->random >> 27;
-    return up->random * UINT64_C(0x2545f4914f6cdd1d);
 }
 
 static uint64_t backoff_us(struct uplink *up)
@@ -99,6 +100,7 @@ static void enter_connecting(struct uplink *up, uint64_t now_us)
         sas_token(up->cfg.key, up->cfg.host, up->cfg.device, utc_s + (int64_t)up->cfg.token_life_s,
                   up->password, sizeof(up->password));
     ASSERT(err == OK); // names were checked, a trusted clock is positive
+    uplink_make_will(up, now_us);
     up->state = UPLINK_CONNECTING;
     up->until_us = time_after(now_us, up->cfg.connect_timeout_ms * US_PER_MS);
     // Monotonic, so that no step of the clock moves the renewal; a fifth of the life is the
@@ -349,6 +351,8 @@ static bool next_control(struct uplink *up, struct uplink_out *out)
         out->kind = UPLINK_OUT_CONNECT;
         out->user = up->user;
         out->password = up->password;
+        out->will_topic = up->will_topic;
+        out->will_payload = up->will_payload;
         return true;
     }
     if (up->must_subscribe) {

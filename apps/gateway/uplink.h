@@ -23,6 +23,7 @@ enum {
     UPLINK_WINDOW_MAX = UPLINK_ALERTS_MAX + UPLINK_TELEMETRY_MAX,
     UPLINK_TOPIC_SIZE_MAX = 512,
     UPLINK_USER_SIZE_MAX = 512,
+    UPLINK_WILL_SIZE_MAX = 512,
     UPLINK_FILTERS = 4, // methods, twin answers, desired properties, cloud-to-device messages
 };
 
@@ -36,6 +37,7 @@ struct uplink_config {
     uint32_t backoff_min_ms;     // default 2,000
     uint32_t backoff_max_ms;     // default 35,000
     uint64_t seed;               // of the jitter
+    bool has_will;               // the hub tells if a connection ends without a farewell
     struct pacing *pacing;       // of the backlog; borrowed, NULL: none
     struct budget *budget;       // the same
 };
@@ -75,8 +77,9 @@ struct uplink_out {
     enum uplink_out_kind kind;
     const char *user;
     const char *password;
-    const char *const *filters; // UPLINK_FILTERS of them
-    uint32_t token;             // names the publish in uplink_acked
+    const char *will_topic, *will_payload; // "" if there is none
+    const char *const *filters;            // UPLINK_FILTERS of them
+    uint32_t token;                        // names the publish in uplink_acked
     const char *topic;
     struct bytes payload;
     enum journal_lane lane;
@@ -109,6 +112,9 @@ struct uplink {
     char user[UPLINK_USER_SIZE_MAX];
     char password[SAS_TOKEN_SIZE_MAX];
     char topic[UPLINK_TOPIC_SIZE_MAX];
+    uint64_t will_id, will_number; // journal id and number of the wills
+    char will_topic[UPLINK_TOPIC_SIZE_MAX];
+    char will_payload[UPLINK_WILL_SIZE_MAX];
     char c2d_filter[UPLINK_TOPIC_SIZE_MAX];
     const char *filters[UPLINK_FILTERS]; // public to read: bit i of refused_mask is the i-th
 };

@@ -184,6 +184,10 @@ struct mosquitto *mqtt_client_new(struct mqtt *mqtt, const struct mqtt_login *lo
     failed |= mosquitto_int_option(client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, false);
     failed |= mosquitto_username_pw_set(client, login->user, password);
     failed |= mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
+    if (login->will_topic[0] != 0) {
+        failed |= mosquitto_will_set(client, login->will_topic, (int)strlen(login->will_payload),
+                                     login->will_payload, 1, false);
+    }
     if (failed != MOSQ_ERR_SUCCESS) {
         mosquitto_destroy(client);
         mqtt_set_reason(mqtt, "TLS set-up failed");
