@@ -197,7 +197,8 @@ static void judge_http(struct proxy_talk *talk)
         fail(talk, "the proxy does not speak HTTP");
     } else if (line[9] == '2') {
         talk->state = PROXY_OPEN;
-    } else if (strncmp(line + 9, "407", 3) == 0) {
+    } else if (strncmp(line + 9, "407", 3) == 0 || strncmp(line + 9, "401", 3) == 0) {
+        // 401 is for servers, but tinyproxy says it.
         fail(talk, "the proxy wants another login");
     } else {
         fail(talk, "the proxy refuses");

@@ -34,7 +34,7 @@ class Proxy:
                 out.write("\n".join(lines) + "\n")
             command = ["tinyproxy", "-d", "-c", f"{hub.dir}/tinyproxy.conf"]
         else:
-            command = ["microsocks", "-q", "-i", "127.0.0.1", "-p", str(self.port)]
+            command = ["microsocks", "-i", "127.0.0.1", "-p", str(self.port)]
             if login:
                 user, password = login.split(":")
                 command += ["-u", user, "-P", password]
