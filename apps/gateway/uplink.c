@@ -14,6 +14,9 @@ enum {
     BACKOFF_MAX_MS = 35000, // with the time to connect still within a minute
     BACKOFF_LEAST_MS = 250,
     BACKOFF_DOUBLINGS_MAX = 20,
+    TOKEN_WAYS = 4,         // of choosing its life
+    TOKEN_LONGER_S = 90000, // a day, and an hour for good measure
+    TOKEN_SHORTER = 6,
     STEP_MS = 60000,         // a clock step beyond it makes the token's expiry doubtful
     STABLE_US = 30 * 1000000 // a connection this old ended a row of failures
 };
@@ -42,7 +45,7 @@ static uint64_t next_random(struct uplink *up)
     return up->random * UINT64_C(0x2545f4914f6cdd1d);
 }
 
-enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us)
+void uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us)
 {
     (void)now_us;
     *up = (struct uplink){.state = UPLINK_IDLE, .cfg = *cfg};
@@ -53,16 +56,25 @@ enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_
     up->cfg.backoff_max_ms = or_default(cfg->backoff_max_ms, BACKOFF_MAX_MS);
     up->random = cfg->seed | 1;
     up->will_id = next_random(up) | 1;
-    bool fits = cfg->host[0] != 0 && cfg->device[0] != 0 && strlen(cfg->host) < SAS_NAME_SIZE_MAX &&
-                strlen(cfg->device) < SAS_NAME_SIZE_MAX;
-    append(up->user, sizeof(up->user), cfg->host, &fits);
+}
+
+// The texts that hold the names; false if one is empty or does not fit.
+static bool take_names(struct uplink *up, const struct uplink_identity *id)
+{
+    bool fits = id->host[0] != 0 && id->device[0] != 0 && strlen(id->host) < SAS_NAME_SIZE_MAX &&
+                strlen(id->device) < SAS_NAME_SIZE_MAX;
+    if (!fits) {
+        return false;
+    }
+    up->user[0] = up->c2d_filter[0] = 0;
+    append(up->user, sizeof(up->user), id->host, &fits);
     append(up->user, sizeof(up->user), "/", &fits);
-    append(up->user, sizeof(up->user), cfg->device, &fits);
+    append(up->user, sizeof(up->user), id->device, &fits);
     append(up->user, sizeof(up->user), "/?api-version=2021-04-12", &fits);
     append(up->c2d_filter, sizeof(up->c2d_filter), "devices/", &fits);
-    append(up->c2d_filter, sizeof(up->c2d_filter), cfg->device, &fits);
+    append(up->c2d_filter, sizeof(up->c2d_filter), id->device, &fits);
     append(up->c2d_filter, sizeof(up->c2d_filter), "/messages/devicebound/#", &fits);
-    return fits ? OK : ERR_ARG;
+    return fits;
 }
 
 static uint64_t backoff_us(struct uplink *up)
@@ -93,19 +105,33 @@ static void enter_waiting(struct uplink *up, uint64_t now_us)
     up->must_subscribe = false;
 }
 
+// The first two of a row are plain: what the clock says may have been mended in between.
+static uint32_t token_life_s(const struct uplink *up)
+{
+    switch (up->refusals % TOKEN_WAYS) {
+    case 2: return up->cfg.token_life_s + TOKEN_LONGER_S;
+    case 3: return up->cfg.token_life_s / TOKEN_SHORTER + 1;
+    default: return up->cfg.token_life_s;
+    }
+}
+
 static void enter_connecting(struct uplink *up, uint64_t now_us)
 {
-    int64_t utc_s = (up->utc_offset_ms + (int64_t)(now_us / US_PER_MS)) / (int64_t)MS_PER_S;
-    enum err err =
-        sas_token(up->cfg.key, up->cfg.host, up->cfg.device, utc_s + (int64_t)up->cfg.token_life_s,
-                  up->password, sizeof(up->password));
-    ASSERT(err == OK); // names were checked, a trusted clock is positive
+    uint32_t life_s = token_life_s(up);
+    if (up->id.key != NULL) {
+        int64_t utc_s = (up->utc_offset_ms + (int64_t)(now_us / US_PER_MS)) / (int64_t)MS_PER_S;
+        enum err err = sas_token(up->id.key, up->id.host, up->id.device, utc_s + (int64_t)life_s,
+                                 up->password, sizeof(up->password));
+        ASSERT(err == OK); // names were checked, a trusted clock is positive
+    }
     uplink_make_will(up, now_us);
     up->state = UPLINK_CONNECTING;
     up->until_us = time_after(now_us, up->cfg.connect_timeout_ms * US_PER_MS);
     // Monotonic, so that no step of the clock moves the renewal; a fifth of the life is the
     // tolerance for a hub whose clock runs ahead.
-    up->renew_us = time_after(now_us, (uint64_t)up->cfg.token_life_s * US_PER_S / 5 * 4);
+    life_s = life_s < up->cfg.token_life_s ? life_s : up->cfg.token_life_s;
+    bool has_token = up->id.key != NULL;
+    up->renew_us = has_token ? time_after(now_us, (uint64_t)life_s * US_PER_S / 5 * 4) : TIME_NEVER;
     up->must_connect = true;
     up->must_subscribe = false;
 }
@@ -128,6 +154,9 @@ static void enter_online(struct uplink *up, uint64_t now_us)
     up->online_at_us = now_us;
     up->stats.connects++;
     uplink_tell_online(up, now_us);
+    bool is_odd = up->id.key != NULL && token_life_s(up) != up->cfg.token_life_s;
+    up->stats.odd_lives += is_odd;
+    up->refusals = is_odd ? up->refusals % TOKEN_WAYS : 0; // the next token is made in the same way
     for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
         up->slots[i].is_sent = false;
     }
@@ -141,6 +170,44 @@ static void renew(struct uplink *up, uint64_t now_us)
     enter_connecting(up, now_us);
 }
 
+static bool can_connect(const struct uplink *up)
+{
+    return up->id.host != NULL && (up->has_clock || up->id.key == NULL);
+}
+
+enum err uplink_use(struct uplink *up, uint64_t now_us, const struct uplink_identity *id)
+{
+    if (!take_names(up, id)) {
+        return ERR_ARG;
+    }
+    up->id = *id;
+    up->refusals = 0;
+    if (up->state == UPLINK_IDLE && can_connect(up)) {
+        enter_connecting(up, now_us);
+    } else {
+        uplink_reconnect(up, now_us);
+    }
+    return OK;
+}
+
+void uplink_reconnect(struct uplink *up, uint64_t now_us)
+{
+    if (up->state != UPLINK_IDLE && up->state != UPLINK_WAITING) {
+        up->must_disconnect = true;
+        enter_connecting(up, now_us);
+    }
+}
+
+void uplink_hold(struct uplink *up, uint64_t now_us)
+{
+    (void)now_us;
+    up->must_disconnect =
+        up->must_disconnect || (up->state != UPLINK_IDLE && up->state != UPLINK_WAITING);
+    up->must_connect = up->must_subscribe = false;
+    up->state = UPLINK_IDLE;
+    up->id.host = NULL;
+}
+
 void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc)
 {
     ASSERT(utc.utc_ms > 0);
@@ -150,14 +217,16 @@ void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc)
     if (!up->has_clock || is_step) {
         // Slow drift is left to the hub's tolerance until the next token.
         up->utc_offset_ms = offset_ms;
+        up->refusals = 0;
     }
     up->has_clock = true;
     if (up->cfg.budget != NULL) {
         budget_set_clock(up->cfg.budget, now_us, utc);
     }
-    if (up->state == UPLINK_IDLE) {
+    if (up->state == UPLINK_IDLE && can_connect(up)) {
         enter_connecting(up, now_us);
-    } else if (is_step && up->state != UPLINK_WAITING) {
+    } else if (is_step && up->id.key != NULL && up->state != UPLINK_WAITING &&
+               up->state != UPLINK_IDLE) {
         renew(up, now_us);
     }
 }
@@ -233,6 +302,7 @@ void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal)
     }
     if (is_refusal) {
         up->stats.refusals++;
+        up->refusals++;
     } else {
         up->stats.losses++;
     }
@@ -329,7 +399,7 @@ static void make_topic(struct uplink *up, const struct journal_message *message)
     bool fits = true;
     up->topic[0] = 0;
     append(up->topic, sizeof(up->topic), "devices/", &fits);
-    append(up->topic, sizeof(up->topic), up->cfg.device, &fits);
+    append(up->topic, sizeof(up->topic), up->id.device, &fits);
     append(up->topic, sizeof(up->topic), "/messages/events/", &fits);
     size_t at = strlen(up->topic);
     size_t size = 0;
@@ -353,6 +423,7 @@ static bool next_control(struct uplink *up, struct uplink_out *out)
         out->password = up->password;
         out->will_topic = up->will_topic;
         out->will_payload = up->will_payload;
+        out->password = up->id.key == NULL ? NULL : up->password;
         return true;
     }
     if (up->must_subscribe) {

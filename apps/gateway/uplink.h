@@ -5,86 +5,18 @@
 //             +----------------- back-off over ------------------+
 //             v                                                  |
 //   IDLE -> CONNECTING -CONNACK-> SUBSCRIBING -SUBACK-> ONLINE -lost, refused-> WAITING
-//   (no clock)  |                      |                  | token old: DISCONNECT, CONNECTING
-//               +-------- time-out, lost, refused --------+-------------------> WAITING
+//   (no identity|                      |                  | token old: DISCONNECT, CONNECTING
+//    or clock)  +-------- time-out, lost, refused --------+-------------------> WAITING
+//
+// A token that is refused may come from a clock that differs: it is made anew with other lives
+// before anybody doubts the key (token_life_s below).
 //
 // Messages are held until acknowledged and published again, byte-identical, after each reconnect.
 // What other machines send goes past the uplink while it is ONLINE (apps/gateway/inbox.h).
 #ifndef GATEWAY_UPLINK_H
 #define GATEWAY_UPLINK_H
 
-#include "apps/gateway/budget.h"
-#include "apps/gateway/pacing.h"
-#include "apps/gateway/sas.h"
-
-enum {
-    UPLINK_ALERTS_MAX = 4, // messages in flight, per lane
-    UPLINK_TELEMETRY_MAX = 8,
-    UPLINK_WINDOW_MAX = UPLINK_ALERTS_MAX + UPLINK_TELEMETRY_MAX,
-    UPLINK_TOPIC_SIZE_MAX = 512,
-    UPLINK_USER_SIZE_MAX = 512,
-    UPLINK_WILL_SIZE_MAX = 512,
-    UPLINK_FILTERS = 4, // methods, twin answers, desired properties, cloud-to-device messages
-};
-
-struct uplink_config {
-    const char *host;            // the hub's name: in user name and token
-    const char *device;          // device id and client id
-    const struct sas_key *key;   // borrowed
-    uint32_t token_life_s;       // default 3,600; renewed when a fifth is left
-    uint32_t connect_timeout_ms; // until CONNACK, and again until SUBACK; default 20,000
-    uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 40,000
-    uint32_t backoff_min_ms;     // default 2,000
-    uint32_t backoff_max_ms;     // default 35,000
-    uint64_t seed;               // of the jitter
-    bool has_will;               // the hub tells if a connection ends without a farewell
-    struct pacing *pacing;       // of the backlog; borrowed, NULL: none
-    struct budget *budget;       // the same
-};
-
-enum uplink_state {
-    UPLINK_IDLE,
-    UPLINK_CONNECTING,
-    UPLINK_SUBSCRIBING,
-    UPLINK_ONLINE,
-    UPLINK_WAITING,
-};
-
-struct uplink_slot {
-    bool is_used;
-    bool is_sent;  // in this connection
-    bool was_sent; // in any
-    uint64_t sent_at_us;
-    struct journal_message message;
-    uint8_t payload[JOURNAL_PAYLOAD_SIZE_MAX];
-};
-
-struct uplink_stats {
-    uint32_t connects, refusals, losses, renewals;
-    uint64_t published, republished, acknowledged;
-};
-
-enum uplink_out_kind {
-    UPLINK_OUT_CONNECT,    // user, password
-    UPLINK_OUT_DISCONNECT, // end the connection; nothing is reported back for it
-    UPLINK_OUT_SUBSCRIBE,  // filters: all in one packet
-    UPLINK_OUT_PUBLISH,    // token, topic, payload; QoS 1
-    UPLINK_OUT_ACK,        // lane, ordinal: tell the journal
-};
-
-// Pointers are valid until the next call.
-struct uplink_out {
-    enum uplink_out_kind kind;
-    const char *user;
-    const char *password;
-    const char *will_topic, *will_payload; // "" if there is none
-    const char *const *filters;            // UPLINK_FILTERS of them
-    uint32_t token;                        // names the publish in uplink_acked
-    const char *topic;
-    struct bytes payload;
-    enum journal_lane lane;
-    uint64_t ordinal;
-};
+#include "apps/gateway/uplink_types.h"
 
 struct uplink {
     // Public to read:
@@ -92,6 +24,8 @@ struct uplink {
     struct uplink_stats stats;
     // Private:
     struct uplink_config cfg;
+    struct uplink_identity id; // host NULL: none yet
+    uint32_t refusals;         // of a token, in a row
     struct uplink_slot slots[UPLINK_WINDOW_MAX];
     struct {
         enum journal_lane lane;
@@ -119,8 +53,14 @@ struct uplink {
     const char *filters[UPLINK_FILTERS]; // public to read: bit i of refused_mask is the i-th
 };
 
-// ERR_ARG: a name is empty or does not fit. cfg is copied; what it points to is borrowed.
-NODISCARD enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us);
+void uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us);
+// Connects as this; a connection as somebody else ends. While WAITING it counts from the next
+// attempt on. ERR_ARG: a name is empty or does not fit, nothing happened.
+NODISCARD enum err uplink_use(struct uplink *up, uint64_t now_us, const struct uplink_identity *id);
+// Ends the connection and stays IDLE until uplink_use.
+void uplink_hold(struct uplink *up, uint64_t now_us);
+// Ends the connection, if there is one, and connects at once: with another certificate.
+void uplink_reconnect(struct uplink *up, uint64_t now_us);
 // The clock is trusted: tokens can be made. Call again at steps; a step beyond a minute renews.
 void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc);
 

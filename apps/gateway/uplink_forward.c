@@ -28,7 +28,7 @@ void uplink_make_will(struct uplink *up, uint64_t now_us)
     ASSERT(err == OK && body.taken == 1);
     up->will_payload[body.size] = 0;
     int at = snprintf(up->will_topic, sizeof(up->will_topic), "devices/%s/messages/events/",
-                      up->cfg.device);
+                      up->id.device);
     ASSERT(at > 0 && (size_t)at < sizeof(up->will_topic) / 2);
     size_t size = 0;
     err = tm_bag_write(&bag, up->will_topic + at, sizeof(up->will_topic) - (size_t)at - 1, &size);

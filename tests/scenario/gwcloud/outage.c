@@ -59,13 +59,11 @@ void outage_start(struct outage *o, bool is_new_boot)
         return;
     }
     forward_init(&o->forward, &o->cfg.forward, o->world.journal.budget, o->world.now_us);
-    const struct uplink_config up = {.host = "hub",
-                                     .device = "gw",
-                                     .key = &key,
-                                     .seed = o->world.random,
-                                     .pacing = &o->forward.pacing,
-                                     .budget = &o->forward.budget};
-    enum err err = uplink_init(&o->up, &up, o->world.now_us);
+    const struct uplink_config up = {
+        .seed = o->world.random, .pacing = &o->forward.pacing, .budget = &o->forward.budget};
+    const struct uplink_identity me = {.host = "hub", .device = "gw", .key = &key};
+    uplink_init(&o->up, &up, o->world.now_us);
+    enum err err = uplink_use(&o->up, o->world.now_us, &me);
     ASSERT(err == OK);
     if (is_new_boot && o->has_clock) {
         outage_set_clock(o, 0);
