@@ -31,9 +31,11 @@ struct config_hub {
     const char *certificate_file;
     const char *private_key_file;
     const char *ca_file;
+    uint32_t keep_alive_s, retry_max_s;
+    bool has_will;
+    const char *proxy, *proxy_login_file;
     uint32_t expiry_alarm_days;
     struct config_provisioning provisioning;
-    uint32_t keep_alive_s, retry_max_s;
 };
 
 struct config_telemetry {

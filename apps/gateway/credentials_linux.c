@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEY_FILE_SIZE_MAX = 2048 };
-
 static const char PREFIX[] = "credential:";
 
 static bool is_credential(const char *setting)
@@ -80,24 +78,31 @@ enum err credential_check_secret(const char *setting)
     return err;
 }
 
-enum err credential_read_key(const char *setting, struct sas_identity *out)
+enum err credential_read(const char *setting, uint8_t out[CREDENTIAL_SIZE_MAX], size_t *size)
 {
     int fd = -1;
     enum err err = open_secret(setting, &fd);
     if (err != OK) {
         return err;
     }
-    uint8_t text[KEY_FILE_SIZE_MAX];
-    ssize_t got = read(fd, text, sizeof(text));
-    if (got < 0 || (size_t)got == sizeof(text)) {
+    ssize_t got = read(fd, out, CREDENTIAL_SIZE_MAX);
+    if (got < 0 || got == CREDENTIAL_SIZE_MAX) {
         return refuse(setting, got < 0 ? strerror(errno) : "larger than 2,047 bytes", fd);
     }
-    const char *problem = NULL;
-    err = sas_identity_parse(bytes_of(text, (size_t)got), out, &problem);
-    explicit_bzero(text, sizeof(text));
-    if (err != OK) {
-        return refuse(setting, problem, fd);
-    }
     close(fd);
+    *size = (size_t)got;
     return OK;
+}
+
+enum err credential_read_key(const char *setting, struct sas_identity *out)
+{
+    uint8_t text[CREDENTIAL_SIZE_MAX];
+    size_t size = 0;
+    const char *problem = NULL;
+    enum err err = credential_read(setting, text, &size);
+    if (err == OK && sas_identity_parse(bytes_of(text, size), out, &problem) != OK) {
+        err = refuse(setting, problem, -1);
+    }
+    explicit_bzero(text, sizeof(text));
+    return err;
 }

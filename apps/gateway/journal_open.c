@@ -272,5 +272,6 @@ enum err journal_open(struct journal *journal, const struct journal_config *cfg,
     journal->hurry_us = TIME_NEVER;
     journal->steady_us = TIME_NEVER;
     journal_leave_behind(journal);
+    journal->logs[LANE_TELEMETRY].backlog.is_done = out->messages_waiting[LANE_TELEMETRY] == 0;
     return OK;
 }

@@ -9,7 +9,7 @@ target_include_directories(gateway_north PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(gateway_north PUBLIC azure base json seglog telemetry port_hmac PRIVATE strict)
 # The same wired to Linux: threads, files, MQTT.
 add_library(gateway_north_linux STATIC
-  credentials_linux.c identity_files_linux.c north_channel.c north_identity.c north_journal.c north_linux.c north_open.c sync_trace.c)
+  credentials_linux.c identity_files_linux.c north_channel.c north_identity.c north_journal.c north_linux.c north_open.c proxy_linux.c sync_trace.c)
 target_include_directories(gateway_north_linux PUBLIC ${PROJECT_SOURCE_DIR})
 target_compile_definitions(gateway_north_linux PRIVATE _GNU_SOURCE)
 target_link_libraries(gateway_north_linux PUBLIC gateway_north port_mqtt port_linux port_storage

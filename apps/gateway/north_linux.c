@@ -348,6 +348,8 @@ static enum err connect_hub(struct north *north, uint64_t now_us, const struct u
     north_identity_login(north, now_us, &login);
     login.user = out->user;
     login.password = out->password;
+    login.will_topic = out->will_topic;
+    login.will_payload = out->will_payload;
     return mqtt_connect(north->mqtt, &login);
 }
 

@@ -27,8 +27,11 @@ struct north_config {
     uint32_t backfill_messages_per_min; // as in pacing_config
     uint32_t budget_per_day;            // as in budget_config
     uint32_t meter_block_size;
-    uint16_t keep_alive_s; // as in mqtt_config
-    uint32_t retry_max_s;  // 0: default of the uplink
+    bool has_will;
+    const char *proxy;            // as in port/linux/proxy.h; NULL or "": none
+    const char *proxy_login_file; // "user:password", mode 0600; NULL or "": none
+    uint16_t keep_alive_s;        // as in mqtt_config
+    uint32_t retry_max_s;         // 0: default of the uplink
     size_t relay_capacity;
     size_t queue_max;       // samples on the way to the journal; default 2,048
     bool trust_clock;       // believe the clock although the kernel does not call it synchronised
@@ -40,7 +43,7 @@ struct north_config {
     uint16_t port;
     const char *device_id; // none: as the connection string says, else:
     const char *gateway_id;
-    const char *key_file;  // base64 key or connection string, mode 0600
+    const char *key_file; // base64 key or connection string, mode 0600
     const char *certificate_file;
     const char *private_key_file; // mode 0600
     const char *ca_file;

@@ -108,6 +108,12 @@ static enum err open_uplink(struct north *north)
     if (err != OK) {
         return err;
     }
+    struct proxy proxy;
+    bool has_proxy = cfg->proxy != NULL && cfg->proxy[0] != 0;
+    err = has_proxy ? proxy_read(cfg->proxy, cfg->proxy_login_file, &proxy) : OK;
+    if (err != OK) {
+        return err;
+    }
     forward_init(
         &north->forward,
         &(struct forward_config){
@@ -115,15 +121,17 @@ static enum err open_uplink(struct north *north)
             .budget = {.units_per_day = cfg->budget_per_day, .block_size = cfg->meter_block_size},
             .max_age_ms = north->side->journal.cfg.max_age_ms},
         north->side->journal.budget, port_now_us());
-    const struct uplink_config uplink = {.seed = north_random_id(),
-                                         .backoff_max_ms = cfg->retry_max_s * (uint32_t)MS_PER_S,
-                                         .pacing = &north->forward.pacing,
-                                         .budget = &north->forward.budget};
-    uplink_init(&north->uplink, &uplink, port_now_us());
+    uplink_init(&north->uplink,
+                &(struct uplink_config){.seed = north_random_id(),
+                                        .backoff_max_ms = cfg->retry_max_s * (uint32_t)MS_PER_S,
+                                        .has_will = cfg->has_will,
+                                        .pacing = &north->forward.pacing,
+                                        .budget = &north->forward.budget},
+                port_now_us());
     inbox_init(&north->inbox, north->id.assignment.device);
-    const struct mqtt_config mqtt = {.ca_file = north->id.ca_file,
-                                     .keep_alive_s = cfg->keep_alive_s};
-    err = mqtt_open(&north->mqtt, &mqtt);
+    err = mqtt_open(&north->mqtt, &(struct mqtt_config){.ca_file = north->id.ca_file,
+                                                        .proxy = has_proxy ? &proxy : NULL,
+                                                        .keep_alive_s = cfg->keep_alive_s});
     if (err != OK) {
         log_error("uplink", "open", "ca_file=%s problem=%s", log_quote(cfg->ca_file).text,
                   err == ERR_NOT_FOUND ? "\"cannot be read\"" : err_name(err));

@@ -36,6 +36,15 @@ static uint32_t or_default(uint32_t value, uint32_t otherwise)
     return value == 0 ? otherwise : value;
 }
 
+// xorshift64*: jitter needs to differ between gateways, not to resist anybody.
+static uint64_t next_random(struct uplink *up)
+{
+    up->random ^= up->random >> 12;
+    up->random ^= up->random << 25;
+    up->random ^= up->random >> 27;
+    return up->random * UINT64_C(0x2545f4914f6cdd1d);
+}
+
 void uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us)
 {
     (void)now_us;
@@ -46,6 +55,7 @@ void uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t no
     up->cfg.backoff_min_ms = or_default(cfg->backoff_min_ms, BACKOFF_MIN_MS);
     up->cfg.backoff_max_ms = or_default(cfg->backoff_max_ms, BACKOFF_MAX_MS);
     up->random = cfg->seed | 1;
+    up->will_id = next_random(up) | 1;
 }
 
 // The texts that hold the names; false if one is empty or does not fit.
@@ -65,15 +75,6 @@ static bool take_names(struct uplink *up, const struct uplink_identity *id)
     append(up->c2d_filter, sizeof(up->c2d_filter), id->device, &fits);
     append(up->c2d_filter, sizeof(up->c2d_filter), "/messages/devicebound/#", &fits);
     return fits;
-}
-
-// xorshift64*: jitter needs to differ between gateways, not to resist anybody.
-static uint64_t next_random(struct uplink *up)
-{
-    up->random ^= up->random >> 12;
-    up->random ^= up->random << 25;
-    up->random ^= up->random >> 27;
-    return up->random * UINT64_C(0x2545f4914f6cdd1d);
 }
 
 static uint64_t backoff_us(struct uplink *up)
@@ -123,6 +124,7 @@ static void enter_connecting(struct uplink *up, uint64_t now_us)
                                  up->password, sizeof(up->password));
         ASSERT(err == OK); // names were checked, a trusted clock is positive
     }
+    uplink_make_will(up, now_us);
     up->state = UPLINK_CONNECTING;
     up->until_us = time_after(now_us, up->cfg.connect_timeout_ms * US_PER_MS);
     // Monotonic, so that no step of the clock moves the renewal; a fifth of the life is the
@@ -151,10 +153,10 @@ static void enter_online(struct uplink *up, uint64_t now_us)
     up->state = UPLINK_ONLINE;
     up->online_at_us = now_us;
     up->stats.connects++;
+    uplink_tell_online(up, now_us);
     bool is_odd = up->id.key != NULL && token_life_s(up) != up->cfg.token_life_s;
     up->stats.odd_lives += is_odd;
     up->refusals = is_odd ? up->refusals % TOKEN_WAYS : 0; // the next token is made in the same way
-    uplink_tell_online(up, now_us);
     for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
         up->slots[i].is_sent = false;
     }
@@ -418,6 +420,9 @@ static bool next_control(struct uplink *up, struct uplink_out *out)
         up->must_connect = false;
         out->kind = UPLINK_OUT_CONNECT;
         out->user = up->user;
+        out->password = up->password;
+        out->will_topic = up->will_topic;
+        out->will_payload = up->will_payload;
         out->password = up->id.key == NULL ? NULL : up->password;
         return true;
     }

@@ -14,83 +14,7 @@
 #ifndef GATEWAY_UPLINK_H
 #define GATEWAY_UPLINK_H
 
-#include "apps/gateway/budget.h"
-#include "apps/gateway/pacing.h"
-#include "apps/gateway/sas.h"
-
-enum {
-    UPLINK_ALERTS_MAX = 4, // messages in flight, per lane
-    UPLINK_TELEMETRY_MAX = 8,
-    UPLINK_WINDOW_MAX = UPLINK_ALERTS_MAX + UPLINK_TELEMETRY_MAX,
-    UPLINK_TOPIC_SIZE_MAX = 512,
-    UPLINK_USER_SIZE_MAX = 512,
-    UPLINK_FILTERS = 4, // methods, twin answers, desired properties, cloud-to-device messages
-};
-
-// All borrowed.
-struct uplink_identity {
-    const char *host;          // the hub's name: in user name and token
-    const char *device;        // device id and client id
-    const struct sas_key *key; // NULL: a certificate counts, and there is no password
-};
-
-struct uplink_config {
-    // Default 3,600; renewed when a fifth is left. After two refusals in a row a token lasts a day
-    // longer, for a clock of ours that is behind; after three a sixth only, for a hub that wants
-    // short ones; then all over again.
-    uint32_t token_life_s;
-    uint32_t connect_timeout_ms; // until CONNACK, and again until SUBACK; default 20,000
-    uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 40,000
-    uint32_t backoff_min_ms;     // default 2,000
-    uint32_t backoff_max_ms;     // default 35,000
-    uint64_t seed;               // of the jitter
-    struct pacing *pacing;       // of the backlog; borrowed, NULL: none
-    struct budget *budget;       // the same
-};
-
-enum uplink_state {
-    UPLINK_IDLE,
-    UPLINK_CONNECTING,
-    UPLINK_SUBSCRIBING,
-    UPLINK_ONLINE,
-    UPLINK_WAITING,
-};
-
-struct uplink_slot {
-    bool is_used;
-    bool is_sent;  // in this connection
-    bool was_sent; // in any
-    uint64_t sent_at_us;
-    struct journal_message message;
-    uint8_t payload[JOURNAL_PAYLOAD_SIZE_MAX];
-};
-
-struct uplink_stats {
-    uint32_t connects, refusals, losses, renewals;
-    uint32_t odd_lives; // connects that only a token of another life achieved
-    uint64_t published, republished, acknowledged;
-};
-
-enum uplink_out_kind {
-    UPLINK_OUT_CONNECT,    // user, password
-    UPLINK_OUT_DISCONNECT, // end the connection; nothing is reported back for it
-    UPLINK_OUT_SUBSCRIBE,  // filters: all in one packet
-    UPLINK_OUT_PUBLISH,    // token, topic, payload; QoS 1
-    UPLINK_OUT_ACK,        // lane, ordinal: tell the journal
-};
-
-// Pointers are valid until the next call.
-struct uplink_out {
-    enum uplink_out_kind kind;
-    const char *user;
-    const char *password;
-    const char *const *filters; // UPLINK_FILTERS of them
-    uint32_t token;             // names the publish in uplink_acked
-    const char *topic;
-    struct bytes payload;
-    enum journal_lane lane;
-    uint64_t ordinal;
-};
+#include "apps/gateway/uplink_types.h"
 
 struct uplink {
     // Public to read:
@@ -120,6 +44,9 @@ struct uplink {
     char user[UPLINK_USER_SIZE_MAX];
     char password[SAS_TOKEN_SIZE_MAX];
     char topic[UPLINK_TOPIC_SIZE_MAX];
+    uint64_t will_id, will_number; // journal id and number of the wills
+    char will_topic[UPLINK_TOPIC_SIZE_MAX];
+    char will_payload[UPLINK_WILL_SIZE_MAX];
     char c2d_filter[UPLINK_TOPIC_SIZE_MAX];
     const char *filters[UPLINK_FILTERS]; // public to read: bit i of refused_mask is the i-th
 };

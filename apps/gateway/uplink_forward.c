@@ -1,7 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/uplink_internal.h"
 
+#include "base/assert.h"
+#include "telemetry/event.h"
+
+#include <stdio.h>
+#include <string.h>
+
 enum { PROPERTIES_SIZE = 40 }; // names and values that the hub meters with the body
+
+// An event like any other, dated with the beginning of the connection that it is about. Its journal
+// id is the uplink's own, so that the numbers of the journal stay without holes.
+void uplink_make_will(struct uplink *up, uint64_t now_us)
+{
+    static const char text[] = "link: the connection that began here ended without a farewell";
+    up->will_topic[0] = up->will_payload[0] = 0;
+    if (!up->cfg.has_will || !up->has_clock) {
+        return;
+    }
+    const struct tm_bag bag = {
+        .kind = TM_MESSAGE_EVENTS, .journal_id = up->will_id, .number = ++up->will_number};
+    const struct tm_event event = {.kind = TM_EVENT_NOTE,
+                                   .at_ms = up->utc_offset_ms + (int64_t)(now_us / US_PER_MS),
+                                   .text = bytes_of(text, sizeof(text) - 1)};
+    struct tm_body body = {.out = up->will_payload, .capacity = sizeof(up->will_payload) - 1};
+    enum err err = tm_events_write(0, (struct tm_axis){.boot_id = 0}, &event, 1, &body);
+    ASSERT(err == OK && body.taken == 1);
+    up->will_payload[body.size] = 0;
+    int at = snprintf(up->will_topic, sizeof(up->will_topic), "devices/%s/messages/events/",
+                      up->id.device);
+    ASSERT(at > 0 && (size_t)at < sizeof(up->will_topic) / 2);
+    size_t size = 0;
+    err = tm_bag_write(&bag, up->will_topic + at, sizeof(up->will_topic) - (size_t)at - 1, &size);
+    ASSERT(err == OK);
+    up->will_topic[(size_t)at + size] = 0;
+}
 
 static uint64_t waiting_since_us(const struct uplink *up)
 {

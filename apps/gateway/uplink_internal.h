@@ -5,6 +5,9 @@
 
 #include "apps/gateway/uplink.h"
 
+// Writes topic and payload of the will of the attempt that begins now.
+void uplink_make_will(struct uplink *up, uint64_t now_us);
+
 void uplink_tell_online(struct uplink *up, uint64_t now_us);
 // is_closed: a connection that was online ended, not by us.
 void uplink_tell_offline(struct uplink *up, uint64_t now_us, bool is_closed);

@@ -84,9 +84,13 @@ enum err mqtt_open(struct mqtt **out, const struct mqtt_config *cfg)
     pthread_mutex_init(&mqtt->lock, NULL);
     mqtt->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     mqtt->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (mqtt->command_fd >= 0 && mqtt->event_fd >= 0 && start_thread(mqtt)) {
+    err = cfg->proxy == NULL ? OK : tunnel_open(&mqtt->tunnel, cfg->proxy);
+    if (err == OK && mqtt->command_fd >= 0 && mqtt->event_fd >= 0 && start_thread(mqtt)) {
         *out = mqtt;
         return OK;
+    }
+    if (mqtt->tunnel != NULL) {
+        tunnel_close(mqtt->tunnel);
     }
     close(mqtt->command_fd);
     close(mqtt->event_fd);
@@ -103,6 +107,9 @@ void mqtt_command_free(struct command *command)
 
 void mqtt_free(struct mqtt *mqtt)
 {
+    if (mqtt->tunnel != NULL) {
+        tunnel_close(mqtt->tunnel);
+    }
     close(mqtt->command_fd);
     close(mqtt->event_fd);
     pthread_mutex_destroy(&mqtt->lock);
@@ -241,8 +248,9 @@ static const char *or_empty(const char *text)
 enum err mqtt_connect(struct mqtt *mqtt, const struct mqtt_login *login)
 {
     static const size_t sizes[MQTT_LOGIN_TEXTS] = {
-        MQTT_NAME_SIZE_MAX, MQTT_NAME_SIZE_MAX,     MQTT_NAME_SIZE_MAX, MQTT_USER_SIZE_MAX,
-        MQTT_PATH_SIZE_MAX, MQTT_PASSWORD_SIZE_MAX, MQTT_PATH_SIZE_MAX};
+        MQTT_NAME_SIZE_MAX, MQTT_NAME_SIZE_MAX,  MQTT_NAME_SIZE_MAX,
+        MQTT_USER_SIZE_MAX, MQTT_PATH_SIZE_MAX,  MQTT_PASSWORD_SIZE_MAX,
+        MQTT_PATH_SIZE_MAX, MQTT_TOPIC_SIZE_MAX, MQTT_WILL_SIZE_MAX};
     const char *const texts[MQTT_LOGIN_TEXTS] = {
         login->host,
         or_empty(login->address),
@@ -251,6 +259,8 @@ enum err mqtt_connect(struct mqtt *mqtt, const struct mqtt_login *login)
         or_empty(login->certificate_file),
         or_empty(login->password),
         or_empty(login->private_key_file),
+        or_empty(login->will_topic),
+        or_empty(login->will_payload),
     };
     for (size_t i = 0; i < MQTT_LOGIN_TEXTS; i++) {
         if (strlen(texts[i]) >= sizes[i]) {

@@ -15,6 +15,8 @@
 
 #include <stdbool.h>
 
+struct proxy; // port/linux/proxy.h
+
 enum {
     MQTT_COMMANDS_MAX = 64,              // queued
     MQTT_PUBLISHES_MAX = 32,             // queued or on their way to the hub
@@ -28,11 +30,13 @@ enum {
     MQTT_USER_SIZE_MAX = 512,
     MQTT_PASSWORD_SIZE_MAX = 1024,
     MQTT_PATH_SIZE_MAX = 1024,
+    MQTT_WILL_SIZE_MAX = 1024,
     MQTT_REASON_SIZE_MAX = 160,
 };
 
 struct mqtt_config {
     const char *ca_file;         // PEM; the only CAs that are trusted; required
+    const struct proxy *proxy;   // all goes through it; NULL: there is none
     uint16_t keep_alive_s;       // default 60, at most 1177 (Azure)
     uint32_t connect_timeout_ms; // default 30,000: from connect to CONNACK, name lookup aside
 };
@@ -48,6 +52,8 @@ struct mqtt_login {
     const char *password;         // NULL or empty: none, the certificate counts
     const char *certificate_file; // PEM, the device's first, then its chain; NULL or empty: none
     const char *private_key_file; // PEM
+    const char *will_topic;       // what the hub publishes, QoS 1, if the connection ends without
+    const char *will_payload;     // DISCONNECT; NULL or empty: nothing
 };
 
 enum mqtt_event_kind {

@@ -7,9 +7,15 @@
 #include "port/linux/tls_client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <mosquitto.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { GOODBYE_MS = 500 };
 
 // The publish is done with: its room is free again.
 static void give_back(struct mqtt *mqtt, size_t size)
@@ -122,8 +128,41 @@ static void on_log(struct mosquitto *client, void *ctx, int level, const char *t
     }
 }
 
+// Waits for `events`; false when the time is over.
+static bool wait_for(int fd, short events, uint64_t until_us)
+{
+    uint64_t now_us = port_now_us();
+    struct pollfd wait = {.fd = fd, .events = events};
+    return now_us < until_us && poll(&wait, 1, (int)((until_us - now_us) / US_PER_MS + 1)) > 0;
+}
+
+// DISCONNECT, and what is on its way to us is heard out: a socket closed over unread bytes resets
+// the connection, and the hub would see no farewell but a loss. The library closes its socket as
+// soon as DISCONNECT is written, hence a second one of the same connection.
+static void say_goodbye(struct mqtt *mqtt)
+{
+    int fd = fcntl(mosquitto_socket(mqtt->client), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        return;
+    }
+    uint64_t until_us = port_now_us() + GOODBYE_MS * US_PER_MS;
+    int code = mosquitto_disconnect(mqtt->client);
+    while (code == MOSQ_ERR_SUCCESS && mosquitto_want_write(mqtt->client) &&
+           wait_for(fd, POLLOUT, until_us)) {
+        code = mosquitto_loop_write(mqtt->client, 1);
+    }
+    uint8_t bytes[4096];
+    (void)shutdown(fd, SHUT_WR);
+    while (wait_for(fd, POLLIN, until_us) && recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
+    }
+    close(fd);
+}
+
 void mqtt_client_drop(struct mqtt *mqtt)
 {
+    if (mqtt->client != NULL && mqtt->is_connected) {
+        say_goodbye(mqtt);
+    }
     mqtt->is_attempting = false;
     mqtt->is_connected = false;
     for (size_t i = 0; i < MQTT_PUBLISHES_MAX; i++) {
@@ -133,7 +172,6 @@ void mqtt_client_drop(struct mqtt *mqtt)
         }
     }
     if (mqtt->client != NULL) {
-        (void)mosquitto_disconnect(mqtt->client);
         mosquitto_destroy(mqtt->client);
         mqtt->client = NULL;
     }
@@ -184,6 +222,10 @@ struct mosquitto *mqtt_client_new(struct mqtt *mqtt, const struct mqtt_login *lo
     failed |= mosquitto_int_option(client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, false);
     failed |= mosquitto_username_pw_set(client, login->user, password);
     failed |= mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
+    if (login->will_topic[0] != 0) {
+        failed |= mosquitto_will_set(client, login->will_topic, (int)strlen(login->will_payload),
+                                     login->will_payload, 1, false);
+    }
     if (failed != MOSQ_ERR_SUCCESS) {
         mosquitto_destroy(client);
         mqtt_set_reason(mqtt, "TLS set-up failed");

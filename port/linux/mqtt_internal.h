@@ -5,6 +5,7 @@
 #define PORT_LINUX_MQTT_INTERNAL_H
 
 #include "port/linux/mqtt.h"
+#include "port/linux/tunnel.h"
 
 #include <pthread.h>
 
@@ -12,8 +13,9 @@ enum {
     // Acknowledgements, messages up to the pause and what one TLS record may hold beyond it.
     MQTT_EVENTS_MAX = 128,
     MQTT_EVENT_BYTES_MAX = 1024 * 1024,
-    // Of a connect command: host, address, client id, user, certificate, password, private key.
-    MQTT_LOGIN_TEXTS = 7,
+    // Of a connect command: host, address, client id, user, certificate, password, private key, the
+    // will's topic and payload.
+    MQTT_LOGIN_TEXTS = 9,
 };
 
 struct mosquitto;
@@ -53,6 +55,7 @@ struct sent {
 struct mqtt {
     // Constant after mqtt_open:
     char ca_file[MQTT_PATH_SIZE_MAX];
+    struct tunnel *tunnel; // NULL: no proxy
     uint16_t keep_alive_s;
     uint32_t connect_timeout_ms;
     int command_fd;

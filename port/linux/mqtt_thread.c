@@ -60,10 +60,40 @@ void mqtt_lose(struct mqtt *mqtt, enum mqtt_event_kind kind)
     }
     mqtt->is_attempting = false;
     mqtt->is_connected = false;
+    if (mqtt->tunnel != NULL && kind == MQTT_LOST) {
+        char why[TUNNEL_REASON_SIZE_MAX];
+        tunnel_reason(mqtt->tunnel, why, sizeof(why));
+        if (why[0] != 0) {
+            mqtt_set_reason(mqtt, why);
+        }
+    }
     struct mqtt_event event = {.kind = kind};
     snprintf(event.reason, sizeof(event.reason), "%s", mqtt->reason);
     bool is_told = mqtt_give_event(mqtt, &event);
     ASSERT(is_told); // at most one per attempt, and there are two places for it
+}
+
+// The library's code.
+static int start_connect(struct mqtt *mqtt, const struct mqtt_login *login)
+{
+    uint16_t port = login->port;
+    if (mqtt->tunnel != NULL) {
+        enum err err = tunnel_aim(mqtt->tunnel, login->address, port);
+        ASSERT(err == OK); // names were checked
+        return mosquitto_connect_bind_async(mqtt->client, tunnel_path(mqtt->tunnel), 0,
+                                            mqtt->keep_alive_s, NULL);
+    }
+    // The library tries only the first address that a name has, often an IPv6 one that nobody
+    // serves: after a failure the next attempt is held to IPv4, by a local address of that family.
+    const char *local = mqtt->must_use_ipv4 ? "0.0.0.0" : NULL;
+    mqtt->must_use_ipv4 = !mqtt->must_use_ipv4;
+    // Blocks in the name lookup only; TCP and TLS go on in the poll loop.
+    int code =
+        mosquitto_connect_bind_async(mqtt->client, login->address, port, mqtt->keep_alive_s, local);
+    if (code == MOSQ_ERR_EAI) {
+        mqtt_set_reason(mqtt, "host name not found");
+    }
+    return code;
 }
 
 static void run_connect(struct mqtt *mqtt, const struct command *command)
@@ -86,29 +116,21 @@ static void run_connect(struct mqtt *mqtt, const struct command *command)
                                      .user = texts[3],
                                      .certificate_file = texts[4],
                                      .password = texts[5],
-                                     .private_key_file = texts[6]};
+                                     .private_key_file = texts[6],
+                                     .will_topic = texts[7],
+                                     .will_payload = texts[8]};
     snprintf(mqtt->host, sizeof(mqtt->host), "%s", login.host);
     mqtt->client = mqtt_client_new(mqtt, &login);
     if (mqtt->client == NULL) {
         mqtt_lose(mqtt, MQTT_LOST);
         return;
     }
-    // The library tries only the first address that a name has, often an IPv6 one that nobody
-    // serves: after a failure the next attempt is held to IPv4, by a local address of that family.
-    const char *local = mqtt->must_use_ipv4 ? "0.0.0.0" : NULL;
-    mqtt->must_use_ipv4 = !mqtt->must_use_ipv4;
-    // Blocks in the name lookup only; TCP and TLS go on in the poll loop.
-    int code = mosquitto_connect_bind_async(mqtt->client, login.address, login.port,
-                                            mqtt->keep_alive_s, local);
+    int code = start_connect(mqtt, &login);
     mqtt->in_at_us = mqtt->out_at_us = mqtt->misc_at_us = port_now_us();
     mqtt->attempt_until_us =
         time_after(mqtt->in_at_us, (uint64_t)mqtt->connect_timeout_ms * US_PER_MS);
-    if (code == MOSQ_ERR_EAI) {
-        mqtt_set_reason(mqtt, "host name not found");
-    }
     mqtt_client_judge(mqtt, code);
 }
-
 // NULL when there is none. The caller frees it.
 static struct command *take_command(struct mqtt *mqtt)
 {

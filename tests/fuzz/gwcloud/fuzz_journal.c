@@ -46,7 +46,7 @@ static void use(struct journal *journal, const struct tm_catalogue *catalogue)
     journal_set_clock(journal, 1, (struct wall_time){.utc_ms = INT64_C(1790000000000)});
     journal_set_catalogue(journal, 1, catalogue);
     for (uint64_t turn = 1; turn <= TURNS; turn++) {
-        uint64_t now_us = turn * US_PER_MIN;
+        uint64_t now_us = turn * US_PER_HOUR; // long enough for ages to be judged
         struct tm_sample sample = {.at_us = now_us, .point = 1, .value = tm_int(5, 0)};
         (void)!journal_add(journal, now_us, &sample);
         journal_tick(journal, now_us);
@@ -57,8 +57,12 @@ static void use(struct journal *journal, const struct tm_catalogue *catalogue)
                 journal_ack(journal, now_us, lane, message.ordinal);
             }
         }
+        while (journal_next_backlog(journal, now_us, buffer, &message) == OK) {
+            ASSERT(message.payload.size <= sizeof(buffer));
+            journal_ack(journal, now_us, LANE_TELEMETRY, message.ordinal);
+        }
     }
-    journal_flush(journal, (TURNS + 1) * US_PER_MIN);
+    journal_flush(journal, (TURNS + 1) * US_PER_HOUR);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -80,6 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                  .window_capacity = JOURNAL_WINDOW_MIN,
                                  .relays = relays,
                                  .relay_capacity = RELAYS};
+    cfg.order = size % 2 == 0 ? JOURNAL_OLDEST_FIRST : JOURNAL_NEWEST_FIRST;
+    cfg.age_max_s = size % 3 == 0 ? 7200 : 0;
     struct reader in = reader_of(bytes_of(data, size));
     for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
         sim_medium_init(&media[lane], 1);

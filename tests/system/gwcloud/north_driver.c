@@ -27,9 +27,9 @@ struct echo {
 };
 
 struct settings {
-    const char *data, *host, *address, *key, *ca, *trace, *device;
+    const char *data, *host, *address, *key, *ca, *trace, *device, *proxy, *proxy_login;
     const char *certificate, *private_key, *id_scope, *registration, *group_key, *payload;
-    uint64_t port, dps_port, first, per_s, max_age_ms, sync_ms, bytes_max, backfill, retry_s;
+    uint64_t port, dps_port, first, per_s, max_age_ms, sync_ms, bytes_max, backfill, retry_s, will;
 };
 
 static const struct option options[] = {
@@ -58,6 +58,9 @@ static const struct option options[] = {
     {"bytes-max", OPTION_UINT, offsetof(struct settings, bytes_max), 0, 1e12, "0", "journal quota"},
     {"backfill", OPTION_UINT, offsetof(struct settings, backfill), 1, 60000, "6000",
      "messages of the backlog per minute"},
+    {"proxy", OPTION_TEXT, offsetof(struct settings, proxy), 0, 0, "", "http:// or socks5://"},
+    {"proxy-login", OPTION_TEXT, offsetof(struct settings, proxy_login), 0, 0, "", "file"},
+    {"will", OPTION_UINT, offsetof(struct settings, will), 0, 1, "0", "1: there is one"},
     {"retry-s", OPTION_UINT, offsetof(struct settings, retry_s), 1, 3600, "3",
      "longest pause between attempts"},
 };
@@ -174,6 +177,9 @@ int main(int argc, char **argv)
     const struct north_config cfg = {.loop = &driver.loop,
                                      .data_dir = s->data,
                                      .backfill_messages_per_min = (uint32_t)s->backfill,
+                                     .proxy = s->proxy,
+                                     .proxy_login_file = s->proxy_login,
+                                     .has_will = s->will == 1,
                                      .retry_max_s = (uint32_t)s->retry_s,
                                      .bytes_max = s->bytes_max,
                                      .segment_size = 64 * 1024,
