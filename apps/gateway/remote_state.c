@@ -170,7 +170,8 @@ enum err remote_state_read(const struct remote_state *state, const struct remote
         if (capacity < 2) {
             return ERR_SIZE;
         }
-        memcpy(out, "{}", 2);
+        out[0] = '{';
+        out[1] = '}';
         *size = 2;
         return OK;
     }
