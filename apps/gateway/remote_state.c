@@ -263,11 +263,9 @@ enum err remote_state_accept(struct remote_state *state)
     return store(state, &next);
 }
 
-enum err remote_state_forget(struct remote_state *state, const char *reason)
+enum err remote_state_forget(struct remote_state *state)
 {
     struct remote_state next = *state;
-    next.rejected = state->accepted.name;
-    set_reason(&next, reason);
     next.accepted = (struct remote_held){0};
     return store(state, &next);
 }
