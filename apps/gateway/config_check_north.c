@@ -93,10 +93,9 @@ void config_check_hub(struct config_report *report, struct config *config)
         return;
     }
     bool is_default = hub->device_id[0] == '\0';
-    hub->device_id = is_default ? config->gateway.id : hub->device_id;
     check_id(report,
              is_default ? key_or(config->gateway.node, "id") : key_or(hub->node, "device_id"),
-             hub->device_id);
+             is_default ? config->gateway.id : hub->device_id);
     if (hub->host[0] == '\0' && hub->key_file[0] == '\0') {
         doc_error(report, hub->node, "nothing says which hub; expected host, or provisioning");
     }

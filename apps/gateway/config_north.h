@@ -26,7 +26,7 @@ struct config_hub {
     const char *host;            // "": as provisioning or the connection string says
     uint32_t port;
     const char *address;   // where to connect if not to `host`; "": host
-    const char *device_id; // "": the gateway's id
+    const char *device_id; // "": as the connection string says, else the gateway's id
     const char *key_file;
     const char *certificate_file;
     const char *private_key_file;

@@ -33,7 +33,7 @@ static const struct field HUB_FIELDS[] = {
     {"address", FIELD_TEXT, 0, AT(config_hub, address), .max = 255,
      .help = "where to connect if not to `host`"},
     {"device_id", FIELD_TEXT, 0, AT(config_hub, device_id), .max = 128,
-     .help = "identity at the hub; default: the gateway's id"},
+     .help = "identity at the hub; default: as the connection string says, else the gateway's id"},
     {"key_file", FIELD_TEXT, 0, AT(config_hub, key_file),
      .help = "file (mode 0600) with the device's base64 key or connection string; this and the "
              "next ones may be credential:NAME, from systemd's credentials"},

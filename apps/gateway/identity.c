@@ -56,6 +56,7 @@ void identity_set_next(struct identity *id, uint64_t now_us, uint64_t version)
         id->next_version = version;
         id->next_us = now_us;
         id->is_next_skipped = id->is_next_registered = id->is_next_proven = false;
+        id->has_next_failed = false;
     }
 }
 
@@ -84,9 +85,10 @@ void identity_accepted(struct identity *id, uint64_t now_us)
         id->must_adopt = !id->is_next_proven;
         id->is_next_proven = true;
         id->is_forced_next = id->is_next_registered = false;
-    } else if (may_try_next(id, now_us)) {
-        id->next_us = after_s(now_us, NEXT_FAILED_S); // it failed just before, and we did not
+    } else if (id->has_next_failed && may_try_next(id, now_us)) {
+        id->next_us = after_s(now_us, NEXT_FAILED_S); // the present one did not
     }
+    id->has_next_failed = false;
 }
 
 static void give_up_next(struct identity *id, uint64_t now_us, uint64_t seconds)
@@ -117,7 +119,7 @@ void identity_failed(struct identity *id, uint64_t now_us, bool is_refusal)
         if (is_refusal) {
             next_refused(id, now_us);
         } else {
-            id->is_next_skipped = true; // the pair, or the network: the present one tells
+            id->is_next_skipped = id->has_next_failed = true; // or the network: the present tells
             id->is_forced_next = false;
         }
         return;

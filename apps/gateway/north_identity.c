@@ -329,8 +329,9 @@ static bool load_assignment(struct north *north)
     if (!is_given(cfg->dps.id_scope)) {
         snprintf(now->host, sizeof(now->host), "%s",
                  is_given(cfg->host) ? cfg->host : id->key.host);
+        const char *otherwise = id->key.device[0] != 0 ? id->key.device : or_empty(cfg->gateway_id);
         snprintf(now->device, sizeof(now->device), "%s",
-                 is_given(cfg->device_id) ? cfg->device_id : id->key.device);
+                 is_given(cfg->device_id) ? cfg->device_id : otherwise);
         return true;
     }
     struct assignment found;
@@ -391,6 +392,8 @@ enum err north_identity_open(struct north *north, uint64_t now_us)
         return ERR_ARG;
     }
     err = init_machines(north, now_us, is_assigned);
+    identity_files_run(&id->files);
+    take_look(north, now_us);
     err = err == OK ? worker_start("identity", 1, &id->worker) : err;
     return err == OK ? loop_watch(cfg->loop, worker_fd(id->worker), ready, north) : err;
 }

@@ -31,7 +31,8 @@ struct north_config {
     const char *host;    // the hub's name; none: as the connection string or the service says
     const char *address; // where to connect if not to `host`
     uint16_t port;
-    const char *device_id; // none: as the key file says
+    const char *device_id; // none: as the connection string says, else:
+    const char *gateway_id;
     const char *key_file;  // base64 key or connection string, mode 0600
     const char *certificate_file;
     const char *private_key_file; // mode 0600

@@ -157,6 +157,7 @@ static enum err open_north(struct run *run)
         .address = has_hub ? c->hub.address : NULL,
         .port = (uint16_t)c->hub.port,
         .device_id = c->hub.device_id,
+        .gateway_id = c->gateway.id,
         .key_file = c->hub.key_file,
         .certificate_file = c->hub.certificate_file,
         .private_key_file = c->hub.private_key_file,

@@ -163,6 +163,18 @@ static void test_next_certificate_that_is_refused_leaves_the_present_one(void **
     expect(IDENTITY_OUT_ADOPT);
 }
 
+static void test_next_certificate_that_comes_while_connecting_is_tried_at_once(void **state)
+{
+    (void)state;
+    begin(false, true, true);
+    expect(IDENTITY_OUT_RESUME);
+    assert_int_equal(identity_attempt(&id, 0), IDENTITY_PRESENT);
+    identity_set_next(&id, 1, 77);
+    identity_accepted(&id, 2);
+    identity_tick(&id, 2);
+    expect(IDENTITY_OUT_RECONNECT);
+}
+
 static void test_network_down_both_are_tried_in_turn(void **state)
 {
     (void)state;
@@ -298,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_a_good_connection_that_ends_is_no_refusal),
         cmocka_unit_test(test_next_certificate_is_adopted_once_accepted),
         cmocka_unit_test(test_next_certificate_that_is_refused_leaves_the_present_one),
+        cmocka_unit_test(test_next_certificate_that_comes_while_connecting_is_tried_at_once),
         cmocka_unit_test(test_network_down_both_are_tried_in_turn),
         cmocka_unit_test(test_the_service_learns_of_the_next_certificate_before_the_hub),
         cmocka_unit_test(test_the_service_refuses_the_next_certificate),
