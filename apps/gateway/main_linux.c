@@ -7,6 +7,7 @@
 #include "port/linux/options.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,11 +53,12 @@ static const struct option_table TABLE = {
     .count = COUNT_OF(OPTIONS),
 };
 
-// The same program in the same process from the start: there is one way to begin. Files that are
-// open close by themselves.
+// The same program in the same process from the start: there is one way to begin. Whatever a
+// library left open is not handed on.
 static int begin_anew(const char *program, char **argv)
 {
     fflush(NULL);
+    (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     execv(program, argv);
     log_error("gateway", "restart", "program=%s problem=%s", log_quote(program).text,
               log_quote(strerror(errno)).text);
