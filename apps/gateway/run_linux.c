@@ -274,7 +274,8 @@ static enum err run_once(struct run *run)
     for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
         bus_close(run->buses[b]);
     }
-    bool must_restart = run->must_restart || remote_wants_restart(run->remote);
+    bool is_wanted = run->must_restart || remote_wants_restart(run->remote);
+    bool must_restart = is_wanted && !run->loop.is_told; // who wants it to stop wins
     remote_close(run->remote);
     north_close(run->north);
     service_close(&run->service);
