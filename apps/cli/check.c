@@ -115,7 +115,7 @@ static size_t check_file(const struct check_options *options, const char *path)
     } else {
         err = config_load(&source, &arena, &report, &config);
         if (err == OK) {
-            config_check_load(&report, &arena, &config);
+            (void)config_check_load(&report, &arena, &config);
         }
     }
     for (size_t i = 0; i < report.count; i++) {

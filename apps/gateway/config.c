@@ -2,6 +2,7 @@
 #include "apps/gateway/config.h"
 
 #include "apps/gateway/config_check.h"
+#include "apps/gateway/config_overlay.h"
 #include "apps/gateway/fields.h"
 #include "apps/gateway/profile_check.h"
 #include "base/crc.h"
@@ -16,6 +17,7 @@ struct load {
     struct arena *arena;
     struct config_report *report;
     struct config *config;
+    struct config_layers layers; // over the file
     uint64_t hash;
 };
 
@@ -82,9 +84,33 @@ static void read_profile(struct load *load, const struct doc_node *root, struct 
     }
 }
 
-// "dir/profiles/name.json" beside the configuration, then in the folder that was given.
-static struct doc_node *open_profile(struct load *load, const struct config_device *device)
+// What the twin says about a profile goes before files of its name. False: nothing.
+static bool open_overlaid(struct load *load, const char *name, const struct doc_node **root)
 {
+    char path[PATH_SIZE];
+    struct config_ref ref = {0};
+    if (!config_overlay_profile(load->report, &load->layers, name, root, &ref)) {
+        return false;
+    }
+    if (*root == NULL) {
+        bool is_found = false;
+        snprintf(path, sizeof(path), "%s/%s", load->source->overlay->cache_dir, ref.sha256);
+        *root = read_file(load, path, &is_found);
+        if (!is_found) {
+            doc_error(load->report, ref.node, "was not fetched yet");
+        }
+    }
+    return true;
+}
+
+// Of the twin, or "dir/profiles/name.json" beside the configuration, or in the folder that was
+// given.
+static const struct doc_node *open_profile(struct load *load, const struct config_device *device)
+{
+    const struct doc_node *overlaid = NULL;
+    if (open_overlaid(load, device->profile_name, &overlaid)) {
+        return overlaid;
+    }
     char beside[PATH_SIZE];
     char given[PATH_SIZE];
     const char *config = load->source->path;
@@ -127,7 +153,7 @@ static const struct profile *find_profile(struct load *load, const struct config
     if (profile == NULL) {
         return NULL;
     }
-    struct doc_node *root = open_profile(load, device);
+    const struct doc_node *root = open_profile(load, device);
     if (root != NULL) {
         read_profile(load, root, profile);
         const struct doc_node *name = doc_member(root, "name");
@@ -164,18 +190,33 @@ static enum err end_load(struct load *load)
     return load->report->error_count == 0 ? OK : ERR_CORRUPT;
 }
 
+// The tree that counts: the file's, with the layers over it.
+static const struct doc_node *overlay(struct load *load, const struct doc_node *root)
+{
+    if (load->source->overlay == NULL || root->type != JSON_OBJECT) {
+        return root;
+    }
+    config_overlay_open(load->source, load->arena, load->report, &load->hash, &load->layers);
+    if (load->layers.is_missing) {
+        file_error(load->report, "desired", "what \"ref\" names was not fetched yet");
+    }
+    return config_overlay_merge(load->report, load->arena, root, &load->layers);
+}
+
 enum err config_load(const struct config_source *source, struct arena *arena,
                      struct config_report *report, struct config *out)
 {
     struct load load = {
         .source = source, .arena = arena, .report = report, .config = out, .hash = HASH64_START};
     *out = (struct config){0};
-    struct doc_node *root = read_file(&load, source->path, NULL);
+    const struct doc_node *root = read_file(&load, source->path, NULL);
+    root = root != NULL ? overlay(&load, root) : NULL;
     if (root != NULL) {
         struct fields_context context = {arena, report};
         fields_read(&context, root, &CONFIG_KIND, out);
         load_profiles(&load);
         if (!arena->is_full) {
+            config_overlay_marks(report, out);
             config_check(report, arena, out);
         }
         out->hash = load.hash;

@@ -105,12 +105,13 @@ struct config {
     struct config_telemetry telemetry;
     struct config_journal journal;
     struct config_methods methods;
+    struct config_remote remote;
     struct config_bus *buses;
     size_t bus_count;
     const struct profile *profiles[CONFIG_PROFILES_MAX];
     size_t profile_count;
     size_t point_count; // of all devices and sensors
-    uint64_t hash;      // of the file and its profiles
+    uint64_t hash;      // of the file, what lies over it and the profiles
 };
 
 // Puts a whole file into the arena; ERR_UNSUPPORTED: a folder or device; ERR_SIZE: too large.
@@ -119,10 +120,17 @@ struct config_files {
     void *ctx;
 };
 
+// What the cloud lays over the local file: the twin's desired property "config". docs/twin.md.
+struct config_overlay {
+    struct bytes text;
+    const char *cache_dir; // its references lie there, named by their hash
+};
+
 struct config_source {
     const char *path;         // of the configuration
     const char *profiles_dir; // NULL: only profiles/ beside the configuration
     struct config_files files;
+    const struct config_overlay *overlay; // NULL: the file alone
 };
 
 // Loads, checks and resolves. OK if there is no error (there may be warnings); ERR_CORRUPT if the

@@ -385,17 +385,19 @@ void config_check(struct config_report *report, struct arena *arena, struct conf
     config_check_methods(report, config);
 }
 
-void config_check_load(struct config_report *report, struct arena *arena,
+bool config_check_load(struct config_report *report, struct arena *arena,
                        const struct config *config)
 {
     struct points points;
     if (points_build(config, arena, &points) != OK) {
-        return;
+        return false;
     }
+    bool fits = true;
     struct block *scratch = arena_take(arena, points.item_count, sizeof(*scratch));
     for (uint32_t b = 0; b < config->bus_count && scratch != NULL; b++) {
         struct plan_load load = plan_bus_load(&points, b, scratch);
         const struct config_bus *bus = &config->buses[b];
+        fits = fits && load.all_alive_ppm <= PLAN_PPM;
         if (load.all_alive_ppm > PLAN_PPM) {
             doc_warn(report, bus->node,
                      "does not fit: its %zu requests need %u %% of the bus's time; polls will be "
@@ -408,4 +410,5 @@ void config_check_load(struct config_report *report, struct arena *arena,
                      load.all_alive_ppm / 10000, load.with_dead_ppm / 10000);
         }
     }
+    return fits && scratch != NULL;
 }

@@ -8,7 +8,8 @@
 void config_check(struct config_report *report, struct arena *arena, struct config *config);
 
 // Does it fit on the buses? Warnings with the predicted use, also with units that do not answer.
-void config_check_load(struct config_report *report, struct arena *arena,
+// False: not even while all units answer.
+bool config_check_load(struct config_report *report, struct arena *arena,
                        const struct config *config);
 
 enum {

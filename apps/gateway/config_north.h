@@ -3,6 +3,8 @@
 // config_table_north.c.
 #ifndef GATEWAY_CONFIG_NORTH_H
 #define GATEWAY_CONFIG_NORTH_H
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct doc_node;
@@ -25,6 +27,21 @@ struct config_telemetry {
 struct config_journal {
     const struct doc_node *node;
     uint32_t bytes_max, segment_size;
+};
+
+// A key that stays as the local file has it, such as buses[line 1].baud.
+struct config_mark {
+    const struct doc_node *node;
+    const char *path;
+};
+
+struct config_remote {
+    const struct doc_node *node;
+    bool is_enabled;
+    uint32_t trial_s, lost_percent;
+    const char *ca_file;
+    struct config_mark *marks;
+    size_t mark_count;
 };
 
 #endif

@@ -26,7 +26,8 @@ enum { NAME_SIZE_MAX = 64, FIELD_TEXT_MAX = 1024, FIELD_NUMBERS_MAX = 128 };
 
 enum field_flag {
     FIELD_REQUIRED = 1,
-    FIELD_LIVE = 2, // could change while the gateway runs; the rest is what it is
+    FIELD_LOCAL = 2, // the local file's alone, with all beneath: the twin cannot set it
+    FIELD_KEY = 4,   // names its object in a list: the twin's items are matched by it
 };
 
 // What FIELD_ADDRESS stores for "40001": this bit, the table in bits 20 to 23, zero-based address.

@@ -284,6 +284,7 @@ static void help_kind(const struct object_kind *kind, int depth, FILE *out)
         fprintf(out, "%*s%s (", 2 + 2 * depth, "", field->key);
         help_range(field, false, out);
         help_fallback(field, out);
+        fputs((field->flags & FIELD_LOCAL) != 0 ? "; not from the twin" : "", out);
         fprintf(out, ")\n%*s%s\n", 6 + 2 * depth, "", field->help);
         if (field->kind != NULL) {
             help_kind(field->kind, depth + 1, out);

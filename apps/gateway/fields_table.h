@@ -17,6 +17,6 @@
 // config_methods.c
 extern const struct object_kind METHODS_KIND;
 // config_table_north.c
-extern const struct object_kind HUB_KIND, TELEMETRY_KIND, JOURNAL_KIND;
+extern const struct object_kind HUB_KIND, TELEMETRY_KIND, JOURNAL_KIND, REMOTE_KIND;
 
 #endif

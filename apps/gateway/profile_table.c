@@ -34,19 +34,19 @@ static const struct field LABEL_FIELDS[] = {
 static const struct object_kind LABEL_KIND = {KIND(profile_label, "label", LABEL_FIELDS)};
 
 static const struct field REPORT_FIELDS[] = {
-    {"on_change", FIELD_BOOL, FIELD_LIVE, AT(profile_report, on_change),
+    {"on_change", FIELD_BOOL, 0, AT(profile_report, on_change),
      .help = "send only what changed by more than the deadband"},
-    {"deadband", FIELD_REAL, FIELD_LIVE, AT(profile_report, deadband), .max = 1e15,
+    {"deadband", FIELD_REAL, 0, AT(profile_report, deadband), .max = 1e15,
      .help = "in units of the point; implies on_change"},
-    {"heartbeat_ms", FIELD_UINT, FIELD_LIVE, AT(profile_report, heartbeat_ms), .max = 604800000,
+    {"heartbeat_ms", FIELD_UINT, 0, AT(profile_report, heartbeat_ms), .max = 604800000,
      .help = "send at the latest after this long; 0: only changes"},
 };
 static const struct object_kind REPORT_KIND = {KIND(profile_report, "report rule", REPORT_FIELDS)};
 
 static const struct field POINT_FIELDS[] = {
     {"name", FIELD_NAME, FIELD_REQUIRED, AT(profile_point, name), .help = "once per device"},
-    {"title", FIELD_TEXT, FIELD_LIVE, AT(profile_point, title), .max = 128, .help = "for people"},
-    {"unit", FIELD_TEXT, FIELD_LIVE, AT(profile_point, unit), .max = 16,
+    {"title", FIELD_TEXT, 0, AT(profile_point, title), .max = 128, .help = "for people"},
+    {"unit", FIELD_TEXT, 0, AT(profile_point, unit), .max = 16,
      .help = "of the value, such as \"V\""},
     {"table", FIELD_WORD, 0, AT(profile_point, table), .words = TABLE_WORDS, .fallback = 3,
      .help = "where it lies; the 40001 style of `address` says so itself"},
@@ -71,9 +71,9 @@ static const struct field POINT_FIELDS[] = {
      .help = "see scale"},
     {"decimals", FIELD_UINT, 0, AT(profile_point, decimals), .max = DECIMALS_ALL,
      .fallback = DECIMALS_ALL, .help = "round the value to so many (0 to 15); 255: do not round"},
-    {"low", FIELD_REAL, FIELD_LIVE, AT(profile_point, low), .min = -1e15, .max = 1e15,
+    {"low", FIELD_REAL, 0, AT(profile_point, low), .min = -1e15, .max = 1e15,
      .fallback = NAN, .help = "alert below"},
-    {"high", FIELD_REAL, FIELD_LIVE, AT(profile_point, high), .min = -1e15, .max = 1e15,
+    {"high", FIELD_REAL, 0, AT(profile_point, high), .min = -1e15, .max = 1e15,
      .fallback = NAN, .help = "alert above"},
     {"group", FIELD_NAME, 0, AT(profile_point, group_name),
      .help = "poll group; default: the first (a sensor's point is read with its sensor)"},
@@ -81,14 +81,14 @@ static const struct field POINT_FIELDS[] = {
      .kind = &SENTINEL_KIND, .help = "raw numbers that are no value"},
     {"labels", FIELD_LIST, 0, LIST_AT(profile_point, labels, label_count), .max = 32,
      .kind = &LABEL_KIND, .help = "names of the values of an enumeration"},
-    {"report", FIELD_OBJECT, FIELD_LIVE, AT(profile_point, report), .fallback = 1,
+    {"report", FIELD_OBJECT, 0, AT(profile_point, report), .fallback = 1,
      .kind = &REPORT_KIND, .help = "what is worth sending; default: every sample"},
 };
 static const struct object_kind POINT_KIND = {KIND(profile_point, "point", POINT_FIELDS)};
 
 static const struct field GROUP_FIELDS[] = {
     {"name", FIELD_NAME, FIELD_REQUIRED, AT(profile_group, name), .help = "once per profile"},
-    {"interval_ms", FIELD_UINT, FIELD_REQUIRED | FIELD_LIVE, AT(profile_group, interval_ms),
+    {"interval_ms", FIELD_UINT, FIELD_REQUIRED, AT(profile_group, interval_ms),
      .min = 10, .max = 86400000, .help = "read this often"},
 };
 static const struct object_kind GROUP_KIND = {KIND(profile_group, "poll group", GROUP_FIELDS)};
@@ -112,7 +112,7 @@ static const struct field SENSORS_FIELDS[] = {
      .help = "where the age saturates"},
     {"age_never", FIELD_UINT, 0, AT(profile_sensors, age_never), .max = 65535, .fallback = 65535,
      .help = "the age of a sensor that was never heard"},
-    {"stale_after_s", FIELD_UINT, FIELD_LIVE, AT(profile_sensors, stale_after_s), .min = 1,
+    {"stale_after_s", FIELD_UINT, 0, AT(profile_sensors, stale_after_s), .min = 1,
      .max = 604800, .fallback = 900, .help = "silence after which its values are stale"},
     {"group", FIELD_NAME, 0, AT(profile_sensors, group_name),
      .help = "poll group; default: the first"},

@@ -131,7 +131,8 @@ static uint64_t turn(void *ctx, uint64_t now_us)
     drain(run, now_us);
     service_turn(&run->service, now_us);
     drain(run, now_us);
-    uint64_t north_us = north_turn(run->north, now_us);
+    uint64_t remote_us = remote_turn(run->remote, now_us);
+    uint64_t north_us = time_min(north_turn(run->north, now_us), remote_us);
     drain(run, now_us); // what the hub asked for meanwhile
     return has_more ? now_us : time_min(north_us, app_deadline_us(app));
 }
@@ -169,6 +170,15 @@ static enum err open_north(struct run *run)
     if (err != OK) {
         return err;
     }
+    const struct remote_options remote = {.loop = &run->loop,
+                                          .north = run->north,
+                                          .setup = &run->setup.remote,
+                                          .app = &run->setup.app};
+    err = remote_open(&run->remote, &remote);
+    if (err != OK) {
+        north_close(run->north);
+        return err;
+    }
     const struct points *points = &run->setup.app.points;
     for (uint32_t i = 0; i < points->relay_count; i++) {
         struct sampler_relay relay = {0};
@@ -187,14 +197,19 @@ static void on_restart(void *ctx)
     loop_stop(&run->loop);
 }
 
+static void on_refresh_twin(void *ctx, uint64_t now_us)
+{
+    struct run *run = ctx;
+    remote_refresh(run->remote, now_us);
+}
+
 static enum err open_service(struct run *run)
 {
     const struct service_config cfg = {.setup = &run->setup,
                                        .buses = run->buses,
                                        .north = run->north,
-                                       .config_path = run->config_path,
-                                       .profiles_dir = run->profiles_dir,
                                        .restart = on_restart,
+                                       .refresh_twin = on_refresh_twin,
                                        .ctx = run};
     return service_open(&run->service, &cfg);
 }
@@ -211,7 +226,7 @@ static enum err open_buses(struct run *run)
     return OK;
 }
 
-enum err run_gateway(struct run *run)
+static enum err run_once(struct run *run)
 {
     enum err err = setup_app(&run->setup);
     if (err != OK) {
@@ -240,8 +255,19 @@ enum err run_gateway(struct run *run)
     for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
         bus_close(run->buses[b]);
     }
+    bool must_restart = run->must_restart || remote_wants_restart(run->remote);
+    remote_close(run->remote);
     north_close(run->north);
     service_close(&run->service);
     loop_deinit(&run->loop);
-    return err;
+    return err == OK && must_restart ? ERR_AGAIN : err;
+}
+
+enum err run_gateway(struct run *run)
+{
+    enum err err = run_once(run);
+    bool is_lost = err != OK && err != ERR_AGAIN;
+    return is_lost && remote_setup_failed(&run->setup.remote, "the gateway cannot start with it")
+               ? ERR_AGAIN
+               : err;
 }

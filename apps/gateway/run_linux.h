@@ -3,7 +3,7 @@
 #ifndef GATEWAY_RUN_LINUX_H
 #define GATEWAY_RUN_LINUX_H
 
-#include "apps/gateway/north_linux.h"
+#include "apps/gateway/remote_linux.h"
 #include "apps/gateway/service_linux.h"
 #include "apps/gateway/setup_linux.h"
 #include "port/linux/loop.h"
@@ -12,20 +12,20 @@ struct run {
     // Set before run_gateway:
     struct setup setup; // after setup_config
     const char *sync_trace;
-    const char *config_path, *profiles_dir;
     bool trust_clock;
-    // To read afterwards:
-    bool must_restart; // somebody asked for it: begin anew with the same arguments
     // Private:
     struct loop loop;
     struct north *north;
     struct service service;
+    bool must_restart;     // somebody asked for it
+    struct remote *remote; // NULL: the local file alone
     struct bus *buses[CONFIG_BUSES_MAX];
     uint64_t skipped[CONFIG_BUSES_MAX]; // periods told so far
     uint64_t told_us[CONFIG_BUSES_MAX];
 };
 
-// Until SIGTERM or SIGINT, then OK. Else the reason has been logged.
+// Until SIGTERM or SIGINT, then OK; ERR_AGAIN: the program must begin anew, with another
+// configuration or because somebody asked for it. Else the reason has been logged.
 NODISCARD enum err run_gateway(struct run *run);
 
 #endif

@@ -5,7 +5,6 @@
 #include "apps/gateway/config_check.h"
 #include "apps/gateway/diagnose.h"
 #include "apps/gateway/files_linux.h"
-#include "apps/gateway/version.h"
 #include "port/api/clock.h"
 #include "port/linux/log.h"
 
@@ -100,8 +99,8 @@ static bool check_files(struct service *service, struct json_writer *body, uint6
         json_put_key_string(body, "error", "no memory to read the files");
         return false;
     }
-    struct config_source source = {.path = service->cfg.config_path,
-                                   .profiles_dir = service->cfg.profiles_dir,
+    struct config_source source = {.path = service->cfg.setup->path,
+                                   .profiles_dir = service->cfg.setup->profiles_dir,
                                    .files = config_files_linux()};
     enum err err = config_load(&source, &arena, &report, &config);
     *hash = err == OK ? config.hash : 0;
@@ -127,7 +126,7 @@ static uint32_t begin_anew(struct service *service, enum method_id id, struct js
     if (!check_files(service, body, &hash)) {
         return STATUS_ARGUMENTS;
     }
-    bool is_changed = hash != service->cfg.setup->config.hash;
+    bool is_changed = hash != service->cfg.setup->local_hash;
     *must_restart = is_changed || id == METHOD_RESTART;
     json_put_key_bool(body, "changed", is_changed);
     json_put_key_bool(body, "restarting", *must_restart);

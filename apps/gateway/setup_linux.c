@@ -19,6 +19,8 @@ enum { PATH_SIZE = 1024 };
 enum err setup_config(struct setup *setup, const char *path, const char *profiles_dir)
 {
     struct config_report report;
+    setup->path = path;
+    setup->profiles_dir = profiles_dir;
     if (config_memory(&setup->arena, &report) != OK) {
         log_error("gateway", "no_memory", "bytes=%d", CONFIG_MEMORY_SIZE);
         return ERR_FULL;
@@ -27,7 +29,8 @@ enum err setup_config(struct setup *setup, const char *path, const char *profile
         .path = path, .profiles_dir = profiles_dir, .files = config_files_linux()};
     enum err err = config_load(&source, &setup->arena, &report, &setup->config);
     if (err == OK) {
-        config_check_load(&report, &setup->arena, &setup->config);
+        (void)config_check_load(&report, &setup->arena, &setup->config);
+        setup->local_hash = setup->config.hash;
     }
     for (size_t i = 0; i < report.count; i++) {
         char line[CONFIG_LINE_SIZE];
@@ -132,6 +135,9 @@ enum err setup_app(struct setup *setup)
 {
     const char *folder = setup->config.gateway.data_dir;
     enum err err = lock_folder(setup, folder);
+    err = err == OK ? remote_setup(&setup->remote, &setup->arena, setup->path, setup->profiles_dir,
+                                   &setup->config)
+                    : err;
     if (err != OK) {
         return err;
     }

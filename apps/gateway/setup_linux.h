@@ -4,19 +4,23 @@
 #define GATEWAY_SETUP_LINUX_H
 
 #include "apps/gateway/app.h"
+#include "apps/gateway/remote_setup_linux.h"
 
 struct setup {
     struct arena arena;
     struct config config;
     struct id_map ids;
     struct app app;
-    int lock_fd; // of the data folder: one gateway at a time
+    struct remote_setup remote;
+    const char *path, *profiles_dir; // of the configuration; borrowed
+    uint64_t local_hash;             // of what they hold; config.hash has the twin's in it
+    int lock_fd;                     // of the data folder: one gateway at a time
 };
 
 // Reads and checks the configuration; prints every mistake to stderr. ERR_CORRUPT if there is one.
 NODISCARD enum err setup_config(struct setup *setup, const char *path, const char *profiles_dir);
-// Creates and locks the data folder, loads the ids, resolves all points and stores new ids. The
-// reason of a failure has been logged.
+// Creates and locks the data folder, lays the twin's configuration over the file, loads the ids,
+// resolves all points and stores new ids. The reason of a failure has been logged.
 NODISCARD enum err setup_app(struct setup *setup);
 // Opens bus `index` of the configuration. The reason of a failure has been logged.
 NODISCARD enum err setup_bus(const struct config *config, uint32_t index, struct bus **out);

@@ -85,6 +85,19 @@ static void set(struct parse *p, const struct option *o, const char *value)
     }
 }
 
+static void clear(struct parse *p, const struct option *o)
+{
+    void *field = p->into + o->offset;
+    switch (o->type) {
+    case OPTION_FLAG: *(bool *)field = false; break;
+    case OPTION_UINT: *(uint64_t *)field = 0; break;
+    case OPTION_REAL: *(double *)field = 0; break;
+    case OPTION_TEXT: *(const char **)field = NULL; break;
+    case OPTION_LIST:
+    case OPTION_REST: ((struct option_list *)field)->count = 0; break;
+    }
+}
+
 static const char *value_name(const struct option *o)
 {
     switch (o->type) {
@@ -219,6 +232,7 @@ enum option_result options_parse(const struct option_table *table, int argc, cha
     ASSERT(table->count <= OPTION_LIST_MAX);
     struct parse p = {.table = table, .into = into};
     for (size_t i = 0; i < table->count; i++) {
+        clear(&p, &table->options[i]);
         if (table->options[i].fallback != NULL) {
             set(&p, &table->options[i], table->options[i].fallback);
         }

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct config_source source = {.path = "c.json", .files = {.read = read_input, .ctx = &input}};
     struct config config;
     if (config_load(&source, &arena, &report, &config) == OK) {
-        config_check_load(&report, &arena, &config);
+        (void)config_check_load(&report, &arena, &config);
     } else if (report.error_count == 0) {
         abort(); // a refusal without a reason
     }

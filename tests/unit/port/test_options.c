@@ -52,7 +52,7 @@ static enum option_result parse(struct sample *out, const char *line)
     for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) {
         argv[argc++] = word;
     }
-    *out = (struct sample){0};
+    memset(out, 0xff, sizeof(*out)); // what was there before does not count
     return options_parse(&TABLE, argc, argv, out);
 }
 
