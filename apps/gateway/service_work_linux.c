@@ -14,17 +14,21 @@
 
 enum { PROBLEMS_TOLD_MAX = 20 };
 
+// The second number of the file: pages that are resident.
 static uint64_t resident_kb(void)
 {
-    unsigned long size = 0;
-    unsigned long resident = 0;
+    char text[128] = "";
+    char *end = NULL;
     FILE *file = fopen("/proc/self/statm", "re");
-    if (file == NULL) {
+    bool is_read = file != NULL && fgets(text, sizeof(text), file) != NULL;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    if (!is_read) {
         return 0;
     }
-    bool is_good = fscanf(file, "%lu %lu", &size, &resident) == 2;
-    (void)fclose(file);
-    return is_good ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024 : 0;
+    (void)strtoull(text, &end, 10);
+    return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
 static void diagnose(struct service *service, uint64_t now_us, struct json_writer *body)

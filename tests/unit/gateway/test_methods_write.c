@@ -60,6 +60,9 @@ static void test_a_write_is_read_back_and_leaves_an_event(void **state)
                  "\"values\":[15],\"verified\":true");
     assert_int_equal(b.w.registers[100], 15);
     assert_int_equal(b.w.writes, 1);
+    // The unit is known to read quickly; a write may take the whole time of the bus.
+    assert_true(b.w.app.buses[0].poller.units[0].timeout_us < 500000);
+    assert_int_equal(b.w.write_timeout_us, 500000);
     assert_string_equal(b.notes[0], "remote write: bus b unit 1 holding 100: 15 done, verified");
     expect_later("write",
                  "{\"unit\":1,\"table\":\"holding\",\"address\":101,\"values\":[11,12,13]}", 200,
