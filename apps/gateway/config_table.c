@@ -115,7 +115,7 @@ static const struct field GATEWAY_FIELDS[] = {
      .help = "identity towards the hub"},
     {"data_dir", FIELD_TEXT, FIELD_REQUIRED | FIELD_LOCAL, AT(config_gateway, data_dir), .min = 1,
      .help = "folder of the journal and the point ids; ours alone"},
-    {"identify_led", FIELD_TEXT, 0, AT(config_gateway, identify_led), .max = 255,
+    {"identify_led", FIELD_TEXT, FIELD_LOCAL, AT(config_gateway, identify_led), .max = 255,
      .help = "what `identify` blinks: a name in /sys/class/leds, or the path of such a folder"},
 };
 static const struct object_kind GATEWAY_KIND = {KIND(config_gateway, "gateway", GATEWAY_FIELDS)};

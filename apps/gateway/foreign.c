@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-enum { PERCENT = 100 };
+enum { PERCENT = 100, RESTING_MAX = MB_CLIENT_RESTS / 2 };
+_Static_assert((int)POLLER_DEPTH + 1 <= (int)MB_CLIENT_SLOTS, "there is a place beside the polls");
 
 void foreign_init(struct poller *poller)
 {
@@ -85,11 +86,15 @@ static void earn(struct poller *poller, uint64_t now_us)
 
 // When it may go: its share allows it, and no poll waits or it has waited long enough itself. So
 // all polls that one has delayed are through before the next.
-static uint64_t go_us(const struct poller *poller)
+static uint64_t go_us(const struct poller *poller, uint64_t now_us)
 {
     const struct foreign *foreign = &poller->foreign;
     uint64_t at_us = poller->asked_count == 0 ? foreign->since_us
                                               : time_after(foreign->since_us, FOREIGN_AGE_US);
+    uint64_t rested_us = 0;
+    if (mb_client_resting(&poller->client, now_us, &rested_us) >= RESTING_MAX) {
+        at_us = at_us > rested_us ? at_us : rested_us;
+    }
     if (foreign->credit_us >= 0) {
         return at_us;
     }
@@ -129,7 +134,7 @@ void foreign_hand_over(struct poller *poller, uint64_t now_us)
         return;
     }
     earn(poller, now_us);
-    if (go_us(poller) > now_us) {
+    if (go_us(poller, now_us) > now_us) {
         return;
     }
     struct mb_ask ask = {.tag = FOREIGN_TAG,
@@ -145,7 +150,9 @@ void foreign_hand_over(struct poller *poller, uint64_t now_us)
 
 uint64_t foreign_deadline_us(const struct poller *poller)
 {
-    return poller->foreign.state == FOREIGN_WAITING ? go_us(poller) : TIME_NEVER;
+    // The time of the last look: it was not due then.
+    return poller->foreign.state == FOREIGN_WAITING ? go_us(poller, poller->foreign.credit_at_us)
+                                                    : TIME_NEVER;
 }
 
 void foreign_done(struct poller *poller, const struct poller_done *done,

@@ -65,8 +65,6 @@ int main(int argc, char **argv)
         return 0;
     }
     run.sync_trace = options.sync_trace;
-    run.config_path = options.config;
-    run.profiles_dir = options.profiles;
     run.trust_clock = options.trust_clock;
     enum err err = run_gateway(&run);
     err = err == ERR_AGAIN ? restart_now() : err;

@@ -301,8 +301,8 @@ void call_abandon(struct methods *m, struct method_call *call, uint32_t status)
                       : call->state == CALL_WAITING
                           ? "its turn on the bus did not come within the time limit"
                           : "the time limit is over";
-    if (call->id == METHOD_WRITE && (call->is_written || call->state == CALL_ASKED) &&
-        status != STATUS_NO_BUS) {
+    bool may_be_out = call->state == CALL_ASKED && status != STATUS_NO_BUS;
+    if (call->id == METHOD_WRITE && (call->is_written || may_be_out)) {
         note_write(m, call, call->is_sure ? "done, not read back in time" : "out of time: unknown");
     }
     call_fail(m, call, status, "%s", why);

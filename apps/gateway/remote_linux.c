@@ -412,6 +412,13 @@ uint64_t remote_turn(struct remote *remote, uint64_t now_us)
     return remote_config_deadline_us(&remote->machine);
 }
 
+void remote_refresh(struct remote *remote, uint64_t now_us)
+{
+    if (remote != NULL) {
+        twin_refresh(&remote->twin, now_us);
+    }
+}
+
 bool remote_wants_restart(const struct remote *remote)
 {
     return remote != NULL && remote->must_restart;

@@ -221,14 +221,19 @@ static void on_restart(void *ctx)
     loop_stop(&run->loop);
 }
 
+static void on_refresh_twin(void *ctx, uint64_t now_us)
+{
+    struct run *run = ctx;
+    remote_refresh(run->remote, now_us);
+}
+
 static enum err open_service(struct run *run)
 {
     const struct service_config cfg = {.setup = &run->setup,
                                        .buses = run->buses,
                                        .north = run->north,
-                                       .config_path = run->config_path,
-                                       .profiles_dir = run->profiles_dir,
                                        .restart = on_restart,
+                                       .refresh_twin = on_refresh_twin,
                                        .ctx = run};
     return service_open(&run->service, &cfg);
 }

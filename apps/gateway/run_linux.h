@@ -12,7 +12,6 @@ struct run {
     // Set before run_gateway:
     struct setup setup; // after setup_config
     const char *sync_trace;
-    const char *config_path, *profiles_dir;
     bool trust_clock;
     // Private:
     bool must_restart; // somebody asked for it
@@ -26,7 +25,7 @@ struct run {
 };
 
 // Until SIGTERM or SIGINT, then OK; ERR_AGAIN: the program must begin anew, with another
-// configuration. Else the reason has been logged.
+// configuration or because somebody asked for it. Else the reason has been logged.
 NODISCARD enum err run_gateway(struct run *run);
 
 #endif

@@ -113,9 +113,8 @@ static void drain_nudges(struct service *service, uint64_t now_us)
             break;
         case NUDGE_OUT_SYNC: north_hurry(service->cfg.north, now_us); break;
         case NUDGE_OUT_TWIN:
-            if (service->cfg.refresh_twin != NULL) {
-                service->cfg.refresh_twin(service->cfg.ctx, now_us);
-            }
+            log_info("service", "twin", "");
+            service->cfg.refresh_twin(service->cfg.ctx, now_us);
             break;
         case NUDGE_OUT_UNKNOWN:
             log_warn("service", "nudge_unknown", "nudge=%s", log_quote(out.word).text);

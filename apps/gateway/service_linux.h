@@ -17,10 +17,9 @@ struct service_config {
     struct setup *setup;
     struct bus *const *buses;
     struct north *north;
-    const char *config_path, *profiles_dir; // to be read again
     // Ends the loop; the process then begins anew.
     void (*restart)(void *ctx);
-    // Asks the hub for the twin again; NULL: nobody knows of one.
+    // Asks the hub for the twin again.
     void (*refresh_twin)(void *ctx, uint64_t now_us);
     void *ctx;
 };

@@ -5,7 +5,6 @@
 #include "apps/gateway/config_check.h"
 #include "apps/gateway/diagnose.h"
 #include "apps/gateway/files_linux.h"
-#include "apps/gateway/version.h"
 #include "port/api/clock.h"
 #include "port/linux/log.h"
 
@@ -15,17 +14,21 @@
 
 enum { PROBLEMS_TOLD_MAX = 20 };
 
+// The second number of the file: pages that are resident.
 static uint64_t resident_kb(void)
 {
-    unsigned long size = 0;
-    unsigned long resident = 0;
+    char text[128] = "";
+    char *end = NULL;
     FILE *file = fopen("/proc/self/statm", "re");
-    if (file == NULL) {
+    bool is_read = file != NULL && fgets(text, sizeof(text), file) != NULL;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    if (!is_read) {
         return 0;
     }
-    bool is_good = fscanf(file, "%lu %lu", &size, &resident) == 2;
-    (void)fclose(file);
-    return is_good ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024 : 0;
+    (void)strtoull(text, &end, 10);
+    return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
 static void diagnose(struct service *service, uint64_t now_us, struct json_writer *body)
@@ -100,8 +103,8 @@ static bool check_files(struct service *service, struct json_writer *body, uint6
         json_put_key_string(body, "error", "no memory to read the files");
         return false;
     }
-    struct config_source source = {.path = service->cfg.config_path,
-                                   .profiles_dir = service->cfg.profiles_dir,
+    struct config_source source = {.path = service->cfg.setup->path,
+                                   .profiles_dir = service->cfg.setup->profiles_dir,
                                    .files = config_files_linux()};
     enum err err = config_load(&source, &arena, &report, &config);
     *hash = err == OK ? config.hash : 0;
@@ -127,7 +130,7 @@ static uint32_t begin_anew(struct service *service, enum method_id id, struct js
     if (!check_files(service, body, &hash)) {
         return STATUS_ARGUMENTS;
     }
-    bool is_changed = hash != service->cfg.setup->config.hash;
+    bool is_changed = hash != service->cfg.setup->local_hash;
     *must_restart = is_changed || id == METHOD_RESTART;
     json_put_key_bool(body, "changed", is_changed);
     json_put_key_bool(body, "restarting", *must_restart);

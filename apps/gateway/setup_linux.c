@@ -30,6 +30,7 @@ enum err setup_config(struct setup *setup, const char *path, const char *profile
     enum err err = config_load(&source, &setup->arena, &report, &setup->config);
     if (err == OK) {
         (void)config_check_load(&report, &setup->arena, &setup->config);
+        setup->local_hash = setup->config.hash;
     }
     for (size_t i = 0; i < report.count; i++) {
         char line[CONFIG_LINE_SIZE];

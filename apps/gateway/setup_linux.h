@@ -13,6 +13,7 @@ struct setup {
     struct app app;
     struct remote_setup remote;
     const char *path, *profiles_dir; // of the configuration; borrowed
+    uint64_t local_hash;             // of what they hold; config.hash has the twin's in it
     int lock_fd;                     // of the data folder: one gateway at a time
 };
 

@@ -75,6 +75,13 @@ void twin_online(struct twin *twin, uint64_t now_us)
     twin->report.at_us = now_us;
 }
 
+void twin_refresh(struct twin *twin, uint64_t now_us)
+{
+    if (twin->state == TWIN_CURRENT) {
+        get_again(twin, now_us);
+    }
+}
+
 // Puts what is in flight back before what waits; the newest wins where both do not fit.
 static void unsend(struct twin *twin)
 {

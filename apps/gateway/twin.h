@@ -87,6 +87,8 @@ void twin_init(struct twin *twin, const struct twin_config *cfg);
 // The channel is up, answers and patches are subscribed; or it is gone.
 void twin_online(struct twin *twin, uint64_t now_us);
 void twin_offline(struct twin *twin, uint64_t now_us);
+// The document is asked for again, unless that is under way or the channel is gone.
+void twin_refresh(struct twin *twin, uint64_t now_us);
 // AZ_TWIN_ANSWER or AZ_TWIN_DESIRED; anything else is passed over.
 void twin_message(struct twin *twin, uint64_t now_us, const struct az_topic *topic,
                   struct bytes body);

@@ -101,12 +101,24 @@ static struct mb_client_rest *rest_of(struct mb_client *client, uint8_t unit)
     return NULL;
 }
 
-static void rest(struct mb_client *client, uint8_t unit, uint64_t until_us)
+// A place for another unit's rest: a free one, or one that is over and would no longer hold anybody
+// up.
+static struct mb_client_rest *free_rest(struct mb_client *client, uint64_t now_us)
+{
+    struct mb_client_rest *at = rest_of(client, 0);
+    bool is_quiet = time_after(client->last_heard_us, client->config.quiet_us) <= now_us;
+    for (size_t i = 0; i < MB_CLIENT_RESTS && at == NULL && is_quiet; i++) {
+        at = client->rests[i].until_us <= now_us ? &client->rests[i] : NULL;
+    }
+    return at;
+}
+
+static void rest(struct mb_client *client, uint8_t unit, uint64_t now_us, uint64_t until_us)
 {
     client->stats.rests++;
     struct mb_client_rest *at = rest_of(client, unit);
     if (at == NULL) {
-        at = rest_of(client, 0);
+        at = free_rest(client, now_us);
     }
     if (at == NULL) {
         if (client->bus_rest_us < until_us) {
@@ -213,11 +225,11 @@ static void doubt_followers(struct mb_client *client, const struct mb_client_slo
     }
 }
 
-static void failed(struct mb_client *client, struct mb_client_slot *slot, uint64_t rest_until_us,
-                   enum mb_answer_kind kind)
+static void failed(struct mb_client *client, struct mb_client_slot *slot, uint64_t now_us,
+                   uint64_t rest_us, enum mb_answer_kind kind)
 {
     if (slot->unit != MB_UNIT_BROADCAST) {
-        rest(client, slot->unit, rest_until_us);
+        rest(client, slot->unit, now_us, time_after(now_us, rest_us));
         doubt_followers(client, slot);
     }
     if (slot->tries <= client->config.retry_max) {
@@ -267,7 +279,7 @@ static void replied(struct mb_client *client, struct mb_client_slot *slot,
     // Its own reply may still come: now, within the time-out, or later than that.
     bool is_foreign = err == ERR_NOT_FOUND || err == ERR_ARG;
     uint64_t longest_us = (uint64_t)slot->timeout_us + (is_foreign ? client->config.late_us : 0);
-    failed(client, slot, time_after(done->at_us, longest_us), MB_ANSWER_BAD);
+    failed(client, slot, done->at_us, longest_us, MB_ANSWER_BAD);
 }
 
 // One behind a frame that failed. If it was sent, what came may be the other's reply, and its own
@@ -278,7 +290,7 @@ static void withdrawn(struct mb_client *client, struct mb_client_slot *slot,
     client->stats.withdrawn++;
     if (done->outcome != MB_LINE_CANCELLED) {
         uint64_t longest_us = (uint64_t)slot->timeout_us + client->config.late_us;
-        rest(client, slot->unit, time_after(done->at_us, longest_us));
+        rest(client, slot->unit, done->at_us, time_after(done->at_us, longest_us));
     }
     answered(slot, MB_ANSWER_WITHDRAWN);
 }
@@ -307,11 +319,11 @@ void mb_client_done(struct mb_client *client, const struct mb_line_done *done)
     case MB_LINE_SENT: answered(slot, MB_ANSWER_SENT); break;
     case MB_LINE_TIMEOUT:
         client->stats.timeouts++;
-        failed(client, slot, time_after(done->at_us, client->config.late_us), MB_ANSWER_TIMEOUT);
+        failed(client, slot, done->at_us, client->config.late_us, MB_ANSWER_TIMEOUT);
         break;
     case MB_LINE_NOISE:
         client->stats.bad++;
-        failed(client, slot, time_after(done->at_us, slot->timeout_us), MB_ANSWER_BAD);
+        failed(client, slot, done->at_us, slot->timeout_us, MB_ANSWER_BAD);
         break;
     case MB_LINE_CANCELLED: withdrawn(client, slot, done); break;
     case MB_LINE_LOST: answered(slot, MB_ANSWER_LOST); break;
@@ -329,6 +341,20 @@ bool mb_client_cancel(struct mb_client *client, uint32_t *token)
         }
     }
     return false;
+}
+
+uint32_t mb_client_resting(const struct mb_client *client, uint64_t now_us, uint64_t *until_us)
+{
+    uint32_t count = 0;
+    *until_us = TIME_NEVER;
+    for (size_t i = 0; i < MB_CLIENT_RESTS; i++) {
+        const struct mb_client_rest *it = &client->rests[i];
+        if (it->unit != 0 && it->until_us > now_us) {
+            count++;
+            *until_us = time_min(*until_us, it->until_us);
+        }
+    }
+    return count;
 }
 
 bool mb_client_forget(struct mb_client *client, uint32_t tag)

@@ -125,12 +125,13 @@ struct mb_client {
 };
 
 void mb_client_init(struct mb_client *client, const struct mb_client_config *config);
-// ERR_FULL: all slots taken; ERR_ARG: a request out of bounds, or a broadcast of a read, unit above
-// 247.
+// ERR_FULL: all slots taken; ERR_ARG: out of bounds, a broadcast of a read, a unit above 247.
 NODISCARD enum err mb_client_ask(struct mb_client *client, const struct mb_ask *ask);
 // Gives up the request of that tag. True: it was not at the line and is gone, no answer comes.
 // False: it is at the line and will be cancelled there; its answer, whichever, still comes.
 bool mb_client_forget(struct mb_client *client, uint32_t tag);
+// How many units rest, until when the first. Beyond MB_CLIENT_RESTS the whole bus would.
+uint32_t mb_client_resting(const struct mb_client *client, uint64_t now_us, uint64_t *until_us);
 void mb_client_done(struct mb_client *client, const struct mb_line_done *done);
 // Bytes nobody asked for were heard: units that rest wait for quiet again.
 void mb_client_heard(struct mb_client *client, uint64_t at_us);

@@ -27,6 +27,7 @@ enum { GATEWAY = 0, DEVICES = 1, UNITS_MAX = 64, CONFIG_SIZE = 8192, LATE_UNIT =
 struct scene {
     uint32_t unit_count, interval_ms;
     bool has_methods, is_greedy; // greedy: as much as the share allows, and more
+    bool scans_only;             // so that the longest transaction is a time-out
     uint64_t seed;
 };
 
@@ -152,7 +153,7 @@ static void want_more(void)
     if (w.m.job.kind == JOB_NONE || w.m.job.state != JOB_RUNNING) {
         call("scan", "{\"from\":1,\"to\":60,\"timeout_ms\":100}");
     }
-    if (!w.is_waiting && w.now_us >= w.call_us) {
+    if (!w.is_waiting && w.now_us >= w.call_us && !w.scene->scans_only) {
         w.is_waiting = true;
         w.call_us = w.now_us + (w.scene->is_greedy ? 0 : CALL_US);
         call(w.rid % 2 == 0 ? "read" : "write",
@@ -343,6 +344,15 @@ static void test_polls_move_by_one_transaction_at_most(void **state)
                                                    .is_greedy = true});
         assert_true(greedy.delay_max_us <=
                     alone.delay_max_us + greedy.foreign_max_us + 2 * w.line.t3_5_us);
+        struct result scans = run(&(struct scene){.unit_count = 6,
+                                                  .interval_ms = 500,
+                                                  .seed = seed,
+                                                  .has_methods = true,
+                                                  .scans_only = true});
+        assert_true(scans.jobs >= 2);
+        assert_true(scans.foreign_max_us < 120 * US_PER_MS);
+        assert_true(scans.delay_max_us <=
+                    alone.delay_max_us + scans.foreign_max_us + 2 * w.line.t3_5_us);
         struct result beside = run(&scene);
         print_message("seed %u: polls late by %u us alone, %u us beside; longest foreign %u us, %u "
                       "answers, %u scans\n",

@@ -111,7 +111,7 @@ class Bench:
         self.broker = Process(["mosquitto", "-c", f"{folder}/mosquitto.conf"])
         self.broker.wait_line(" running")
         self.client = Client(self, "test")
-        for topic in ("$iothub/methods/res/#", f"devices/{DEVICE}/messages/events/#"):
+        for topic in ("$iothub/methods/res/#", "$iothub/twin/GET/#", f"devices/{DEVICE}/messages/events/#"):
             assert self.client.subscribe(topic) is not None
         self.gateway = Process([str(BUILD / "apps/gateway/busward-gateway"), "--config", str(folder / "c.json"),
                                 "--trust-clock"])
@@ -207,6 +207,22 @@ def test_box(bench):
     bench.gateway.wait_line("ev=nudge_unknown nudge=dance")
 
 
+def answer_twin(bench, count):
+    """Plays a hub whose twin is empty; waits for that many questions in all."""
+    def asked():
+        return [topic for topic, _ in bench.events if topic.startswith("$iothub/twin/GET/")]
+    bench.wait_event(lambda *_: len(asked()) >= count, "the question for the twin")
+    rid = re.search(r"\$rid=(.*)", asked()[-1])[1]
+    bench.client.publish(b'{"desired":{"$version":1},"reported":{"$version":1}}', topic=f"$iothub/twin/res/200/?$rid={rid}", qos=0)
+
+
+def test_twin_nudge(bench):
+    answer_twin(bench, 1)
+    bench.call("help")  # so that the answer was taken
+    bench.nudge({"nudge": "twin"})
+    answer_twin(bench, 2)
+
+
 def test_flight_record(bench):
     bench.call("flight_record", {"minutes": 5, "upload": True}, 202)
 
@@ -242,7 +258,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="busward-methods-") as folder:
         bench = Bench(pathlib.Path(folder))
         try:
-            for test in (test_bus, test_box, test_flight_record, test_beginning_anew):
+            for test in (test_bus, test_box, test_twin_nudge, test_flight_record, test_beginning_anew):
                 test(bench)
                 print("ok", test.__name__, flush=True)
         except BaseException:

@@ -60,6 +60,9 @@ static void test_a_write_is_read_back_and_leaves_an_event(void **state)
                  "\"values\":[15],\"verified\":true");
     assert_int_equal(b.w.registers[100], 15);
     assert_int_equal(b.w.writes, 1);
+    // The unit is known to read quickly; a write may take the whole time of the bus.
+    assert_true(b.w.app.buses[0].poller.units[0].timeout_us < 500000);
+    assert_int_equal(b.w.write_timeout_us, 500000);
     assert_string_equal(b.notes[0], "remote write: bus b unit 1 holding 100: 15 done, verified");
     expect_later("write",
                  "{\"unit\":1,\"table\":\"holding\",\"address\":101,\"values\":[11,12,13]}", 200,
@@ -154,6 +157,22 @@ static void test_a_call_that_is_over_leaves_the_bus_alone(void **state)
     close_world(&b.w);
 }
 
+// The port goes between a write and its reading back: what was written is told all the same.
+static void test_a_write_that_cannot_be_read_back_leaves_its_event(void **state)
+{
+    (void)state;
+    open_bench();
+    call("1", "write", "{\"unit\":1,\"table\":\"holding\",\"address\":100,\"values\":[15]}");
+    while (b.w.writes == 0) {
+        run_until(&b.w, b.w.now_us + 1000);
+    }
+    bus_state(&b.w, BUS_DOWN);
+    expect(wait_answer(30 * US_PER_S), 503, "no port");
+    assert_int_equal(b.note_count, 1);
+    assert_non_null(strstr(b.notes[0], "15 done, not read back"));
+    close_world(&b.w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_an_unanswered_write_is_not_repeated),
         cmocka_unit_test(test_a_silent_unit_leaves_the_others_their_places),
         cmocka_unit_test(test_a_call_that_is_over_leaves_the_bus_alone),
+        cmocka_unit_test(test_a_write_that_cannot_be_read_back_leaves_its_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,6 +100,9 @@ static void start_frame(struct world *w)
         w->asked[unit]++;
     }
     w->last_asked_us = w->now_us;
+    if (send->frame[1] == MB_WRITE_REG || send->frame[1] == MB_WRITE_REGS) {
+        w->write_timeout_us = send->reply_timeout_us;
+    }
     uint64_t took_us = is_silent(w, send) ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US;
     w->dead_us += is_dead(w, unit) ? took_us : 0;
     w->busy_until_us = w->now_us + took_us;
@@ -161,7 +164,9 @@ static void answer(struct world *w, struct line_done *done, const struct line_se
     bool is_illegal =
         w->illegal != 0 && request.address <= w->illegal && w->illegal < request.address + span;
     struct mb_reply reply;
-    if (is_illegal || request.fc == MB_ENCAPSULATED) {
+    if (asked.unit == w->unreachable) {
+        reply = mb_exception_reply(request.fc, MB_EX_TARGET);
+    } else if (is_illegal || request.fc == MB_ENCAPSULATED) {
         reply = mb_exception_reply(request.fc, is_illegal ? MB_EX_ADDRESS : MB_EX_FUNCTION);
     } else if (!written(w, &request, &reply)) {
         size_t size = read_values(w, &request, data);

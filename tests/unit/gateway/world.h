@@ -51,6 +51,8 @@ struct world {
     uint16_t stuck;    // register that keeps its value whatever is written; 0: none
     bool is_forgetful; // units carry out a write of registers but do not answer it
     uint32_t writes;
+    uint32_t write_timeout_us; // that the last write of registers was given
+    uint8_t unreachable;       // unit for which a gateway on the way answers; 0: none
     size_t suspended, online;
 };
 

@@ -425,6 +425,47 @@ static void test_when_too_many_rest_the_whole_bus_does(void **state)
     assert_int_equal(mb_client_deadline_us(&client), start_us + 100000);
 }
 
+// A rest that is over keeps no place: units that never answer do not stop the bus one by one.
+static void test_rests_that_are_over_make_room(void **state)
+{
+    (void)state;
+    uint64_t until_us = 0;
+    for (uint8_t unit = 1; unit <= 3 * MB_CLIENT_RESTS; unit++) {
+        now_us += LATE_US / 4;
+        assert_int_equal(ask(unit, unit), OK);
+        for (int tries = 0; tries < 2; tries++) { // with the retry
+            now_us = tries == 0 ? now_us : mb_client_deadline_us(&client);
+            done(send_one(unit), MB_LINE_TIMEOUT, NULL, 0);
+        }
+        (void)expect_answer(unit, MB_ANSWER_TIMEOUT);
+        assert_in_range(mb_client_resting(&client, now_us, &until_us), 1, MB_CLIENT_RESTS / 2);
+        assert_true(until_us > now_us && until_us <= now_us + LATE_US);
+    }
+    assert_int_equal(client.bus_rest_us, 0);
+}
+
+static void test_what_nobody_waits_for_is_taken_back(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(1, 5), OK);
+    uint32_t token = send_one(5);
+    assert_int_equal(ask(2, 5), OK); // behind it
+    assert_true(mb_client_forget(&client, 2));
+    assert_false(mb_client_forget(&client, 2)); // it is gone
+    assert_false(mb_client_forget(&client, 1));
+    expect_cancel(token);
+    expect_no_cancel();
+    done(token, MB_LINE_CANCELLED, NULL, 0);
+    (void)expect_answer(1, MB_ANSWER_WITHDRAWN);
+    expect_nothing_to_send();
+    assert_int_equal(ask(3, 5), OK); // too late to cancel: the reply is its own
+    token = send_one(5);
+    assert_false(mb_client_forget(&client, 3));
+    expect_cancel(token);
+    reply_from(token, 5, 7);
+    (void)expect_answer(3, MB_ANSWER_REPLY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +486,8 @@ int main(void)
         cmocka_unit_test_setup(test_what_may_be_asked, set_up),
         cmocka_unit_test_setup(test_a_broadcast_ends_when_it_is_sent, set_up),
         cmocka_unit_test_setup(test_when_too_many_rest_the_whole_bus_does, set_up),
+        cmocka_unit_test_setup(test_rests_that_are_over_make_room, set_up),
+        cmocka_unit_test_setup(test_what_nobody_waits_for_is_taken_back, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
