@@ -42,7 +42,9 @@ const result = await build({
   entryPoints: { app: "src/main.tsx" },
   outdir: dist,
   entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
   bundle: true,
+  splitting: true,
   format: "esm",
   target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   minify: true,
@@ -52,24 +54,38 @@ const result = await build({
   metafile: true,
   plugins: [words],
 });
-const built = Object.keys(result.metafile.outputs).map((path) => basename(path));
+const outputs = Object.entries(result.metafile.outputs);
+const [appPath, app] = outputs.find(([, { entryPoint }]) => entryPoint === "src/main.tsx");
+
+/** What the page needs before it shows anything: the entry and all that it imports at once. */
+function firstOf({ imports }, found = new Set()) {
+  for (const { path, kind } of imports) {
+    if (kind !== "import-statement" || found.has(path)) continue;
+    found.add(path);
+    firstOf(result.metafile.outputs[path], found);
+  }
+  return found;
+}
+
+const preloads = [...firstOf(app)].map(
+  (path) => `<link rel="modulepreload" href="/${basename(path)}" />`,
+);
 const html = readFileSync(join(here, "static/index.html"), "utf8")
-  .replace(
-    "@script@",
-    built.find((name) => name.endsWith(".js")),
-  )
-  .replace(
-    "@style@",
-    built.find((name) => name.endsWith(".css")),
-  )
+  .replace("@script@", basename(appPath))
+  .replace("@style@", basename(app.cssBundle))
+  .replace("@preloads@", preloads.join("\n"))
   .replace(/^\s+/gm, "");
 writeFileSync(join(dist, "index.html"), html);
 copyFileSync(join(here, "static/favicon.svg"), join(dist, "favicon.svg"));
 
 let total = 0;
+let first = 0;
+const isFirst = (name) => !/\.js$/.test(name) || html.includes(`/${name}"`);
 for (const name of readdirSync(dist)) {
   const packed = gzipSync(readFileSync(join(dist, name)), { level: 9 });
   writeFileSync(join(dist, `${name}.gz`), packed);
   total += packed.length;
+  first += isFirst(name) ? packed.length : 0;
 }
-console.log(`page: ${(total / 1000).toFixed(1)} kB compressed`);
+const kB = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
+console.log(`page: ${kB(first)} compressed, and ${kB(total - first)} when they are asked for`);

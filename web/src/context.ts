@@ -13,7 +13,7 @@ import {
   type Vars,
 } from "./i18n";
 import { isOn, isSwitch } from "./judge";
-import type { Point } from "./types";
+import type { Point, User } from "./types";
 import { en } from "./words/en";
 
 export interface Tongue {
@@ -60,6 +60,7 @@ export function makeTongue(language: Language, zone: string): Tongue {
   };
 }
 
+export const UserContext = createContext<User | null>(null);
 export const TongueContext = createContext<Tongue>(makeTongue("en", "UTC"));
 export const useTongue = (): Tongue => useContext(TongueContext);
 

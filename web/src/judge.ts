@@ -125,6 +125,8 @@ const HEALTH_CODES = [
   "no_folder",
   "no_hub",
   "failing",
+  "kafka_failing",
+  "kafka_waits",
   "behind",
   "store_older",
   "log_new",

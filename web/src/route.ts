@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 export type Route =
   | { view: "sites" }
-  | { view: "site" | "diagnostics"; site: string }
+  | { view: "site" | "diagnostics" | "gateway"; site: string }
   | { view: "sensor"; site: string; sensor: string }
   | { view: "setup"; token: string }
   | { view: "unknown" };
@@ -34,7 +34,8 @@ export function parseRoute(path: string, hash: string): Route {
   const [root, site, inner, sensor] = parts;
   if (root === "sites" && site) {
     if (parts.length === 2) return { view: "site", site };
-    if (parts.length === 3 && inner === "diagnostics") return { view: inner, site };
+    if (parts.length === 3 && (inner === "diagnostics" || inner === "gateway"))
+      return { view: inner, site };
     if (parts.length === 4 && inner === "sensors" && sensor)
       return { view: "sensor", site, sensor };
   }
@@ -45,6 +46,7 @@ export const paths = {
   sites: "/",
   site: (site: string) => `/sites/${partOf(site)}`,
   diagnostics: (site: string) => `${paths.site(site)}/diagnostics`,
+  gateway: (site: string) => `${paths.site(site)}/gateway`,
   sensor: (site: string, sensor: string) => `/sites/${partOf(site)}/sensors/${partOf(sensor)}`,
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // cloud-feed FOLDER DEVICE: writes into a hub log what it is told line by line on stdin, and
 // answers each line with ok or the error.
+// cloud-feed kafka:BROKERS/TOPIC DEVICE: the same into a Kafka topic, as Event Hubs has it; ok is
+// said when the brokers have acknowledged.
 //   points N             a catalogue of N points
 //   quiet N              the same, not sent
 //   diagnostics N        the same points and N diagnostics behind them
@@ -11,13 +13,14 @@
 //   raw TEXT             a message of samples with that payload
 //   foreign TEXT         a message without a property bag
 #include "bench/cloud_feed.h"
+#include "tests/system/cloud/kafka_feed.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SERIES_MAX = 100000 };
+enum { SERIES_MAX = 100000, FLUSH_MS = 240000 };
 
 static enum err one(struct feed *feed, uint32_t point, int64_t at_ms, const char *word)
 {
@@ -83,20 +86,47 @@ static enum err obey(struct feed *feed, const char *line)
     return ERR_ARG;
 }
 
+// "kafka:BROKERS/TOPIC"
+static enum err open_kafka(struct feed *feed, struct kafka_feed *kafka, char *where,
+                           const char *device)
+{
+    char *slash = strrchr(where, '/');
+    if (slash == NULL) {
+        return ERR_ARG;
+    }
+    *slash = '\0';
+    feed_open_to(feed, device, kafka_feed_send, kafka);
+    return kafka_feed_open(kafka, where, slash + 1);
+}
+
 int main(int argc, char **argv)
 {
     static struct feed feed;
+    static struct kafka_feed kafka;
     char line[8192];
-    if (argc != 3 || feed_open(&feed, argv[1], argv[2], false) != OK) {
-        fprintf(stderr, "usage: cloud-feed FOLDER DEVICE\n");
+    const bool is_kafka = argc == 3 && strncmp(argv[1], "kafka:", 6) == 0;
+    enum err err = ERR_ARG;
+    if (argc == 3) {
+        err = is_kafka ? open_kafka(&feed, &kafka, argv[1] + 6, argv[2])
+                       : feed_open(&feed, argv[1], argv[2], false);
+    }
+    if (err != OK) {
+        fprintf(stderr, "usage: cloud-feed FOLDER|kafka:BROKERS/TOPIC DEVICE\n");
         return 2;
     }
     while (fgets(line, sizeof(line), stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
-        enum err err = obey(&feed, line);
+        err = obey(&feed, line);
+        if (err == OK && is_kafka) {
+            err = kafka_feed_flush(&kafka, FLUSH_MS);
+        }
         printf("%s\n", err_name(err));
         fflush(stdout);
     }
-    feed_close(&feed);
+    if (is_kafka) {
+        kafka_feed_close(&kafka);
+    } else {
+        feed_close(&feed);
+    }
     return 0;
 }

@@ -136,8 +136,9 @@ def check_keys(cloud: Cloud, hub: Hub, key_file: pathlib.Path) -> None:
 
 def check_roles(cloud: Cloud, hub: Hub) -> None:
     """The same person as a viewer, then as an operator; by the file, as no route makes accounts yet."""
-    for role, may, may_not in (("viewer", (), EVERY),
-                               ("operator", ("identify", "read", "scan", "line_test", "diagnostics", "sync_now", "job"), ("reload", "restart"))):
+    owners = ("reload", "restart")
+    others = tuple(name for name in EVERY if name not in owners)
+    for role, may, may_not in (("viewer", (), EVERY), ("operator", others, owners)):
         cloud.stop()
         with contextlib.closing(sqlite3.connect(cloud.folder / "data/accounts.db")) as db, db:
             db.execute("UPDATE grants SET role=?", (role,))

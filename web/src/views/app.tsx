@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { api } from "../api";
 import { learnServerNow } from "../clock";
-import { makeTongue, TongueContext, useTongue } from "../context";
+import { makeTongue, TongueContext, UserContext, useTongue } from "../context";
 import { usableZone } from "../format";
 import { LANGUAGES, type Language, pickLanguage } from "../i18n";
 import { applyTheme, THEMES, usePref } from "../prefs";
@@ -70,6 +70,7 @@ function View({ route, signedOut }: { route: Route; signedOut: () => void }) {
   switch (route.view) {
     case "site":
     case "diagnostics":
+    case "gateway":
     case "sensor":
       return <SiteHost route={route} signedOut={signedOut} />;
     case "unknown":
@@ -93,10 +94,10 @@ export function App() {
   if (error) body = <ErrorBox error={error} retry={load} />;
   else if (session?.user) {
     body = (
-      <>
+      <UserContext.Provider value={session.user}>
         <ServerNotice />
         <View route={route} signedOut={signedOut} />
-      </>
+      </UserContext.Provider>
     );
   } else if (session && route.view === "setup") {
     body = <SetupView token={route.token} done={signedIn} />;

@@ -7,11 +7,15 @@ import type { Route } from "../route";
 import { findSensor } from "../state";
 import type { Link } from "../stream";
 import type { Overview } from "../types";
-import { DiagnosticsView } from "./diagnostics";
 import { Icon } from "./icons";
+import { lazily } from "./lazy";
 import { ErrorBox, Loading } from "./parts";
-import { SensorView } from "./sensor";
 import { SiteView } from "./site";
+
+const DiagnosticsView = lazily(() => import("./diagnostics").then((part) => part.DiagnosticsView));
+// The trend's drawing is a third of the page.
+const SensorView = lazily(() => import("./sensor").then((part) => part.SensorView));
+const GatewayView = lazily(() => import("../gateway/view").then((part) => part.GatewayView));
 
 /** How long a break may last before the page says that its values are old. */
 const FROZEN_AFTER_MS = 5000;
@@ -60,6 +64,8 @@ function View({ route, overview, link }: { route: SiteRoute; overview: Overview;
       return <SiteView overview={overview} chip={chip} />;
     case "diagnostics":
       return <DiagnosticsView overview={overview} chip={chip} />;
+    case "gateway":
+      return <GatewayView site={overview.site} chip={chip} />;
     case "sensor": {
       const sensor = findSensor(overview, route.sensor);
       return <SensorView key={route.sensor} site={overview.site} sensor={sensor} chip={chip} />;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store at a glance.
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
-import { useTongue } from "../context";
+import { useContext, useState } from "preact/hooks";
+import { UserContext, useTongue } from "../context";
 import { findings, judgeSensor } from "../judge";
 import { usePref } from "../prefs";
 import { paths } from "../route";
@@ -98,6 +98,16 @@ function DiagnosticsLink({ overview }: { overview: Overview }) {
   );
 }
 
+function GatewayLink({ site }: { site: string }) {
+  const { t } = useTongue();
+  if (!useContext(UserContext)?.capabilities.includes("gateway")) return null;
+  return (
+    <a class="why" href={paths.gateway(site)}>
+      {t("gateway.title")}
+    </a>
+  );
+}
+
 export function SiteView({ overview, chip }: { overview: Overview; chip: ComponentChildren }) {
   const { t, format } = useTongue();
   const [wanted, setWanted] = useState("");
@@ -115,6 +125,7 @@ export function SiteView({ overview, chip }: { overview: Overview; chip: Compone
       <div class="view-head">
         <Title text={site.name} />
         <DiagnosticsLink overview={overview} />
+        <GatewayLink site={site.id} />
         {chip}
       </div>
       {everything.length === 0 ? (

@@ -55,6 +55,9 @@ export const de: Words = {
     "In den Ordner, der dem Server angegeben wurde, hat noch kein Hub geschrieben. Es kommt nichts Neues an.",
   "health.failing":
     "Der Server kann seinen Speicher oder das Protokoll des Hubs nicht benutzen. Es kommt nichts Neues an; warum, steht in seinem Log.",
+  "health.kafka_failing":
+    "Der Server kann aus Kafka nicht lesen oder das Gelesene nicht speichern. Es kommt nichts Neues an; sein Protokoll sagt, warum.",
+  "health.kafka_waits": "Der Server wartet auf seine Kafka-Broker. Es kommt nichts Neues an.",
   "health.behind": "Der Server speichert noch, was vorher kam. Werte können älter sein als sonst.",
   "health.store_older":
     "Der Speicher des Servers ist auf einen früheren Stand zurückgesetzt. Meldungen, die der Hub seither gelöscht hat, fehlen.",
@@ -119,6 +122,7 @@ export const de: Words = {
   "point.firmware": "Firmware",
   "point.sensor_serial": "Seriennummer",
   "point.uptime": "Laufzeit",
+  "gateway.title": "Gateway",
   "diagnostics.title": "Diagnose",
   "diagnostics.hint":
     "Gezählt wird seit dem Wert davor. Grobe Zeiten kommen um bis zu einer Prozesswartezeit zu spät.",

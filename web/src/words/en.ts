@@ -54,6 +54,9 @@ export const en = {
     "No hub has written into the folder that the server was given. Nothing new arrives.",
   "health.failing":
     "The server cannot use its store or the hub’s log. Nothing new arrives; its log says why.",
+  "health.kafka_failing":
+    "The server cannot read from Kafka, or not store it. Nothing new arrives; its log says why.",
+  "health.kafka_waits": "The server waits for its Kafka brokers. Nothing new arrives.",
   "health.behind": "The server is still storing what came before. Values may be older than usual.",
   "health.store_older":
     "The server’s store was put back to an earlier day. Messages that the hub has deleted since are missing.",
@@ -116,6 +119,7 @@ export const en = {
   "point.firmware": "Firmware",
   "point.sensor_serial": "Sensor serial",
   "point.uptime": "Time since start",
+  "gateway.title": "Gateway",
   "diagnostics.title": "Diagnostics",
   "diagnostics.hint":
     "Counts are since the sample before. Coarse times are late by up to a scheduling delay.",

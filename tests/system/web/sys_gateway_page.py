@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A site's gateway in a real browser, against a real cloud and a hub's service REST in Azure's shapes.
+
+Goal: what gateway.mjs lists. Method: it asks, by a line, that the hub loses the gateway or that somebody else changes the
+configuration.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SOURCE = pathlib.Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(SOURCE), str(SOURCE / "tests/system/cloud")]
+
+from cloud_world import Cloud, Feed, check  # noqa: E402
+from hub_rest import KEY, POLICY, Hub  # noqa: E402
+from tools.world import certs  # noqa: E402
+
+
+def act(hub: Hub, what: str) -> None:
+    with hub.lock:
+        if what == "change":
+            hub.desired, hub.version = {"telemetry": {"max_age_ms": 2000}}, hub.version + 1
+        else:
+            hub.offline = what == "offline"
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        subprocess.run(["node", SOURCE / "web/build.mjs"], check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "BUSWARD_WEB_DIST": str(folder / "web")})
+        certs.make_authority(folder)
+        key_file = folder / "policy.key"
+        key_file.write_text(f"HostName=localhost;SharedAccessKeyName={POLICY};SharedAccessKey={KEY}\n")
+        key_file.chmod(0o600)
+        hub = Hub(*certs.make_server(folder, "hub"))
+        hub.reported = {"config": {"state": "applied", "version": 1, "hash": "00ff", "warnings": ["bus 1 is nearly full"]},
+                        "gateway": {"version": "0.1.0"}}
+        cloud = Cloud(folder, "--hub-url", hub.url, "--hub-key-file", str(key_file), "--hub-ca", str(folder / "ca.pem"))
+        feed = Feed(folder / "log", "shop")
+        feed.say("points 3")
+        cloud.start()
+        try:
+            path = "/setup#" + (folder / "data/setup-link").read_text().strip().partition("#")[2]
+            command = ["node", str(SOURCE / "tests/system/web/gateway.mjs"), f"http://127.0.0.1:{cloud.port}{path}"]
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as browser:
+                for line in browser.stdout:
+                    print(line, end="", flush=True)
+                    if line.startswith("ask "):
+                        act(hub, line.split()[1])
+                        browser.stdin.write("done\n")
+                        browser.stdin.flush()
+            check(browser.returncode == 0, "the browser's proof")
+        except BaseException:
+            print((folder / "cloud.log").read_text()[-3000:])
+            raise
+        finally:
+            cloud.process.kill()
+            feed.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests of this view, and their refusals in words.
+import { ApiError, post, request } from "../api";
+import type { JsonObject } from "./patch";
+import { type Say, type Word, wordOr } from "./words";
+
+export interface Gateway {
+  connected: boolean;
+  status?: string;
+  last_activity?: string;
+  etag?: string;
+  desired: JsonObject;
+  desired_version: number;
+  reported: JsonObject;
+  reported_version: number;
+}
+
+export interface Answer {
+  status: number;
+  payload: unknown;
+}
+
+export interface CommandRow {
+  id: number;
+  at_ms: number;
+  user: string;
+  address: string;
+  action: string;
+  arguments: string;
+  outcome: string | null;
+}
+
+const root = (site: string) => `/api/sites/${encodeURIComponent(site)}/gateway`;
+
+export const gatewayApi = {
+  show: (site: string) => request<Gateway>(root(site)),
+  configure: (site: string, etag: string, patch: JsonObject) =>
+    post<Gateway>(`${root(site)}/configuration`, { etag, patch }),
+  command: (site: string, action: string, args: JsonObject) =>
+    post<Answer>(`${root(site)}/commands/${action}`, { arguments: args }),
+  commands: (site: string) =>
+    request<{ commands: CommandRow[] }>(`${root(site)}/commands?limit=50`),
+};
+
+export function refusal(say: Say, error: unknown): string {
+  if (!(error instanceof ApiError)) return say("no.other", { message: String(error) });
+  const key = `no.${error.code}`;
+  const word = wordOr(say, key, "") === "" ? "no.other" : (key as Word);
+  return say(word, { message: error.message });
+}

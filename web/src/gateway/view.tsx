@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// A site's gateway as the hub knows it, and what may be done about it.
+import "./styles";
+import type { ComponentChildren } from "preact";
+import { useCallback, useEffect, useState } from "preact/hooks";
+import { useTongue } from "../context";
+import type { Site } from "../types";
+import { Crumbs, Loading, Title } from "../views/parts";
+import { type CommandRow, type Gateway, gatewayApi, refusal } from "./api";
+import { Commands, CommandTable } from "./commands";
+import { Editor, Pair, Running } from "./configuration";
+import { isObject } from "./patch";
+import { useWords } from "./words";
+
+const LOOK_MS = 10_000;
+
+function Facts({ gateway }: { gateway: Gateway }) {
+  const say = useWords();
+  const about = isObject(gateway.reported.gateway) ? gateway.reported.gateway : {};
+  const items = [
+    [say("state"), say(gateway.connected ? "connected" : "away")],
+    [say("seen"), gateway.last_activity],
+    [say("software"), about.version],
+    [say("started"), about.started],
+  ].filter(([, value]) => value);
+  return (
+    <dl data-connected={gateway.connected}>
+      {items.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{String(value)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function useGateway(site: string) {
+  const say = useWords();
+  const [gateway, setGateway] = useState<Gateway | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const [rows, setRows] = useState<CommandRow[]>([]);
+  const look = useCallback(() => {
+    const failed = (why: unknown) => setError(why);
+    const fine = (found: Gateway) => {
+      setGateway(found);
+      setError(null);
+    };
+    gatewayApi.show(site).then(fine, failed);
+    gatewayApi.commands(site).then((found) => setRows(found.commands), failed);
+  }, [site]);
+  useEffect(() => {
+    look();
+    const timer = setInterval(look, LOOK_MS);
+    return () => clearInterval(timer);
+  }, [look]);
+  return { gateway, setGateway, rows, look, problem: error ? refusal(say, error) : "" };
+}
+
+export function GatewayView({ site, chip }: { site: Site; chip: ComponentChildren }) {
+  const { t } = useTongue();
+  const say = useWords();
+  const { gateway, setGateway, rows, look, problem } = useGateway(site.id);
+  return (
+    <div class="gateway">
+      <Crumbs site={site}>{t("gateway.title")}</Crumbs>
+      <div class="view-head">
+        <Title text={t("gateway.title")} />
+        {chip}
+      </div>
+      {problem && (
+        <p class="notice is-bad" role="alert">
+          {problem}
+        </p>
+      )}
+      {!gateway && !problem && <Loading />}
+      {gateway && (
+        <>
+          <Facts gateway={gateway} />
+          <section aria-labelledby="configuration">
+            <h2 id="configuration">{say("configuration")}</h2>
+            <Running gateway={gateway} />
+            <Pair gateway={gateway} />
+          </section>
+          <Commands site={site.id} done={look} />
+          <Editor
+            site={site.id}
+            gateway={gateway}
+            changed={(now) => {
+              if (now) setGateway(now);
+              look();
+            }}
+          />
+        </>
+      )}
+      <h2>{say("log")}</h2>
+      <CommandTable rows={rows} />
+    </div>
+  );
+}
