@@ -88,7 +88,7 @@ enum err az_bag_find(struct bytes bag, const char *key, uint8_t *scratch, size_t
         if (err != OK) {
             return err == ERR_EMPTY ? ERR_NOT_FOUND : err;
         }
-        if (bytes_equal(property.key, bytes_of(key, strlen(key)))) {
+        if (bytes_equal(property.key, bytes_of_text(key))) {
             *out = property;
             return OK;
         }

@@ -5,11 +5,11 @@
 
 static bool take_text(struct bytes *rest, const char *text)
 {
-    size_t size = strlen(text);
-    if (rest->size < size || memcmp(rest->data, text, size) != 0) {
+    struct bytes want = bytes_of_text(text);
+    if (rest->size < want.size || memcmp(rest->data, want.data, want.size) != 0) {
         return false;
     }
-    *rest = bytes_of(rest->data + size, rest->size - size);
+    *rest = bytes_of(rest->data + want.size, rest->size - want.size);
     return true;
 }
 
@@ -191,7 +191,7 @@ enum err az_topic_parse(struct bytes topic, struct az_topic *out)
 
 static void put_text(struct writer *out, const char *text)
 {
-    put_bytes(out, bytes_of(text, strlen(text)));
+    put_bytes(out, bytes_of_text(text));
 }
 
 static void put_number(struct writer *out, uint64_t value)

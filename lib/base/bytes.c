@@ -10,6 +10,15 @@ bool bytes_equal(struct bytes a, struct bytes b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+struct bytes bytes_of_text(const char *text)
+{
+    size_t size = 0;
+    while (text[size] != '\0') {
+        size++;
+    }
+    return bytes_of(text, size);
+}
+
 struct reader reader_of(struct bytes in)
 {
     ASSERT(in.data != NULL || in.size == 0);

@@ -34,6 +34,8 @@ static inline struct bytes bytes_of(const void *data, size_t size)
 }
 
 bool bytes_equal(struct bytes a, struct bytes b);
+// Of a text up to its final 0, which is not part of it.
+struct bytes bytes_of_text(const char *text);
 
 struct reader reader_of(struct bytes in);
 uint8_t get_u8(struct reader *r);
