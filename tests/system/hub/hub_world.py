@@ -12,14 +12,12 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 
-sys.path.insert(0, os.path.join(os.environ["BUSWARD_SOURCE"], "tools"))
-from world import hub_db  # noqa: E402
+import hub_db
 
 HOST = "hub.test"
 SCOPE = "0ne00000001"
