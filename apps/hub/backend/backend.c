@@ -161,6 +161,9 @@ static void on_subscribed(struct backend *b, enum backend_broker broker, struct 
     }
     session->subscriptions = in->subscriptions;
     if (broker == BROKER_HUB) {
+        if ((in->subscriptions & SESSION_C2D) == 0) {
+            c2d_down(&b->c2d, in->device); // what is on its way will be dropped there
+        }
         c2d_subscribed(&b->c2d, in->device);
         methods_changed(&b->methods, now.now_us, in->device);
     }
