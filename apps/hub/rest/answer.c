@@ -88,18 +88,16 @@ void answer_refusal(struct http_conn *conn, enum answer_dialect dialect,
                     const struct verdict *verdict)
 {
     char body[ANSWER_ERROR_SIZE];
-    char headers[96] = "";
+    char headers[96];
     const char *name = hub_code_name(verdict->code);
     const int status = hub_code_status(verdict->code);
     const size_t size =
         answer_error_body(dialect, (int)verdict->code, name, verdict->message, body, sizeof(body));
     ASSERT(status >= 400);
-    if (dialect != ANSWER_DPS) {
-        snprintf(headers, sizeof(headers), "iothub-errorcode: %s\r\n", name);
-    }
-    if (status == 429 || status == 503) {
-        strcat(headers, "Retry-After: 5\r\n");
-    }
+    const bool is_dps = dialect == ANSWER_DPS;
+    snprintf(headers, sizeof(headers), "%s%s%s%s",
+             is_dps ? "" : "iothub-errorcode: ", is_dps ? "" : name, is_dps ? "" : "\r\n",
+             status == 429 || status == 503 ? "Retry-After: 5\r\n" : "");
     answer_json(conn, status, bytes_of(body, size), headers);
 }
 

@@ -72,7 +72,7 @@ static bool take_serial(X509 *x509, char out[CERTIFICATE_SERIAL_SIZE])
     char *hex = number != NULL ? BN_bn2hex(number) : NULL;
     const bool is_good = hex != NULL && strlen(hex) < CERTIFICATE_SERIAL_SIZE;
     if (is_good) {
-        strcpy(out, hex);
+        memcpy(out, hex, strlen(hex) + 1);
     }
     OPENSSL_free(hex);
     BN_free(number);

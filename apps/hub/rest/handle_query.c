@@ -162,8 +162,9 @@ static void finish(struct rest *rest, struct rest_scan *scan, bool is_end)
     if (!is_end) {
         continuation_header(scan->after, scan->text_hash, header, sizeof(header));
     }
-    strcat(header, scan->query.select == QUERY_COUNT ? "x-ms-item-type: raw\r\n"
-                                                     : "x-ms-item-type: twin\r\n");
+    const size_t used = strlen(header);
+    snprintf(header + used, sizeof(header) - used, "x-ms-item-type: %s\r\n",
+             scan->query.select == QUERY_COUNT ? "raw" : "twin");
     scan->conn = NULL;
     answer_json(conn, 200, bytes_of(rest->out, size), header);
 }

@@ -118,10 +118,12 @@ void method_call(struct rest *rest, const struct rest_request *q)
         return;
     }
     memset(device.keys, 0, sizeof(device.keys));
-    bool is_good = call != NULL || refuse(&why, HUB_TOO_MANY_CALLS,
-                                          "%d calls are under way already", REST_CALLS_MAX);
-    is_good = is_good && methods_call(rest->cfg.methods, q->now_us, &request, &handle, &why);
-    if (!is_good) {
+    if (call == NULL) {
+        (void)refuse(&why, HUB_TOO_MANY_CALLS, "%d calls are under way already", REST_CALLS_MAX);
+        answer_refusal(q->conn, ANSWER_METHOD, &why);
+        return;
+    }
+    if (!methods_call(rest->cfg.methods, q->now_us, &request, &handle, &why)) {
         answer_refusal(q->conn, ANSWER_METHOD, &why);
         return;
     }

@@ -29,6 +29,7 @@ static struct bytes literal_of(const struct query *q, const struct query_node *n
 
 static void set_text(struct value *out, struct bytes text)
 {
+    ASSERT(out != NULL);
     out->type = text.data != NULL ? VALUE_TEXT : VALUE_NONE;
     out->text = text;
 }
