@@ -68,6 +68,23 @@ static void test_thirty_days_offline(void **state)
     }
 }
 
+// Too short for anything to be left behind, and the next message is not due for minutes.
+static void test_a_short_outage_shows_the_newest_at_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        begin(seed + 500, &plain);
+        assert_true(outage_run(&o, US_PER_HOUR));
+        outage_set_mode(&o, HUB_AWAY);
+        assert_true(outage_run(&o, 5 * US_PER_MIN + seed * 37 * US_PER_S));
+        outage_set_mode(&o, HUB_GOOD);
+        assert_true(outage_resumes_us(&o, 2 * US_PER_MIN) <= US_PER_MIN);
+        outage_settle(&o, US_PER_HOUR);
+        assert_accounted_for();
+        outage_deinit(&o);
+    }
+}
+
 // Attempts, and turns of the loop that nothing but a deadline caused, in a day of each failure.
 static void test_no_failure_makes_it_busy(void **state)
 {
@@ -354,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thirty_days_offline),
+        cmocka_unit_test(test_a_short_outage_shows_the_newest_at_once),
         cmocka_unit_test(test_no_failure_makes_it_busy),
         cmocka_unit_test(test_no_clock_and_a_full_disk_make_it_not_busy),
         cmocka_unit_test(test_clock_that_comes_after_hours),
