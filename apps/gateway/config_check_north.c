@@ -83,10 +83,29 @@ static void check_provisioning(struct config_report *report, struct config *conf
     }
 }
 
+static void check_proxy(struct config_report *report, const struct config_hub *hub)
+{
+    const char *proxy = hub->proxy;
+    size_t http = strncmp(proxy, "http://", 7) == 0 ? 7 : 0;
+    size_t scheme = strncmp(proxy, "socks5://", 9) == 0 ? 9 : http;
+    if (proxy[0] != '\0' && (scheme == 0 || proxy[scheme] == '\0' ||
+                             !has_only(proxy + scheme, LETTERS_DIGITS "-._:[]/"))) {
+        // The text may hold a login, so it is not repeated.
+        doc_error(
+            report, key_or(hub->node, "proxy"),
+            "is no proxy; expected http://host:port or socks5://host:port, and a login in the "
+            "file proxy_login_file");
+    }
+    if (proxy[0] == '\0' && hub->proxy_login_file[0] != '\0') {
+        doc_error(report, key_or(hub->node, "proxy_login_file"), "has a meaning only with proxy");
+    }
+}
+
 void config_check_hub(struct config_report *report, struct config *config)
 {
     struct config_hub *hub = &config->hub;
     check_proof(report, hub);
+    check_proxy(report, hub);
     check_host(report, key_or(hub->node, "host"), hub->host);
     if (hub->provisioning.node != NULL) {
         check_provisioning(report, config);

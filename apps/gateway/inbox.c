@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { STATUS_TOO_MANY = 429 };
+
 void inbox_init(struct inbox *inbox, const char *device)
 {
     *inbox = (struct inbox){.device = device};
@@ -81,6 +83,8 @@ enum inbox_verdict inbox_message(struct inbox *inbox, uint64_t now_us, struct by
         inbox->stats.foreign++;
         return INBOX_FOREIGN;
     }
+    bool is_throttled = parsed.kind == AZ_TWIN_ANSWER && parsed.status == STATUS_TOO_MANY;
+    inbox->stats.throttled += is_throttled;
     if (inbox->users[user].ops == NULL) {
         inbox->stats.nobody++;
         return INBOX_NOBODY;

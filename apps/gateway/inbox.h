@@ -51,6 +51,7 @@ enum inbox_verdict {
 
 struct inbox_stats {
     uint64_t taken, unknown, foreign, nobody;
+    uint64_t throttled; // answers that say "too many requests"
 };
 
 struct inbox {

@@ -29,8 +29,13 @@ const char *north_device(const struct north *north)
 
 void north_channel_message(struct north *north, uint64_t now_us, const struct mqtt_event *event)
 {
+    uint64_t throttled = north->inbox.stats.throttled;
     enum inbox_verdict verdict = inbox_message(
         &north->inbox, now_us, bytes_of(event->topic, strlen(event->topic)), event->payload);
+    if (north->inbox.stats.throttled != throttled) {
+        log_warn("uplink", "throttled", "hub=%s", log_quote(north->id.assignment.host).text);
+        pacing_throttled(&north->forward.pacing, now_us, 0);
+    }
     switch (verdict) {
     case INBOX_TAKEN: break;
     case INBOX_UNKNOWN:

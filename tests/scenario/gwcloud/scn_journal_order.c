@@ -232,12 +232,43 @@ static void test_a_clock_that_jumps_by_years_makes_nothing_old(void **state)
     }
 }
 
+// Bytes rot in the backlog while live data goes ahead of it: what is lost is told, to the sample,
+// and the rest arrives, whichever way it is read.
+static void test_damage_in_the_backlog_is_told_exactly(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        begin_with_outage(&world, 700 + seed, (enum journal_order)(seed % 2));
+        struct storage_segment list[64];
+        size_t count = 0;
+        const struct storage *storage = &world.storage[LANE_TELEMETRY];
+        assert_int_equal(storage->ops->list(storage->ctx, 0, list, 64, &count), OK);
+        assert_true(count > 6);
+        // Neither the oldest, which has no head before it, nor the newest.
+        size_t at = 1 + world_random(&world, count - 3);
+        size_t size = 0;
+        uint8_t *bytes = sim_storage_bytes(&world.media[LANE_TELEMETRY], list[at].id, &size);
+        bytes[100 + world_random(&world, size - 100)] ^= 0x40;
+        while (take_live(&world)) {
+        }
+        world_run(&world, 2 * US_PER_MIN, 5 * US_PER_S);
+        while (take_live(&world)) {
+        }
+        world_drain(&world);
+        assert_true(world.gap_samples > 0);
+        assert_accounted_for(&world);
+        assert_int_equal(journal_waiting(&world.journal, LANE_TELEMETRY), 0);
+        world_deinit(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_data_goes_ahead_and_the_rest_follows_in_order),
         cmocka_unit_test(test_restarts_and_power_cuts_in_the_middle_of_it),
         cmocka_unit_test(test_a_flapping_link_leaves_no_hole_open),
+        cmocka_unit_test(test_damage_in_the_backlog_is_told_exactly),
         cmocka_unit_test(test_what_is_too_old_is_given_up_with_its_count),
         cmocka_unit_test(test_power_cuts_while_ages_are_judged),
         cmocka_unit_test(test_a_clock_that_jumps_by_years_makes_nothing_old),

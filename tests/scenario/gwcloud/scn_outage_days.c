@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -63,6 +64,23 @@ static void test_thirty_days_offline(void **state)
         assert_true(o.world.gap_samples > 0);
         assert_accounted_for();
         assert_int_equal(o.alerts_stored, 7); // the last to go
+        outage_deinit(&o);
+    }
+}
+
+// Too short for anything to be left behind, and the next message is not due for minutes.
+static void test_a_short_outage_shows_the_newest_at_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        begin(seed + 500, &plain);
+        assert_true(outage_run(&o, US_PER_HOUR));
+        outage_set_mode(&o, HUB_AWAY);
+        assert_true(outage_run(&o, 5 * US_PER_MIN + seed * 37 * US_PER_S));
+        outage_set_mode(&o, HUB_GOOD);
+        assert_true(outage_resumes_us(&o, 2 * US_PER_MIN) <= US_PER_MIN);
+        outage_settle(&o, US_PER_HOUR);
+        assert_accounted_for();
         outage_deinit(&o);
     }
 }
@@ -295,10 +313,65 @@ static void test_a_hub_out_of_quota_is_left_alone_until_midnight(void **state)
     outage_deinit(&o);
 }
 
+// A thousand gateways lose the hub in the same moment; it is back after two minutes and lets a
+// hundred in each second.
+static void test_a_thousand_gateways_come_back_one_by_one(void **state)
+{
+    (void)state;
+    enum { GATEWAYS = 1000, SECONDS = 180, PER_S = 100, BACK_S = 120 };
+    static const struct sas_key key = {.data = "0123456789abcdef", .size = 16};
+    static const struct uplink_identity me = {.host = "hub", .device = "gw", .key = &key};
+    static uint32_t attempts[SECONDS + 1];
+    struct uplink *ups = calloc(GATEWAYS, sizeof(*ups));
+    assert_non_null(ups);
+    struct uplink_out out;
+    for (unsigned i = 0; i < GATEWAYS; i++) {
+        uplink_init(&ups[i], &(struct uplink_config){.seed = 7919 * (i + 1)}, 0);
+        assert_int_equal(uplink_use(&ups[i], 0, &me), OK);
+        uplink_set_clock(&ups[i], 0, (struct wall_time){.utc_ms = INT64_C(1790000000000)});
+        assert_true(uplink_next(&ups[i], 0, &out));
+        uplink_connected(&ups[i], 0);
+        uplink_subscribed(&ups[i], 0, 0);
+        uplink_lost(&ups[i], 0, false);
+    }
+    unsigned online = 0;
+    uint64_t last_us = 0;
+    for (uint64_t now_us = 0; now_us < SECONDS * US_PER_S; now_us += 10 * US_PER_MS) {
+        uint64_t second = now_us / US_PER_S;
+        for (unsigned i = 0; i < GATEWAYS; i++) {
+            uplink_tick(&ups[i], now_us);
+            while (ups[i].state != UPLINK_ONLINE && uplink_next(&ups[i], now_us, &out)) {
+                if (out.kind != UPLINK_OUT_CONNECT) {
+                    continue;
+                }
+                attempts[second]++;
+                if (second < BACK_S || attempts[second] > PER_S) {
+                    uplink_lost(&ups[i], now_us, false);
+                    continue;
+                }
+                uplink_connected(&ups[i], now_us);
+                uplink_subscribed(&ups[i], now_us, 0);
+                online++;
+                last_us = now_us;
+            }
+        }
+    }
+    uint32_t most = 0;
+    for (unsigned s = BACK_S; s < SECONDS; s++) {
+        most = attempts[s] > most ? attempts[s] : most;
+    }
+    printf("storm: first second %u, at most %u/s when it is back, all after %llu s\n", attempts[0],
+           most, (unsigned long long)(last_us / US_PER_S) - BACK_S);
+    assert_int_equal(online, GATEWAYS);
+    assert_true(most <= PER_S); // nobody had to be turned away
+    free(ups);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thirty_days_offline),
+        cmocka_unit_test(test_a_short_outage_shows_the_newest_at_once),
         cmocka_unit_test(test_no_failure_makes_it_busy),
         cmocka_unit_test(test_no_clock_and_a_full_disk_make_it_not_busy),
         cmocka_unit_test(test_clock_that_comes_after_hours),
@@ -307,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_a_budget_is_kept_and_alerts_have_their_reserve),
         cmocka_unit_test(test_a_budget_too_small_holds_telemetry_until_the_next_day),
         cmocka_unit_test(test_restarts_and_power_cuts_do_not_stretch_a_budget),
+        cmocka_unit_test(test_a_thousand_gateways_come_back_one_by_one),
         cmocka_unit_test(test_a_hub_out_of_quota_is_left_alone_until_midnight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,16 @@ static void test_nobody_gets_what_is_not_for_us(void **state)
     }
 }
 
+static void test_too_many_requests_is_counted(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(give("$iothub/twin/res/429/?$rid=1"), INBOX_TAKEN);
+    assert_int_equal(inbox.stats.throttled, 1);
+    assert_int_equal(give("$iothub/twin/res/200/?$rid=2"), INBOX_TAKEN);
+    assert_int_equal(inbox.stats.throttled, 1);
+}
+
 static void test_machines_send_in_turn_and_only_online(void **state)
 {
     (void)state;
@@ -167,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_message_goes_to_its_machine),
         cmocka_unit_test(test_nobody_gets_what_is_not_for_us),
+        cmocka_unit_test(test_too_many_requests_is_counted),
         cmocka_unit_test(test_machines_send_in_turn_and_only_online),
         cmocka_unit_test(test_the_earliest_deadline_counts),
     };
