@@ -18,6 +18,7 @@
 struct check_options {
     struct option_list files;
     const char *profiles;
+    const char *desired;
     bool plan;
 };
 
@@ -26,6 +27,11 @@ static const struct option CHECK_OPTIONS[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct check_options, profiles),
      .help = "folder with more profiles, after profiles/ beside the configuration"},
+    {.name = "desired",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct check_options, desired),
+     .help = "the twin's property config, to lie over it; references: files beside it, named by "
+             "their SHA-256"},
     {.name = "plan",
      .type = OPTION_FLAG,
      .offset = offsetof(struct check_options, plan),
@@ -95,6 +101,23 @@ static void print_plan(struct arena *arena, const struct config *config)
     }
 }
 
+enum { FOLDER_SIZE = 1024 };
+
+// What the twin would say, from a file; messages call it "desired". False: it was told.
+static bool read_desired(const struct config_source *source, struct arena *arena, const char *path,
+                         char folder[FOLDER_SIZE], struct config_overlay *out)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, FOLDER_SIZE, "%.*s", slash != NULL ? (int)(slash - path) : 1,
+             slash != NULL ? path : ".");
+    out->cache_dir = folder;
+    enum err err = source->files.read(source->files.ctx, arena, path, &out->text);
+    if (err != OK) {
+        printf("%s: error: cannot be read (%s)\n", path, err_name(err));
+    }
+    return err == OK;
+}
+
 // Returns the number of errors.
 static size_t check_file(const struct check_options *options, const char *path)
 {
@@ -110,6 +133,15 @@ static size_t check_file(const struct check_options *options, const char *path)
     struct profile profile;
     enum err err;
     bool of_profile = is_profile(&source, arena);
+    char folder[FOLDER_SIZE];
+    struct config_overlay overlay;
+    if (options->desired != NULL && !of_profile) {
+        if (!read_desired(&source, &arena, options->desired, folder, &overlay)) {
+            free(arena.data);
+            return 1;
+        }
+        source.overlay = &overlay;
+    }
     if (of_profile) {
         err = config_load_profile(&source, &arena, &report, &profile);
     } else {

@@ -16,6 +16,7 @@ int command_write(int argc, char **argv);
 int command_line_test(int argc, char **argv);
 int command_scan(int argc, char **argv);
 int command_sniff(int argc, char **argv);
+int command_enroll(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_schema(int argc, char **argv);
 int command_keys(int argc, char **argv);

@@ -19,6 +19,9 @@ static int command_version(int argc, char **argv)
 static const struct command COMMANDS[] = {
     {"check", "[--profiles DIR] [--plan] FILE...", "every mistake in configurations or profiles",
      command_check},
+    {"enroll", "--config FILE (--id-scope ID | --hub NAME) --group-key-file FILE ...",
+     "takes a new box to its first telemetry: every step checked, keys and hub section written",
+     command_enroll},
     {"keys", "config | profile | methods", "every key with its range and default", command_keys},
     {"line-test", "--port PORT [--from N] [--to N] [--count N]",
      "is this line all right? quiet, driver, echo, each unit's turn-around", command_line_test},

@@ -332,39 +332,10 @@ static void count_points(struct config_report *report, struct config *config)
     }
 }
 
-#define LETTERS_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-static bool has_only(const char *text, const char *allowed)
-{
-    return text[strspn(text, allowed)] == '\0';
-}
-
-// The names go into topics, into the user name and into the token.
-static void check_hub(struct config_report *report, struct config *config)
-{
-    struct config_hub *hub = &config->hub;
-    bool is_default = hub->device_id[0] == '\0';
-    hub->device_id = is_default ? config->gateway.id : hub->device_id;
-    if (!has_only(hub->device_id, LETTERS_DIGITS "-._%*?!(),:=@$'")) {
-        doc_error(
-            report,
-            is_default ? key_or(config->gateway.node, "id") : key_or(hub->node, "device_id"),
-            "\"%.80s\" is no identity at a hub; expected letters, digits and - . _ %% * ? ! ( "
-            ") , : = @ $ '",
-            hub->device_id);
-    }
-    if (!has_only(hub->host, LETTERS_DIGITS "-._")) {
-        doc_error(report, key_or(hub->node, "host"),
-                  "\"%.80s\" is no host name; expected one such as hub.example.org, the port is in "
-                  "\"port\"",
-                  hub->host);
-    }
-}
-
 void config_check(struct config_report *report, struct arena *arena, struct config *config)
 {
     if (config->hub.node != NULL) {
-        check_hub(report, config);
+        config_check_hub(report, config);
     }
     const char *zone = config->gateway.time_zone;
     if (zone != NULL && zone[0] != '\0' && !tm_time_zone_is_plausible(zone)) {

@@ -6,6 +6,8 @@
 #include "apps/gateway/config.h"
 
 void config_check(struct config_report *report, struct arena *arena, struct config *config);
+// config_check_north.c: the hub section; part of config_check.
+void config_check_hub(struct config_report *report, struct config *config);
 
 // Does it fit on the buses? Warnings with the predicted use, also with units that do not answer.
 // False: not even while all units answer.

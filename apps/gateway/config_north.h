@@ -9,14 +9,30 @@
 
 struct doc_node;
 
+struct config_provisioning {
+    const struct doc_node *node; // NULL: the hub is known
+    const char *dps_host;
+    uint32_t dps_port;
+    const char *dps_address; // where to connect if not to `dps_host`; "": dps_host
+    const char *id_scope;
+    const char *registration_id; // "": the gateway's id
+    const char *group_key_file;
+    const char *payload;
+};
+
+// A file may be `credential:NAME`: of systemd's credentials.
 struct config_hub {
     const struct doc_node *node; // NULL: no hub, everything stays in the journal
-    const char *host;
+    const char *host;            // "": as provisioning or the connection string says
     uint32_t port;
     const char *address;   // where to connect if not to `host`; "": host
-    const char *device_id; // "": the gateway's id
+    const char *device_id; // "": as the connection string says, else the gateway's id
     const char *key_file;
+    const char *certificate_file;
+    const char *private_key_file;
     const char *ca_file;
+    uint32_t expiry_alarm_days;
+    struct config_provisioning provisioning;
 };
 
 struct config_telemetry {

@@ -3,20 +3,52 @@
 #include "apps/gateway/config_check.h"
 #include "apps/gateway/fields_table.h"
 
+static const struct field PROVISIONING_FIELDS[] = {
+    {"id_scope", FIELD_TEXT, FIELD_REQUIRED, AT(config_provisioning, id_scope), .min = 1,
+     .max = 127, .help = "which provisioning service: its ID scope"},
+    {"registration_id", FIELD_TEXT, 0, AT(config_provisioning, registration_id), .max = 128,
+     .help = "who registers; default: the gateway's id; with a certificate its common name"},
+    {"group_key_file", FIELD_TEXT, 0, AT(config_provisioning, group_key_file),
+     .help = "file (mode 0600) with an enrolment group's base64 key, of which ours is derived; a "
+             "key derived elsewhere goes into hub.key_file, so that no box knows the group's"},
+    {"payload", FIELD_TEXT, 0, AT(config_provisioning, payload), .max = 1024,
+     .help = "JSON for the service's allocation, such as {\"site\": 7}"},
+    {"dps_host", FIELD_TEXT, 0, AT(config_provisioning, dps_host), .max = 247,
+     .text_fallback = "global.azure-devices-provisioning.net",
+     .help = "the service's name; its certificate must carry it"},
+    {"dps_port", FIELD_UINT, 0, AT(config_provisioning, dps_port), .min = 1, .max = 65535,
+     .fallback = 8883, .help = "MQTT over TLS"},
+    {"dps_address", FIELD_TEXT, 0, AT(config_provisioning, dps_address), .max = 255,
+     .help = "where to connect if not to `dps_host`"},
+};
+static const struct object_kind PROVISIONING_KIND = {
+    KIND(config_provisioning, "provisioning section", PROVISIONING_FIELDS)};
+
 static const struct field HUB_FIELDS[] = {
-    {"host", FIELD_TEXT, FIELD_REQUIRED, AT(config_hub, host), .min = 1, .max = 247,
-     .help = "the hub's name; its certificate must carry it"},
+    {"host", FIELD_TEXT, 0, AT(config_hub, host), .max = 247,
+     .help = "the hub's name; its certificate must carry it; not with provisioning, and not needed "
+             "with a connection string"},
     {"port", FIELD_UINT, 0, AT(config_hub, port), .min = 1, .max = 65535, .fallback = 8883,
      .help = "MQTT over TLS"},
     {"address", FIELD_TEXT, 0, AT(config_hub, address), .max = 255,
      .help = "where to connect if not to `host`"},
     {"device_id", FIELD_TEXT, 0, AT(config_hub, device_id), .max = 128,
-     .help = "identity at the hub; default: the gateway's id"},
-    {"key_file", FIELD_TEXT, FIELD_REQUIRED, AT(config_hub, key_file), .min = 1,
-     .help = "file (mode 0600) with the device's base64 key or connection string"},
+     .help = "identity at the hub; default: as the connection string says, else the gateway's id"},
+    {"key_file", FIELD_TEXT, 0, AT(config_hub, key_file),
+     .help = "file (mode 0600) with the device's base64 key or connection string; this and the "
+             "next ones may be credential:NAME, from systemd's credentials"},
+    {"certificate_file", FIELD_TEXT, 0, AT(config_hub, certificate_file),
+     .help = "PEM file with the device's certificate and then its chain, instead of a key; the "
+             "same name with .next is tried before this one is given up"},
+    {"private_key_file", FIELD_TEXT, 0, AT(config_hub, private_key_file),
+     .help = "PEM file (mode 0600) with the private key of the certificate"},
     {"ca_file", FIELD_TEXT, 0, AT(config_hub, ca_file),
      .text_fallback = "/etc/ssl/certs/ca-certificates.crt",
-     .help = "PEM file of the authorities that may vouch for the hub"},
+     .help = "PEM file of the authorities that may vouch for the hub and the provisioning service"},
+    {"expiry_alarm_days", FIELD_UINT, 0, AT(config_hub, expiry_alarm_days), .max = 3650,
+     .fallback = 30, .help = "so long before a certificate ends it is told every day"},
+    {"provisioning", FIELD_OBJECT, 0, AT(config_hub, provisioning), .kind = &PROVISIONING_KIND,
+     .help = "a Device Provisioning Service tells which hub"},
 };
 const struct object_kind HUB_KIND = {KIND(config_hub, "hub", HUB_FIELDS)};
 

@@ -24,7 +24,7 @@ void north_plug(struct north *north, enum inbox_user user, const struct inbox_op
 
 const char *north_device(const struct north *north)
 {
-    return north->device;
+    return north->id.assignment.device;
 }
 
 void north_channel_message(struct north *north, uint64_t now_us, const struct mqtt_event *event)

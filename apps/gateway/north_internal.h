@@ -5,6 +5,7 @@
 
 #include "apps/gateway/inbox.h"
 #include "apps/gateway/journal.h"
+#include "apps/gateway/north_identity.h"
 #include "apps/gateway/north_linux.h"
 #include "port/linux/mqtt.h"
 #include "port/linux/storage.h"
@@ -77,9 +78,7 @@ struct north_side {
 
 struct north {
     struct north_config cfg;
-    struct sas_identity identity;
-    char host[SAS_NAME_SIZE_MAX];
-    char device[SAS_NAME_SIZE_MAX];
+    struct north_identity id;
     struct linux_storage storage[LANE_COUNT];
     struct worker *worker;
     struct mqtt *mqtt; // NULL: no hub
@@ -105,8 +104,12 @@ struct north {
 // north_linux.c
 void north_mqtt_ready(void *ctx, int fd);
 void north_worker_ready(void *ctx, int fd);
+void north_drain_uplink(struct north *north, uint64_t now_us);
 // True if the clock was set and may be believed.
 bool north_clock(const struct north *north, struct wall_time *out);
+
+// north_open.c
+uint64_t north_random_id(void);
 
 // north_channel.c: the messages beside the journal's. A turn returns the next deadline.
 void north_channel_message(struct north *north, uint64_t now_us, const struct mqtt_event *event);
@@ -121,8 +124,5 @@ void north_trace(struct north_side *side);
 // sync_trace.c: a JSON line for each sample that became durable, by write(2).
 void sync_trace_write(int fd, const struct tm_catalogue *catalogue,
                       const struct journal_synced *synced);
-
-// key_file.c: reads and checks a key file; logs what is wrong. The key is in *out only.
-NODISCARD enum err key_file_read(const char *path, struct sas_identity *out);
 
 #endif

@@ -262,6 +262,7 @@ static void look_at_clock(struct north *north, uint64_t now_us)
         in->u.utc = utc;
     }
     if (north->mqtt != NULL) {
+        north_identity_set_clock(north, now_us, utc);
         uplink_set_clock(&north->uplink, now_us, utc);
     }
 }
@@ -271,23 +272,29 @@ static void take_subscribed(struct north *north, uint64_t now_us, uint32_t refus
     for (size_t i = 0; i < UPLINK_FILTERS; i++) {
         if ((refused_mask >> i & 1) != 0) {
             log_warn("uplink", "subscription_refused", "hub=%s filter=%s",
-                     log_quote(north->host).text, log_quote(north->uplink.filters[i]).text);
+                     log_quote(north->id.assignment.host).text,
+                     log_quote(north->uplink.filters[i]).text);
         }
     }
     uplink_subscribed(&north->uplink, now_us, refused_mask);
     if (north->uplink.state == UPLINK_ONLINE) {
-        log_info("uplink", "online", "hub=%s device=%s", log_quote(north->host).text,
-                 log_quote(north->device).text);
+        north_identity_online(north, now_us);
+        log_info("uplink", "online", "hub=%s device=%s", log_quote(north->id.assignment.host).text,
+                 log_quote(north->id.assignment.device).text);
     }
 }
 
 static void take_mqtt_event(struct north *north, const struct mqtt_event *event)
 {
     uint64_t now_us = port_now_us();
+    if (north_identity_event(north, now_us, event)) {
+        return;
+    }
     switch (event->kind) {
     case MQTT_CONNECTED:
-        log_info("uplink", "connected", "hub=%s device=%s", log_quote(north->host).text,
-                 log_quote(north->device).text);
+        log_info("uplink", "connected", "hub=%s device=%s",
+                 log_quote(north->id.assignment.host).text,
+                 log_quote(north->id.assignment.device).text);
         uplink_connected(&north->uplink, now_us);
         break;
     case MQTT_SUBSCRIBED: take_subscribed(north, now_us, event->refused_mask); break;
@@ -299,7 +306,7 @@ static void take_mqtt_event(struct north *north, const struct mqtt_event *event)
     case MQTT_LOST:
         uplink_lost(&north->uplink, now_us, event->kind == MQTT_REFUSED);
         log_warn("uplink", event->kind == MQTT_REFUSED ? "refused" : "lost",
-                 "hub=%s reason=%s retry_ms=%llu", log_quote(north->host).text,
+                 "hub=%s reason=%s retry_ms=%llu", log_quote(north->id.assignment.host).text,
                  log_quote(event->reason).text,
                  (unsigned long long)((uplink_deadline_us(&north->uplink) - now_us) / US_PER_MS));
         break;
@@ -334,21 +341,22 @@ static void note_ack(struct north *north, uint64_t now_us, const struct uplink_o
     }
 }
 
-static void drain_uplink(struct north *north, uint64_t now_us)
+static enum err connect_hub(struct north *north, uint64_t now_us, const struct uplink_out *out)
+{
+    struct mqtt_login login;
+    north_identity_login(north, now_us, &login);
+    login.user = out->user;
+    login.password = out->password;
+    return mqtt_connect(north->mqtt, &login);
+}
+
+void north_drain_uplink(struct north *north, uint64_t now_us)
 {
     struct uplink_out out;
     while (uplink_next(&north->uplink, now_us, &out)) {
         enum err err = OK;
         switch (out.kind) {
-        case UPLINK_OUT_CONNECT:
-            err = mqtt_connect(north->mqtt, &(struct mqtt_login){.host = north->host,
-                                                                 .address = north->cfg.address,
-                                                                 .port = north->cfg.port,
-                                                                 .client_id = north->device,
-                                                                 .keeps_session = true,
-                                                                 .user = out.user,
-                                                                 .password = out.password});
-            break;
+        case UPLINK_OUT_CONNECT: err = connect_hub(north, now_us, &out); break;
         case UPLINK_OUT_SUBSCRIBE:
             err = mqtt_subscribe(north->mqtt, 0, out.filters, UPLINK_FILTERS);
             break;
@@ -373,8 +381,9 @@ uint64_t north_turn(struct north *north, uint64_t now_us)
     look_at_clock(north, now_us);
     uint64_t deadline_us = north->is_clock_known ? TIME_NEVER : north->clock_us;
     if (north->mqtt != NULL) {
+        deadline_us = time_min(deadline_us, north_identity_turn(north, now_us));
         uplink_tick(&north->uplink, now_us);
-        drain_uplink(north, now_us);
+        north_drain_uplink(north, now_us);
         deadline_us = time_min(deadline_us, north_channel_turn(north, now_us));
         deadline_us = time_min(deadline_us, uplink_deadline_us(&north->uplink));
     }

@@ -26,12 +26,26 @@ struct north_config {
     size_t queue_max;       // samples on the way to the journal; default 2,048
     bool trust_clock;       // believe the clock although the kernel does not call it synchronised
     const char *sync_trace; // file that gets a JSON line per durable sample; NULL: none
-    const char *host;       // the hub's name; NULL or "": no hub, all stays in the journal
-    const char *address;    // where to connect if not to `host`; NULL or "": host
+    // The rest may be NULL or "". No host, no key file and no id scope: no hub, all stays in the
+    // journal. A file may be `credential:NAME`.
+    const char *host;    // the hub's name; none: as the connection string or the service says
+    const char *address; // where to connect if not to `host`
     uint16_t port;
-    const char *device_id; // "": as the key file says
+    const char *device_id; // none: as the connection string says, else:
+    const char *gateway_id;
     const char *key_file;  // base64 key or connection string, mode 0600
+    const char *certificate_file;
+    const char *private_key_file; // mode 0600
     const char *ca_file;
+    uint32_t expiry_alarm_days;
+    struct {
+        const char *host, *address;
+        uint16_t port;
+        const char *id_scope;
+        const char *registration_id;
+        const char *group_key_file;
+        const char *payload;
+    } dps;
 };
 
 struct north_stats {

@@ -18,7 +18,7 @@
 
 enum { QUEUE_MAX_DEFAULT = 2048, PATH_SIZE_MAX = 1024 };
 
-static uint64_t random_id(void)
+uint64_t north_random_id(void)
 {
     uint64_t id = 0;
     while (id == 0) {
@@ -37,7 +37,7 @@ static uint64_t boot_id(void)
     if (fd >= 0) {
         close(fd);
     }
-    uint64_t id = got > 0 ? hash64(HASH64_START, bytes_of(text, (size_t)got)) : random_id();
+    uint64_t id = got > 0 ? hash64(HASH64_START, bytes_of(text, (size_t)got)) : north_random_id();
     return id == 0 ? 1 : id;
 }
 
@@ -73,7 +73,7 @@ static enum err open_journal(struct north *north)
         .sync_ms = cfg->sync_ms,
         .max_age_ms = cfg->max_age_ms,
         .watch_age_ms = cfg->watch_age_ms,
-        .journal_id = random_id(),
+        .journal_id = north_random_id(),
         .boot = boot_id(),
         .window = calloc(JOURNAL_WINDOW_MIN, sizeof(struct tm_sample)),
         .window_capacity = JOURNAL_WINDOW_MIN,
@@ -102,32 +102,30 @@ static enum err open_journal(struct north *north)
 static enum err open_uplink(struct north *north)
 {
     const struct north_config *cfg = &north->cfg;
-    enum err err = key_file_read(cfg->key_file, &north->identity);
+    enum err err = north_identity_open(north, port_now_us());
     if (err != OK) {
         return err;
     }
-    const char *device =
-        cfg->device_id != NULL && cfg->device_id[0] != 0 ? cfg->device_id : north->identity.device;
-    snprintf(north->host, sizeof(north->host), "%s", cfg->host);
-    snprintf(north->device, sizeof(north->device), "%s", device);
-    const struct uplink_config uplink = {.host = north->host,
-                                         .device = north->device,
-                                         .key = &north->identity.key,
-                                         .seed = random_id()};
-    err = uplink_init(&north->uplink, &uplink, port_now_us());
-    if (err != OK) {
-        log_error("uplink", "open", "problem=\"hub.host or hub.device_id is empty or too long\"");
-        return err;
-    }
-    inbox_init(&north->inbox, north->device);
-    const struct mqtt_config mqtt = {.ca_file = cfg->ca_file};
-    err = mqtt_open(&north->mqtt, &mqtt);
+    uplink_init(&north->uplink, &(struct uplink_config){.seed = north_random_id()}, port_now_us());
+    inbox_init(&north->inbox, north->id.assignment.device);
+    err = mqtt_open(&north->mqtt, &(struct mqtt_config){.ca_file = north->id.ca_file});
     if (err != OK) {
         log_error("uplink", "open", "ca_file=%s problem=%s", log_quote(cfg->ca_file).text,
                   err == ERR_NOT_FOUND ? "\"cannot be read\"" : err_name(err));
         return err;
     }
     return loop_watch(cfg->loop, mqtt_event_fd(north->mqtt), north_mqtt_ready, north);
+}
+
+static bool has_hub(const struct north_config *cfg)
+{
+    const char *const ways[] = {cfg->host, cfg->key_file, cfg->dps.id_scope};
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        if (ways[i] != NULL && ways[i][0] != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static enum err open_trace(struct north *north)
@@ -154,7 +152,7 @@ static enum err open_parts(struct north *north)
     if (err == OK) {
         err = open_trace(north);
     }
-    if (err == OK && north->cfg.host != NULL && north->cfg.host[0] != 0) {
+    if (err == OK && has_hub(&north->cfg)) {
         err = open_uplink(north);
     }
     if (err == OK) {
@@ -181,7 +179,7 @@ static void release(struct north *north)
         free(north->side->journal.cfg.window);
         free(north->side->journal.cfg.relays);
     }
-    sas_key_wipe(&north->identity.key);
+    north_identity_close(north);
     free(north->batches[0].inputs);
     free(north->batches[1].inputs);
     free(north->side);
@@ -213,6 +211,7 @@ enum err north_open(struct north **out, const struct north_config *cfg)
         north->side->trace_fd = -1;
     }
     north->batch = &north->batches[0];
+    north->id.files.cells = (struct linux_cells){.folder_fd = -1, .publish_fd = -1};
     north->flush_us = TIME_NEVER;
     north->day = port_now_us() / US_PER_DAY;
     enum err err = has_memory ? open_parts(north) : ERR_FULL;

@@ -70,9 +70,9 @@ static bool try_held(struct remote_setup *s, struct arena *arena, const struct r
     }
     log_error("remote", "given_up", "version=%llu reason=%s",
               (unsigned long long)held->name.version, log_quote(why).text);
-    // Damage is no verdict about it: it may come again.
+    // Damage is no verdict about it, nor is another local file: it may come again.
     told(s->is_trial ? remote_state_revert(&s->state, err == OK ? why : NULL)
-                     : remote_state_forget(&s->state, why),
+                     : remote_state_forget(&s->state),
          "give_up");
     return false;
 }

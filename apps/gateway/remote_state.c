@@ -170,7 +170,8 @@ enum err remote_state_read(const struct remote_state *state, const struct remote
         if (capacity < 2) {
             return ERR_SIZE;
         }
-        memcpy(out, "{}", 2);
+        out[0] = '{';
+        out[1] = '}';
         *size = 2;
         return OK;
     }
@@ -262,11 +263,9 @@ enum err remote_state_accept(struct remote_state *state)
     return store(state, &next);
 }
 
-enum err remote_state_forget(struct remote_state *state, const char *reason)
+enum err remote_state_forget(struct remote_state *state)
 {
     struct remote_state next = *state;
-    next.rejected = state->accepted.name;
-    set_reason(&next, reason);
     next.accepted = (struct remote_held){0};
     return store(state, &next);
 }

@@ -71,7 +71,7 @@ NODISCARD enum err remote_state_units(const struct remote_state *state, uint32_t
 NODISCARD enum err remote_state_accept(struct remote_state *state);
 // The trial is given up and not tried again; without a reason it may be.
 NODISCARD enum err remote_state_revert(struct remote_state *state, const char *reason);
-// The accepted one is given up for the local file alone.
-NODISCARD enum err remote_state_forget(struct remote_state *state, const char *reason);
+// The accepted one is given up for the local file alone; it may be tried again.
+NODISCARD enum err remote_state_forget(struct remote_state *state);
 
 #endif

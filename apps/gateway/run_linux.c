@@ -163,9 +163,23 @@ static enum err open_north(struct run *run)
         .address = has_hub ? c->hub.address : NULL,
         .port = (uint16_t)c->hub.port,
         .device_id = c->hub.device_id,
+        .gateway_id = c->gateway.id,
         .key_file = c->hub.key_file,
+        .certificate_file = c->hub.certificate_file,
+        .private_key_file = c->hub.private_key_file,
         .ca_file = c->hub.ca_file,
+        .expiry_alarm_days = c->hub.expiry_alarm_days,
     };
+    const struct config_provisioning *dps = &c->hub.provisioning;
+    if (has_hub && dps->node != NULL) {
+        cfg.dps.host = dps->dps_host;
+        cfg.dps.address = dps->dps_address;
+        cfg.dps.port = (uint16_t)dps->dps_port;
+        cfg.dps.id_scope = dps->id_scope;
+        cfg.dps.registration_id = dps->registration_id;
+        cfg.dps.group_key_file = dps->group_key_file;
+        cfg.dps.payload = dps->payload;
+    }
     enum err err = north_open(&run->north, &cfg);
     if (err != OK) {
         return err;
@@ -255,7 +269,8 @@ static enum err run_once(struct run *run)
     for (uint32_t b = 0; b < run->setup.config.bus_count; b++) {
         bus_close(run->buses[b]);
     }
-    bool must_restart = run->must_restart || remote_wants_restart(run->remote);
+    bool must_restart =
+        (run->must_restart || remote_wants_restart(run->remote)) && !run->loop.is_told;
     remote_close(run->remote);
     north_close(run->north);
     service_close(&run->service);

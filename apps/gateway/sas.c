@@ -211,8 +211,15 @@ void sas_key_wipe(struct sas_key *key)
     key->size = 0;
 }
 
-enum err sas_token(const struct sas_key *key, const char *host, const char *device,
-                   int64_t expiry_s, char *out, size_t capacity)
+struct sas_claim {
+    const char *first; // of the resource: host or id scope
+    const char *kind;  // percent-encoded, with the slashes around it
+    const char *last;  // the id
+    const char *policy;
+};
+
+static enum err make_token(const struct sas_key *key, const struct sas_claim *claim,
+                           int64_t expiry_s, char *out, size_t capacity)
 {
     if (expiry_s < 0) {
         return ERR_ARG;
@@ -220,9 +227,9 @@ enum err sas_token(const struct sas_key *key, const char *host, const char *devi
     // What is signed: the encoded resource, a line feed, the expiry.
     uint8_t signed_text[SAS_RESOURCE_SIZE_MAX];
     struct writer resource = writer_of(signed_text, sizeof(signed_text));
-    put_encoded(&resource, host);
-    put_text(&resource, "%2fdevices%2f");
-    put_encoded(&resource, device);
+    put_encoded(&resource, claim->first);
+    put_text(&resource, claim->kind);
+    put_encoded(&resource, claim->last);
     size_t resource_size = resource.size;
     put_u8(&resource, '\n');
     put_decimal(&resource, expiry_s);
@@ -241,6 +248,41 @@ enum err sas_token(const struct sas_key *key, const char *host, const char *devi
     put_encoded(&token, signature);
     put_text(&token, "&se=");
     put_decimal(&token, expiry_s);
+    if (claim->policy != NULL) {
+        put_text(&token, "&skn=");
+        put_text(&token, claim->policy);
+    }
     put_u8(&token, 0);
     return token.failed ? ERR_SIZE : OK;
+}
+
+enum err sas_token(const struct sas_key *key, const char *host, const char *device,
+                   int64_t expiry_s, char *out, size_t capacity)
+{
+    const struct sas_claim claim = {.first = host, .kind = "%2fdevices%2f", .last = device};
+    return make_token(key, &claim, expiry_s, out, capacity);
+}
+
+enum err sas_dps_token(const struct sas_key *key, const char *id_scope, const char *registration_id,
+                       int64_t expiry_s, char *out, size_t capacity)
+{
+    const struct sas_claim claim = {.first = id_scope,
+                                    .kind = "%2fregistrations%2f",
+                                    .last = registration_id,
+                                    .policy = "registration"};
+    return make_token(key, &claim, expiry_s, out, capacity);
+}
+
+void sas_derive_key(const struct sas_key *group, const char *registration_id, struct sas_key *out)
+{
+    struct sas_key derived = {.size = HMAC_SHA256_SIZE};
+    hmac_sha256(bytes_of(group->data, group->size),
+                bytes_of(registration_id, strlen(registration_id)), derived.data);
+    *out = derived;
+    sas_key_wipe(&derived);
+}
+
+void sas_key_text(const struct sas_key *key, char out[SAS_KEY_TEXT_SIZE_MAX])
+{
+    base64_encode(bytes_of(key->data, key->size), out);
 }

@@ -10,7 +10,8 @@
 enum {
     SAS_KEY_SIZE_MIN = 16, // bytes, decoded
     SAS_KEY_SIZE_MAX = 64,
-    SAS_NAME_SIZE_MAX = 256, // host name, device id: with the final 0
+    SAS_NAME_SIZE_MAX = 256,    // host name, device id: with the final 0
+    SAS_KEY_TEXT_SIZE_MAX = 89, // base64, with the final 0
     SAS_TOKEN_SIZE_MAX = 1024,
 };
 
@@ -38,5 +39,16 @@ void sas_key_wipe(struct sas_key *key);
 // `expiry_s` (UTC seconds), with a final 0. ERR_SIZE: does not fit.
 NODISCARD enum err sas_token(const struct sas_key *key, const char *host, const char *device,
                              int64_t expiry_s, char *out, size_t capacity);
+
+// The same for a registration at the provisioning service: sr={id scope}/registrations/{id}, with
+// the policy name that it asks for.
+NODISCARD enum err sas_dps_token(const struct sas_key *key, const char *id_scope,
+                                 const char *registration_id, int64_t expiry_s, char *out,
+                                 size_t capacity);
+
+// A device's own key out of the key of its enrolment group: HMAC-SHA256 over its registration id.
+void sas_derive_key(const struct sas_key *group, const char *registration_id, struct sas_key *out);
+// The key in base64, with a final 0: a secret.
+void sas_key_text(const struct sas_key *key, char out[SAS_KEY_TEXT_SIZE_MAX]);
 
 #endif

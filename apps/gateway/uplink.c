@@ -13,6 +13,9 @@ enum {
     BACKOFF_MIN_MS = 1000,
     BACKOFF_MAX_MS = 120000,
     BACKOFF_DOUBLINGS_MAX = 20,
+    TOKEN_WAYS = 4,         // of choosing its life
+    TOKEN_LONGER_S = 90000, // a day, and an hour for good measure
+    TOKEN_SHORTER = 6,
     STEP_MS = 60000,         // a clock step beyond it makes the token's expiry doubtful
     STABLE_US = 30 * 1000000 // a connection this old ended a row of failures
 };
@@ -32,7 +35,7 @@ static uint32_t or_default(uint32_t value, uint32_t otherwise)
     return value == 0 ? otherwise : value;
 }
 
-enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us)
+void uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us)
 {
     (void)now_us;
     *up = (struct uplink){.state = UPLINK_IDLE, .cfg = *cfg};
@@ -42,16 +45,25 @@ enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_
     up->cfg.backoff_min_ms = or_default(cfg->backoff_min_ms, BACKOFF_MIN_MS);
     up->cfg.backoff_max_ms = or_default(cfg->backoff_max_ms, BACKOFF_MAX_MS);
     up->random = cfg->seed | 1;
-    bool fits = cfg->host[0] != 0 && cfg->device[0] != 0 && strlen(cfg->host) < SAS_NAME_SIZE_MAX &&
-                strlen(cfg->device) < SAS_NAME_SIZE_MAX;
-    append(up->user, sizeof(up->user), cfg->host, &fits);
+}
+
+// The texts that hold the names; false if one is empty or does not fit.
+static bool take_names(struct uplink *up, const struct uplink_identity *id)
+{
+    bool fits = id->host[0] != 0 && id->device[0] != 0 && strlen(id->host) < SAS_NAME_SIZE_MAX &&
+                strlen(id->device) < SAS_NAME_SIZE_MAX;
+    if (!fits) {
+        return false;
+    }
+    up->user[0] = up->c2d_filter[0] = 0;
+    append(up->user, sizeof(up->user), id->host, &fits);
     append(up->user, sizeof(up->user), "/", &fits);
-    append(up->user, sizeof(up->user), cfg->device, &fits);
+    append(up->user, sizeof(up->user), id->device, &fits);
     append(up->user, sizeof(up->user), "/?api-version=2021-04-12", &fits);
     append(up->c2d_filter, sizeof(up->c2d_filter), "devices/", &fits);
-    append(up->c2d_filter, sizeof(up->c2d_filter), cfg->device, &fits);
+    append(up->c2d_filter, sizeof(up->c2d_filter), id->device, &fits);
     append(up->c2d_filter, sizeof(up->c2d_filter), "/messages/devicebound/#", &fits);
-    return fits ? OK : ERR_ARG;
+    return fits;
 }
 
 // xorshift64*: jitter needs to differ between gateways, not to resist anybody.
@@ -88,18 +100,32 @@ static void enter_waiting(struct uplink *up, uint64_t now_us)
     up->must_subscribe = false;
 }
 
+// The first two of a row are plain: what the clock says may have been mended in between.
+static uint32_t token_life_s(const struct uplink *up)
+{
+    switch (up->refusals % TOKEN_WAYS) {
+    case 2: return up->cfg.token_life_s + TOKEN_LONGER_S;
+    case 3: return up->cfg.token_life_s / TOKEN_SHORTER + 1;
+    default: return up->cfg.token_life_s;
+    }
+}
+
 static void enter_connecting(struct uplink *up, uint64_t now_us)
 {
-    int64_t utc_s = (up->utc_offset_ms + (int64_t)(now_us / US_PER_MS)) / (int64_t)MS_PER_S;
-    enum err err =
-        sas_token(up->cfg.key, up->cfg.host, up->cfg.device, utc_s + (int64_t)up->cfg.token_life_s,
-                  up->password, sizeof(up->password));
-    ASSERT(err == OK); // names were checked, a trusted clock is positive
+    uint32_t life_s = token_life_s(up);
+    if (up->id.key != NULL) {
+        int64_t utc_s = (up->utc_offset_ms + (int64_t)(now_us / US_PER_MS)) / (int64_t)MS_PER_S;
+        enum err err = sas_token(up->id.key, up->id.host, up->id.device, utc_s + (int64_t)life_s,
+                                 up->password, sizeof(up->password));
+        ASSERT(err == OK); // names were checked, a trusted clock is positive
+    }
     up->state = UPLINK_CONNECTING;
     up->until_us = time_after(now_us, up->cfg.connect_timeout_ms * US_PER_MS);
     // Monotonic, so that no step of the clock moves the renewal; a fifth of the life is the
     // tolerance for a hub whose clock runs ahead.
-    up->renew_us = time_after(now_us, (uint64_t)up->cfg.token_life_s * US_PER_S / 5 * 4);
+    life_s = life_s < up->cfg.token_life_s ? life_s : up->cfg.token_life_s;
+    bool has_token = up->id.key != NULL;
+    up->renew_us = has_token ? time_after(now_us, (uint64_t)life_s * US_PER_S / 5 * 4) : TIME_NEVER;
     up->must_connect = true;
     up->must_subscribe = false;
 }
@@ -121,6 +147,9 @@ static void enter_online(struct uplink *up, uint64_t now_us)
     up->state = UPLINK_ONLINE;
     up->online_at_us = now_us;
     up->stats.connects++;
+    bool is_odd = up->id.key != NULL && token_life_s(up) != up->cfg.token_life_s;
+    up->stats.odd_lives += is_odd;
+    up->refusals = is_odd ? up->refusals % TOKEN_WAYS : 0; // the next token is made in the same way
     for (size_t i = 0; i < UPLINK_WINDOW_MAX; i++) {
         up->slots[i].is_sent = false;
     }
@@ -133,6 +162,44 @@ static void renew(struct uplink *up, uint64_t now_us)
     enter_connecting(up, now_us);
 }
 
+static bool can_connect(const struct uplink *up)
+{
+    return up->id.host != NULL && (up->has_clock || up->id.key == NULL);
+}
+
+enum err uplink_use(struct uplink *up, uint64_t now_us, const struct uplink_identity *id)
+{
+    if (!take_names(up, id)) {
+        return ERR_ARG;
+    }
+    up->id = *id;
+    up->refusals = 0;
+    if (up->state == UPLINK_IDLE && can_connect(up)) {
+        enter_connecting(up, now_us);
+    } else {
+        uplink_reconnect(up, now_us);
+    }
+    return OK;
+}
+
+void uplink_reconnect(struct uplink *up, uint64_t now_us)
+{
+    if (up->state != UPLINK_IDLE && up->state != UPLINK_WAITING) {
+        up->must_disconnect = true;
+        enter_connecting(up, now_us);
+    }
+}
+
+void uplink_hold(struct uplink *up, uint64_t now_us)
+{
+    (void)now_us;
+    up->must_disconnect =
+        up->must_disconnect || (up->state != UPLINK_IDLE && up->state != UPLINK_WAITING);
+    up->must_connect = up->must_subscribe = false;
+    up->state = UPLINK_IDLE;
+    up->id.host = NULL;
+}
+
 void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc)
 {
     ASSERT(utc.utc_ms > 0);
@@ -142,11 +209,13 @@ void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc)
     if (!up->has_clock || is_step) {
         // Slow drift is left to the hub's tolerance until the next token.
         up->utc_offset_ms = offset_ms;
+        up->refusals = 0;
     }
     up->has_clock = true;
-    if (up->state == UPLINK_IDLE) {
+    if (up->state == UPLINK_IDLE && can_connect(up)) {
         enter_connecting(up, now_us);
-    } else if (is_step && up->state != UPLINK_WAITING) {
+    } else if (is_step && up->id.key != NULL && up->state != UPLINK_WAITING &&
+               up->state != UPLINK_IDLE) {
         renew(up, now_us);
     }
 }
@@ -222,6 +291,7 @@ void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal)
     }
     if (is_refusal) {
         up->stats.refusals++;
+        up->refusals++;
     } else {
         up->stats.losses++;
     }
@@ -319,7 +389,7 @@ static void make_topic(struct uplink *up, const struct journal_message *message)
     bool fits = true;
     up->topic[0] = 0;
     append(up->topic, sizeof(up->topic), "devices/", &fits);
-    append(up->topic, sizeof(up->topic), up->cfg.device, &fits);
+    append(up->topic, sizeof(up->topic), up->id.device, &fits);
     append(up->topic, sizeof(up->topic), "/messages/events/", &fits);
     size_t at = strlen(up->topic);
     size_t size = 0;
@@ -340,7 +410,7 @@ static bool next_control(struct uplink *up, struct uplink_out *out)
         up->must_connect = false;
         out->kind = UPLINK_OUT_CONNECT;
         out->user = up->user;
-        out->password = up->password;
+        out->password = up->id.key == NULL ? NULL : up->password;
         return true;
     }
     if (up->must_subscribe) {

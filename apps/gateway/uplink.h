@@ -5,8 +5,11 @@
 //             +----------------- back-off over ------------------+
 //             v                                                  |
 //   IDLE -> CONNECTING -CONNACK-> SUBSCRIBING -SUBACK-> ONLINE -lost, refused-> WAITING
-//   (no clock)  |                      |                  | token old: DISCONNECT, CONNECTING
-//               +-------- time-out, lost, refused --------+-------------------> WAITING
+//   (no identity|                      |                  | token old: DISCONNECT, CONNECTING
+//    or clock)  +-------- time-out, lost, refused --------+-------------------> WAITING
+//
+// A token that is refused may come from a clock that differs: it is made anew with other lives
+// before anybody doubts the key (token_life_s below).
 //
 // Messages are held until acknowledged and published again, byte-identical, after each reconnect.
 // What other machines send goes past the uplink while it is ONLINE (apps/gateway/inbox.h).
@@ -25,11 +28,18 @@ enum {
     UPLINK_FILTERS = 4, // methods, twin answers, desired properties, cloud-to-device messages
 };
 
+// All borrowed.
+struct uplink_identity {
+    const char *host;          // the hub's name: in user name and token
+    const char *device;        // device id and client id
+    const struct sas_key *key; // NULL: a certificate counts, and there is no password
+};
+
 struct uplink_config {
-    const char *host;            // the hub's name: in user name and token
-    const char *device;          // device id and client id
-    const struct sas_key *key;   // borrowed
-    uint32_t token_life_s;       // default 3,600; renewed when a fifth is left
+    // Default 3,600; renewed when a fifth is left. After two refusals in a row a token lasts a day
+    // longer, for a clock of ours that is behind; after three a sixth only, for a hub that wants
+    // short ones; then all over again.
+    uint32_t token_life_s;
     uint32_t connect_timeout_ms; // until CONNACK, and again until SUBACK; default 30,000
     uint32_t ack_timeout_ms;     // a PUBLISH without PUBACK ends the connection; default 60,000
     uint32_t backoff_min_ms;     // default 1,000
@@ -56,6 +66,7 @@ struct uplink_slot {
 
 struct uplink_stats {
     uint32_t connects, refusals, losses, renewals;
+    uint32_t odd_lives; // connects that only a token of another life achieved
     uint64_t published, republished, acknowledged;
 };
 
@@ -86,6 +97,8 @@ struct uplink {
     struct uplink_stats stats;
     // Private:
     struct uplink_config cfg;
+    struct uplink_identity id; // host NULL: none yet
+    uint32_t refusals;         // of a token, in a row
     struct uplink_slot slots[UPLINK_WINDOW_MAX];
     struct {
         enum journal_lane lane;
@@ -109,8 +122,14 @@ struct uplink {
     const char *filters[UPLINK_FILTERS]; // public to read: bit i of refused_mask is the i-th
 };
 
-// ERR_ARG: a name is empty or does not fit. cfg is copied; what it points to is borrowed.
-NODISCARD enum err uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us);
+void uplink_init(struct uplink *up, const struct uplink_config *cfg, uint64_t now_us);
+// Connects as this; a connection as somebody else ends. While WAITING it counts from the next
+// attempt on. ERR_ARG: a name is empty or does not fit, nothing happened.
+NODISCARD enum err uplink_use(struct uplink *up, uint64_t now_us, const struct uplink_identity *id);
+// Ends the connection and stays IDLE until uplink_use.
+void uplink_hold(struct uplink *up, uint64_t now_us);
+// Ends the connection, if there is one, and connects at once: with another certificate.
+void uplink_reconnect(struct uplink *up, uint64_t now_us);
 // The clock is trusted: tokens can be made. Call again at steps; a step beyond a minute renews.
 void uplink_set_clock(struct uplink *up, uint64_t now_us, struct wall_time utc);
 

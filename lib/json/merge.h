@@ -15,7 +15,9 @@ enum { JSON_MERGE_KEY_SIZE_MAX = 1024, JSON_MERGE_DEPTH_MAX = 16 };
 // holds a NUL; ERR_SIZE: it does not fit. The output is in doubt after a failure.
 NODISCARD enum err json_merge(struct bytes base, struct bytes patch, struct json_writer *out);
 
-// One patch that does what `first` and then `second` do: nulls are kept. Errors as above.
+// One patch that does what `first` and then `second` do: nulls are kept. Errors as above. Where
+// `first` puts something else in an object's place and `second` an object again, no patch can say
+// so, and the old object's other members stay.
 NODISCARD enum err json_merge_patches(struct bytes first, struct bytes second,
                                       struct json_writer *out);
 

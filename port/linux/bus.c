@@ -31,6 +31,7 @@ enum err bus_begin(struct bus *bus, const char *name, bool listens, void *(*thre
     bus->heard = listens ? calloc(BUS_HEARD_MAX, sizeof *bus->heard) : NULL;
     bus->random = port_now_us() ^ (uint64_t)(uintptr_t)bus;
     bus->tell_us = TIME_NEVER;
+    atomic_init(&bus->hold_us, BUS_HOLD_US);
     // Held for a copy only: spinning that long beats a trip through the kernel.
     pthread_mutexattr_t adaptive;
     pthread_mutexattr_init(&adaptive);
@@ -48,6 +49,11 @@ enum err bus_begin(struct bus *bus, const char *name, bool listens, void *(*thre
     snprintf(shown, sizeof shown, "%s", name);
     pthread_setname_np(bus->thread, shown);
     return OK;
+}
+
+void bus_set_hold(struct bus *bus, uint32_t hold_us)
+{
+    atomic_store_explicit(&bus->hold_us, hold_us, memory_order_relaxed);
 }
 
 // Under lock. A thread that is about to come back by itself is not woken.

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 
 #include "line/line.h"
 #include "port/linux/bus.h"
@@ -54,8 +55,9 @@ struct bus_heard {
 struct bus {
     void (*release)(struct bus *bus); // frees what the kind holds, once its thread has ended
     pthread_t thread;
-    int event_fd; // to the loop: events wait
-    int wake_fd;  // to the thread: commands wait
+    int event_fd;             // to the loop: events wait
+    int wake_fd;              // to the thread: commands wait
+    _Atomic uint32_t hold_us; // bus_set_hold
 
     // The thread's own.
     uint64_t backoff_us;
@@ -108,6 +110,8 @@ void bus_tell_done(struct bus *bus, const struct line_done *done, uint32_t error
 void bus_tell_heard(struct bus *bus, const struct bus_heard *heard);
 void bus_wake_loop(struct bus *bus);
 void bus_set_figures(struct bus *bus, const struct bus_figures *figures);
+// Sleeps until then, whatever comes: half of what bus_sleep costs.
+void bus_rest(uint64_t until_us);
 // Sleeps until the deadline, something on fd, or, if commands_wake, a command. True: fd is ready.
 bool bus_sleep(struct bus *bus, int fd, short events, uint64_t deadline_us, bool commands_wake);
 // How long to wait before the next try, with back-off and jitter; was_good: the last one held.

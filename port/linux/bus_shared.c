@@ -14,7 +14,6 @@
 
 #define BACKOFF_FIRST_US (100 * US_PER_MS)
 #define BACKOFF_MAX_US   (5 * US_PER_S)
-#define HOLD_US          (40 * US_PER_MS)
 #define NICER            (-10)
 
 // A delay in 3/4 to 5/4 of the nominal one, so that many gateways do not come back at once.
@@ -73,8 +72,9 @@ void bus_tell_done(struct bus *bus, const struct line_done *done, uint32_t error
     pthread_mutex_unlock(&bus->lock);
     // The next one should take as long as this one did.
     uint64_t took_us = done->rx_last_us - done->tx_first_us;
-    if (may_wait && took_us < HOLD_US && time_after(done->rx_last_us, took_us) < bus->tell_us) {
-        bus->tell_us = time_min(bus->tell_us, time_after(done->rx_last_us, HOLD_US));
+    uint64_t hold_us = atomic_load_explicit(&bus->hold_us, memory_order_relaxed);
+    if (may_wait && took_us < hold_us && time_after(done->rx_last_us, took_us) < bus->tell_us) {
+        bus->tell_us = time_min(bus->tell_us, time_after(done->rx_last_us, hold_us));
     } else {
         bus_wake_loop(bus);
     }
@@ -120,6 +120,14 @@ bool bus_take_commands(struct bus *bus, const struct bus_commands *commands)
     bool stopping = bus->stopping;
     pthread_mutex_unlock(&bus->lock);
     return !stopping;
+}
+
+void bus_rest(uint64_t until_us)
+{
+    struct timespec at = {.tv_sec = (time_t)(until_us / US_PER_S),
+                          .tv_nsec = (long)(until_us % US_PER_S * 1000)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) {
+    }
 }
 
 bool bus_sleep(struct bus *bus, int fd, short events, uint64_t deadline_us, bool commands_wake)

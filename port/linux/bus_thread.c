@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // A bus that is a line machine on a port, on its own thread, asleep until the next byte, deadline
 // or command. A transaction costs two wake-ups: the reply, and the end of the silence after it.
-#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/assert.h"
 #include "port/api/clock.h"
 #include "port/linux/bus_private.h"
 
-#define HOLD_SENDS_MIN 3                // two stay ahead of the line while the loop wakes
-#define NAP_MAX_US     (10 * US_PER_MS) // longer waits watch for commands and the port
+#define HOLD_SENDS_MIN 3                 // two stay ahead of the line while the loop wakes
+#define NAP_MAX_US     (10 * US_PER_MS)  // longer waits watch for commands and the port
+#define REST_MAX_US    (100 * US_PER_MS) // so that the end, and a port that went, are not seen late
 #define READS_PER_TURN 8 // a babbling port must not keep the thread from its deadlines
 
 static struct bus_line *line_of(struct bus *bus)
@@ -167,10 +166,7 @@ static void note_lateness(struct bus_line *bus, uint64_t late_us)
 static void nap_until(struct bus_line *bus, uint64_t until_us)
 {
     uint64_t timer_us = nap_timer_us(&bus->nap, until_us);
-    struct timespec at = {.tv_sec = (time_t)(timer_us / US_PER_S),
-                          .tv_nsec = (long)(timer_us % US_PER_S * 1000)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) {
-    }
+    bus_rest(timer_us);
     note_lateness(bus, nap_woke(&bus->nap, timer_us, port_now_us()));
     while (port_now_us() < until_us) {
     }
@@ -194,6 +190,10 @@ static bool sleep_until(struct bus_line *bus, uint64_t deadline_us)
         events = 0;
         deadline_us = time_min(deadline_us, due_us);
         idle = !bus->open;
+        if (!idle && deadline_us < time_after(now_us, REST_MAX_US)) {
+            bus_rest(deadline_us);
+            return true;
+        }
     }
     return bus_sleep(&bus->base, bus->port->fd, events, deadline_us, idle);
 }

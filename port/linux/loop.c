@@ -43,6 +43,7 @@ static void on_signal(evutil_socket_t signal_number, short what, void *ctx)
         loop->hup_count++;
     } else {
         loop->stopping = true;
+        loop->is_told = true;
     }
 }
 

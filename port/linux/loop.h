@@ -34,6 +34,7 @@ struct loop {
     int timer_fd;
     uint64_t armed_us;
     bool stopping;
+    bool is_told; // to end, by SIGTERM or SIGINT; may be read
     struct event *timer;
     struct event *signals[3]; // TERM, INT, HUP
     struct event *wake;       // runs a turn soon

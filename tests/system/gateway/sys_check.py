@@ -75,6 +75,12 @@ def main() -> int:
             problems.append(f"{path.name}: not as expected:\n{text}")
         if (code != 0) != (": error: " in text):
             problems.append(f"{path.name}: exit code {code}")
+    code, text = busward("check", "--desired", "desired/wrong.json", "bad/overload.json")
+    golden = HERE / "expected" / "desired.txt"
+    if "--write" in sys.argv:
+        golden.write_text(text)
+    if code != 1 or golden.read_text() != text:
+        problems.append(f"desired/wrong.json: not as expected:\n{text}")
     for kind, file in (("config", "docs/config.schema.json"), ("profile", "profiles/profile.schema.json")):
         code, text = busward("schema", kind)
         json.loads(text)

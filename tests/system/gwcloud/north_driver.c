@@ -28,7 +28,8 @@ struct echo {
 
 struct settings {
     const char *data, *host, *address, *key, *ca, *trace, *device;
-    uint64_t port, first, per_s, max_age_ms, sync_ms, bytes_max;
+    const char *certificate, *private_key, *id_scope, *registration, *group_key, *payload;
+    uint64_t port, dps_port, first, per_s, max_age_ms, sync_ms, bytes_max;
 };
 
 static const struct option options[] = {
@@ -39,6 +40,14 @@ static const struct option options[] = {
     {"device", OPTION_TEXT, offsetof(struct settings, device), 0, 0, "", "device id"},
     {"key", OPTION_TEXT, offsetof(struct settings, key), 0, 0, NULL, "key file"},
     {"ca", OPTION_TEXT, offsetof(struct settings, ca), 0, 0, NULL, "CA file"},
+    {"certificate", OPTION_TEXT, offsetof(struct settings, certificate), 0, 0, NULL, "PEM file"},
+    {"private-key", OPTION_TEXT, offsetof(struct settings, private_key), 0, 0, NULL, "PEM file"},
+    {"id-scope", OPTION_TEXT, offsetof(struct settings, id_scope), 0, 0, NULL, "asks a service"},
+    {"registration", OPTION_TEXT, offsetof(struct settings, registration), 0, 0, NULL, "id"},
+    {"group-key", OPTION_TEXT, offsetof(struct settings, group_key), 0, 0, NULL, "key file"},
+    {"payload", OPTION_TEXT, offsetof(struct settings, payload), 0, 0, NULL, "JSON"},
+    {"dps-port", OPTION_UINT, offsetof(struct settings, dps_port), 0, 65535, "8883",
+     "of the service"},
     {"trace", OPTION_TEXT, offsetof(struct settings, trace), 0, 0, NULL, "sync trace"},
     {"first", OPTION_UINT, offsetof(struct settings, first), 0, 1e9, "0",
      "number of the first sample"},
@@ -171,7 +180,17 @@ int main(int argc, char **argv)
                                      .port = (uint16_t)s->port,
                                      .device_id = s->device,
                                      .key_file = s->key,
-                                     .ca_file = s->ca};
+                                     .certificate_file = s->certificate,
+                                     .private_key_file = s->private_key,
+                                     .ca_file = s->ca,
+                                     .expiry_alarm_days = 30,
+                                     .dps = {.host = "hub.test",
+                                             .address = "localhost",
+                                             .port = (uint16_t)s->dps_port,
+                                             .id_scope = s->id_scope,
+                                             .registration_id = s->registration,
+                                             .group_key_file = s->group_key,
+                                             .payload = s->payload}};
     if (tm_catalogue_init(&catalogue, NULL, points, POINTS, NULL) != OK ||
         loop_init(&driver.loop, turn, &driver) != OK || north_open(&driver.north, &cfg) != OK) {
         return 1;

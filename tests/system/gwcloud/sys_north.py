@@ -37,7 +37,7 @@ class Driver:
                  "trace": f"{hub.dir}/trace", "first": first, **options}
         command = [f"{FOLDER}/north_driver"]
         for name, value in given.items():
-            command += [f"--{name.replace('_', '-')}", str(value)]
+            command += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **(env or {})})
         self.follower = threading.Thread(target=self.follow, daemon=True)

@@ -31,6 +31,22 @@ static void test_token_equals_another_implementation(void **state)
                         "&sig=hd5dxpnlnhMjjahy7Zk8rakZx3VorDyLj%2f526PomV%2fQ%3d&se=1767225600");
 }
 
+static void test_registration_token_and_derived_key_equal_another_implementation(void **state)
+{
+    (void)state;
+    const struct sas_key group = {.data = "0123456789abcdef", .size = 16};
+    char token[SAS_TOKEN_SIZE_MAX];
+    assert_int_equal(sas_dps_token(&group, "0ne", "box-7", 1767225600, token, sizeof(token)), OK);
+    assert_string_equal(token, "SharedAccessSignature sr=0ne%2fregistrations%2fbox-7"
+                               "&sig=sZ9o%2b85gZ%2fVKIbXoG0d9XBAPMxUuP8A6dNg6zt9%2fiQM%3d"
+                               "&se=1767225600&skn=registration");
+    struct sas_key derived;
+    char text[SAS_KEY_TEXT_SIZE_MAX];
+    sas_derive_key(&group, "box-7", &derived);
+    sas_key_text(&derived, text);
+    assert_string_equal(text, "IngmFT8KX8Jio/61RF/Wr1guX5JP/ZI6X/I6/Y88Cyk=");
+}
+
 static void test_token_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -99,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token_equals_another_implementation),
+        cmocka_unit_test(test_registration_token_and_derived_key_equal_another_implementation),
         cmocka_unit_test(test_token_that_does_not_fit_is_refused),
         cmocka_unit_test(test_connection_string_in_any_order),
         cmocka_unit_test(test_bad_key_files_say_why),

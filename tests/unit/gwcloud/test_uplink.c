@@ -2,6 +2,7 @@
 // Goal: messages leave once the hub lets us in, again after every loss, and until acknowledged; the
 // password is renewed before it ends. Method: the machine in virtual time against a scripted hub.
 #include "apps/gateway/uplink.h"
+#include "base/assert.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,12 +14,13 @@
 
 static const struct sas_key key = {.data = "0123456789abcdef", .size = 16};
 static const struct wall_time utc = {.utc_ms = INT64_C(1790000000000)};
+static const struct uplink_identity me = {.host = "hub", .device = "gw", .key = &key};
 static struct uplink up;
 
 static void begin(uint64_t seed)
 {
-    const struct uplink_config cfg = {.host = "hub", .device = "gw", .key = &key, .seed = seed};
-    assert_int_equal(uplink_init(&up, &cfg, 0), OK);
+    uplink_init(&up, &(struct uplink_config){.seed = seed}, 0);
+    assert_int_equal(uplink_use(&up, 0, &me), OK);
 }
 
 static void expect(uint64_t now_us, enum uplink_out_kind kind, struct uplink_out *out)
@@ -234,10 +236,120 @@ static void test_names_that_do_not_fit_are_refused(void **state)
     char name[SAS_NAME_SIZE_MAX + 1];
     memset(name, 'a', sizeof(name));
     name[SAS_NAME_SIZE_MAX] = 0;
-    struct uplink_config cfg = {.host = name, .device = "d", .key = &key};
-    assert_int_equal(uplink_init(&up, &cfg, 0), ERR_ARG);
-    cfg.host = "";
-    assert_int_equal(uplink_init(&up, &cfg, 0), ERR_ARG);
+    begin(10);
+    struct uplink_identity id = {.host = name, .device = "d", .key = &key};
+    assert_int_equal(uplink_use(&up, 0, &id), ERR_ARG);
+    id.host = "";
+    assert_int_equal(uplink_use(&up, 0, &id), ERR_ARG);
+    go_online(0); // as before
+}
+
+static void expect_life(uint64_t now_us, uint64_t life_s)
+{
+    struct uplink_out out;
+    char text[32];
+    expect(now_us, UPLINK_OUT_CONNECT, &out);
+    snprintf(text, sizeof(text), "&se=%llu",
+             (unsigned long long)((uint64_t)utc.utc_ms / 1000 + now_us / US_PER_S + life_s));
+    assert_non_null(strstr(out.password, text));
+}
+
+// A hub whose clock is more than an hour ahead of ours finds every plain token too old.
+static void test_a_clock_that_differs_gets_another_token(void **state)
+{
+    (void)state;
+    begin(11);
+    uplink_set_clock(&up, 0, utc);
+    static const uint64_t lives_s[] = {3600, 3600, 93600, 601, 3600, 3600, 93600};
+    uint64_t now_us = 0;
+    for (size_t i = 0; i < COUNT_OF(lives_s); i++) {
+        expect_life(now_us, lives_s[i]);
+        if (i + 1 < COUNT_OF(lives_s)) {
+            uplink_lost(&up, now_us, true);
+            now_us = uplink_deadline_us(&up);
+            uplink_tick(&up, now_us);
+        }
+    }
+    let_in(now_us);
+    assert_int_equal(up.stats.odd_lives, 1);
+    // The hub's clock may differ for long: the next token is like the one that it took, as often.
+    uint64_t renew_us = uplink_deadline_us(&up);
+    assert_int_equal(renew_us, now_us + 2880 * US_PER_S);
+    uplink_tick(&up, renew_us);
+    struct uplink_out out;
+    expect(renew_us, UPLINK_OUT_DISCONNECT, &out);
+    expect_life(renew_us, 93600);
+    let_in(renew_us);
+    // Until somebody sets our clock.
+    uint64_t set_us = renew_us + US_PER_S;
+    int64_t utc_ms = utc.utc_ms + (int64_t)(set_us / US_PER_MS) + 7200000;
+    uplink_set_clock(&up, set_us, (struct wall_time){.utc_ms = utc_ms});
+    expect(set_us, UPLINK_OUT_DISCONNECT, &out);
+    expect(set_us, UPLINK_OUT_CONNECT, &out);
+    char text[32];
+    snprintf(text, sizeof(text), "&se=%lld", (long long)utc_ms / 1000 + 3600);
+    assert_non_null(strstr(out.password, text));
+}
+
+static void test_losses_do_not_change_the_token(void **state)
+{
+    (void)state;
+    begin(12);
+    uplink_set_clock(&up, 0, utc);
+    uint64_t now_us = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        expect_life(now_us, 3600);
+        uplink_lost(&up, now_us, false);
+        now_us = uplink_deadline_us(&up);
+        uplink_tick(&up, now_us);
+    }
+}
+
+static void test_a_certificate_needs_neither_password_nor_clock_nor_renewal(void **state)
+{
+    (void)state;
+    uplink_init(&up, &(struct uplink_config){.seed = 13}, 0);
+    expect_nothing(0);
+    const struct uplink_identity id = {.host = "hub", .device = "gw"};
+    assert_int_equal(uplink_use(&up, 5, &id), OK);
+    struct uplink_out out;
+    expect(5, UPLINK_OUT_CONNECT, &out);
+    assert_null(out.password);
+    let_in(5);
+    assert_int_equal(uplink_deadline_us(&up), TIME_NEVER);
+    uplink_set_clock(&up, 6, utc);
+    uplink_set_clock(&up, 7, (struct wall_time){.utc_ms = utc.utc_ms + 86400000});
+    expect_nothing(7);
+    uplink_reconnect(&up, 8);
+    expect(8, UPLINK_OUT_DISCONNECT, &out);
+    expect(8, UPLINK_OUT_CONNECT, &out);
+}
+
+static void test_held_until_there_is_an_identity(void **state)
+{
+    (void)state;
+    begin(14);
+    give(LANE_ALERTS, 1, "x");
+    go_online(0);
+    uplink_hold(&up, 1);
+    struct uplink_out out;
+    expect(1, UPLINK_OUT_DISCONNECT, &out);
+    expect_nothing(1);
+    uplink_set_clock(&up, 2, utc);
+    uplink_connected(&up, 2); // of the connection that is over
+    uplink_tick(&up, US_PER_HOUR);
+    expect_nothing(US_PER_HOUR);
+    const struct uplink_identity other = {.host = "hub2", .device = "gw", .key = &key};
+    assert_int_equal(uplink_use(&up, US_PER_HOUR, &other), OK);
+    expect(US_PER_HOUR, UPLINK_OUT_CONNECT, &out);
+    assert_string_equal(out.user, "hub2/gw/?api-version=2021-04-12");
+    let_in(US_PER_HOUR);
+    expect(US_PER_HOUR, UPLINK_OUT_PUBLISH, &out);
+    // And another identity while connected ends that connection.
+    assert_int_equal(uplink_use(&up, US_PER_HOUR, &me), OK);
+    expect(US_PER_HOUR, UPLINK_OUT_DISCONNECT, &out);
+    expect(US_PER_HOUR, UPLINK_OUT_CONNECT, &out);
+    assert_string_equal(out.user, "hub/gw/?api-version=2021-04-12");
 }
 
 int main(void)
@@ -253,6 +365,10 @@ int main(void)
         cmocka_unit_test(test_a_filter_that_is_refused_is_a_refusal),
         cmocka_unit_test(test_no_answer_to_the_filters_is_a_loss),
         cmocka_unit_test(test_names_that_do_not_fit_are_refused),
+        cmocka_unit_test(test_a_clock_that_differs_gets_another_token),
+        cmocka_unit_test(test_losses_do_not_change_the_token),
+        cmocka_unit_test(test_a_certificate_needs_neither_password_nor_clock_nor_renewal),
+        cmocka_unit_test(test_held_until_there_is_an_identity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: the loop gets a bus's events in the order in which its thread told them, however late it
 // looks: a SEND that was lost before the bus came up again never seems to be lost after that.
+// It is woken for them when it wants to be.
 // Method: a thread that tells all of them before the loop takes the first.
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 #include <semaphore.h>
 
+#include "port/api/clock.h"
 #include "port/linux/bus_private.h"
 
 static sem_t told;
@@ -82,10 +84,50 @@ static void test_events_keep_their_order(void **state)
     }
 }
 
+static sem_t go;
+
+static void *tell_one_that_may_wait(void *ctx)
+{
+    struct bus *bus = ctx;
+    sem_wait(&go);
+    struct line_done done = {.tx_first_us = port_now_us(), .rx_last_us = port_now_us() + 1000};
+    bus_tell_done(bus, &done, 0, true);
+    sem_post(&told);
+    while (bus_take_commands(bus, &COMMANDS)) {
+        (void)bus_sleep(bus, -1, 0, TIME_NEVER, true);
+    }
+    return NULL;
+}
+
+// A DONE with company to come wakes the loop only if the loop wants it so.
+static void test_a_held_reply_wakes_nobody_and_one_that_is_watched_does(void **state)
+{
+    (void)state;
+    for (int is_watched = 0; is_watched < 2; is_watched++) {
+        struct bus *bus = calloc(1, sizeof *bus);
+        assert_non_null(bus);
+        bus->release = nothing;
+        assert_int_equal(sem_init(&told, 0, 0), 0);
+        assert_int_equal(sem_init(&go, 0, 0), 0);
+        assert_int_equal(bus_begin(bus, "hold", false, tell_one_that_may_wait), OK);
+        if (is_watched) {
+            bus_set_hold(bus, 0);
+        }
+        assert_int_equal(sem_post(&go), 0);
+        assert_int_equal(sem_wait(&told), 0);
+        struct pollfd fd = {.fd = bus_fd(bus), .events = POLLIN};
+        assert_int_equal(poll(&fd, 1, 0), is_watched);
+        bus_close(bus);
+        sem_destroy(&told);
+        sem_destroy(&go);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_keep_their_order),
+        cmocka_unit_test(test_a_held_reply_wakes_nobody_and_one_that_is_watched_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
