@@ -111,7 +111,8 @@ class Bench:
         self.broker = Process(["mosquitto", "-c", f"{folder}/mosquitto.conf"])
         self.broker.wait_line(" running")
         self.client = Client(self, "test")
-        for topic in ("$iothub/methods/res/#", "$iothub/twin/GET/#", "$iothub/twin/PATCH/properties/reported/#", f"devices/{DEVICE}/messages/events/#"):
+        for topic in ("$iothub/methods/res/#", "$iothub/twin/GET/#", "$iothub/twin/PATCH/properties/reported/#",
+                      f"devices/{DEVICE}/messages/events/#"):
             assert self.client.subscribe(topic) is not None
         self.gateway = Process([str(BUILD / "apps/gateway/busward-gateway"), "--config", str(folder / "c.json"),
                                 "--trust-clock"])
@@ -141,7 +142,7 @@ class Bench:
                 if "/reported/" in topic:  # a hub takes every patch
                     self.reports += 1
                     rid = re.search(r"\$rid=([^&]*)", topic)[1]
-                    self.client.publish(b"", topic=f"$iothub/twin/res/204/?$rid={rid}&$version={self.reports + 1}", qos=0)
+                    self.client.publish(b"", qos=0, topic=f"$iothub/twin/res/204/?$rid={rid}&$version={self.reports}")
                 return topic, body[at:]
 
     def call(self, method, payload=None, status=200):
