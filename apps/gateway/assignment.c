@@ -9,10 +9,19 @@
 
 enum { VERSION = 1 };
 
+bool assignment_is_name(const char *text)
+{
+    size_t size = 0;
+    while (text[size] > ' ' && text[size] <= '~' && strchr("/+#", text[size]) == NULL) {
+        size++;
+    }
+    return size > 0 && text[size] == 0 && size < SAS_NAME_SIZE_MAX;
+}
+
 static bool take_name(struct json_reader *r, char out[SAS_NAME_SIZE_MAX])
 {
     size_t size = 0;
-    return json_get_string(r, out, SAS_NAME_SIZE_MAX, &size) && size > 0;
+    return json_get_string(r, out, SAS_NAME_SIZE_MAX, &size) && assignment_is_name(out);
 }
 
 enum err assignment_parse(struct bytes text, struct assignment *out)
@@ -58,7 +67,7 @@ size_t assignment_write(const struct assignment *in, char out[ASSIGNMENT_SIZE_MA
     json_put_key_string(&w, "host", in->host);
     json_put_key_string(&w, "device_id", in->device);
     json_end_object(&w);
-    ASSERT(!w.failed); // four names, and control characters are not in them
+    ASSERT(!w.failed); // four names, each character escaped at worst
     out[w.size] = '\n';
     return w.size + 1;
 }

@@ -5,7 +5,9 @@
 
 #include "apps/gateway/sas.h"
 
-enum { ASSIGNMENT_SIZE_MAX = 2048 };
+#include <stdbool.h>
+
+enum { ASSIGNMENT_SIZE_MAX = 4096 };
 
 struct assignment {
     char id_scope[SAS_NAME_SIZE_MAX]; // who asked: of another configuration it does not count
@@ -13,6 +15,9 @@ struct assignment {
     char host[SAS_NAME_SIZE_MAX]; // the hub, and who we are there
     char device[SAS_NAME_SIZE_MAX];
 };
+
+// May the text be a hub's name or a device's id? Printable ASCII without / + # and spaces.
+bool assignment_is_name(const char *text);
 
 // ERR_CORRUPT: not such a file, or one of a later version: ask the service.
 NODISCARD enum err assignment_parse(struct bytes text, struct assignment *out);

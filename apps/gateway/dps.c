@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/dps.h"
 
+#include "apps/gateway/assignment.h"
 #include "apps/gateway/dps_answer.h"
 #include "base/assert.h"
 #include "base/bytes.h"
@@ -48,11 +49,6 @@ static bool is_json(const char *text)
     return json_skip(&reader) && json_end(&reader);
 }
 
-static bool is_name(const char *text)
-{
-    return text[0] != 0 && strlen(text) < SAS_NAME_SIZE_MAX && strpbrk(text, "/+#") == NULL;
-}
-
 enum err dps_init(struct dps *dps, const struct dps_config *cfg)
 {
     *dps = (struct dps){.state = DPS_IDLE, .cfg = *cfg, .random = cfg->seed | 1};
@@ -60,7 +56,7 @@ enum err dps_init(struct dps *dps, const struct dps_config *cfg)
         cfg->answer_timeout_ms == 0 ? ANSWER_TIMEOUT_MS : cfg->answer_timeout_ms;
     dps->cfg.life_ms = cfg->life_ms == 0 ? LIFE_MS : cfg->life_ms;
     bool has_payload = cfg->payload != NULL && cfg->payload[0] != 0;
-    if (!is_name(cfg->id_scope) || !is_name(cfg->registration_id) ||
+    if (!assignment_is_name(cfg->id_scope) || !assignment_is_name(cfg->registration_id) ||
         (has_payload && (strlen(cfg->payload) > DPS_PAYLOAD_SIZE_MAX || !is_json(cfg->payload)))) {
         return ERR_ARG;
     }
@@ -245,7 +241,7 @@ static void rest(struct dps *dps, uint64_t now_us, const struct az_topic *topic)
 
 static bool is_safe_id(const char *id)
 {
-    return id[0] != 0 && strpbrk(id, "&/+#?= ") == NULL;
+    return assignment_is_name(id) && strpbrk(id, "&?=") == NULL;
 }
 
 static void take_assigning(struct dps *dps, uint64_t now_us, const struct az_topic *topic,
@@ -264,7 +260,7 @@ static void take_assigning(struct dps *dps, uint64_t now_us, const struct az_top
 
 static void take_assigned(struct dps *dps, uint64_t now_us, const struct dps_answer *answer)
 {
-    if (!is_name(answer->host) || !is_name(answer->device)) {
+    if (!assignment_is_name(answer->host) || !assignment_is_name(answer->device)) {
         fail(dps, now_us, DPS_UNWELL, "the service assigned no hub or no device id");
         return;
     }

@@ -8,9 +8,7 @@
 //   (no identity|                      |                  | token old: DISCONNECT, CONNECTING
 //    or clock)  +-------- time-out, lost, refused --------+-------------------> WAITING
 //
-// A token that is refused may come from a clock that differs: it is made anew with other lives
-// before anybody doubts the key (token_life_s below).
-//
+// A token that is refused may come from a clock that differs: it is made anew in other ways first.
 // Messages are held until acknowledged and published again, byte-identical, after each reconnect.
 // What other machines send goes past the uplink while it is ONLINE (apps/gateway/inbox.h).
 #ifndef GATEWAY_UPLINK_H

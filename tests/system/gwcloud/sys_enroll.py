@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Goal: one command takes a box to its first telemetry, or says which step fails and what to do;
-and what a person wrote stays. Method: busward against real mosquittos behind TLS, then the gateway
+and what a person wrote stays. Method: busward against a real hub and a real provisioning service, then the gateway
 itself with the configuration that came out."""
 import json
 import os
@@ -10,10 +10,7 @@ import signal
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.environ["BUSWARD_SOURCE"], "tests/system/hub"))
-from hub_world import HOST, Hub, key_of  # noqa: E402
-from plain_broker import Broker  # noqa: E402
-from sys_identity import CERTIFICATES, OPENED, Service, assigned, derived, opened, secret  # noqa: E402
+from azure_world import HOST, SCOPE, Hub, World, close_all, derived, key_of, opened, secret  # noqa: E402
 
 BUILD = os.environ["BUSWARD_BUILD"]
 CONFIG = """// What a person wrote stays.
@@ -37,10 +34,10 @@ def box(hub):
     return path
 
 
-def enroll(hub, **options):
+def enroll(world, **options):
     command = [f"{BUILD}/apps/cli/busward", "enroll"]
-    given = {"config": f"{hub.dir}/store.json", "ca_file": f"{hub.dir}/ca.pem", "address": "localhost",
-             "port": hub.port, **options}
+    given = {"config": f"{world.dir}/store.json", "ca_file": f"{world.dir}/ca.pem", "address": "localhost",
+             "port": world.port, **options}
     for name, value in given.items():
         name = "--" + name.replace("_", "-")
         command += [] if value is None else [name] if value is True else [name, str(value)]
@@ -76,42 +73,37 @@ def gateway_runs(hub):
 
 
 def test_with_a_provisioning_service():
-    broker = opened(Broker()).start()
-    hub = opened(Hub(devices=()))
-    hub.devices = [{"id": "box", "keys": [derived("reg-1")]}]
-    hub.write_identities()
-    for name in ("ca.pem", "server.pem", "server.key"):
-        with open(f"{broker.dir}/{name}") as source, open(f"{hub.dir}/{name}", "w") as out:
-            out.write(source.read())
-    hub.start()
-    service = Service(broker)
-    service.answers = [assigned("box")]
-    path = box(hub)
+    world = World()
+    group = world.secret("group.key", key_of("group"))
+    world.do("group", "add", "--id", "shops", "--key-file", group)
+    path = box(world)
     before = open(path).read()
-    options = dict(id_scope="0ne", dps_host=HOST, dps_address="localhost", dps_port=broker.port,
-                   group_key_file=secret(hub, "group.key", key_of("group")))
-    expect(enroll(hub, dry_run=True, **options), 0, "first telemetry +ok")
-    assert open(path).read() == before and not os.path.exists(f"{hub.dir}/data/identity/hub.key")
-    result = enroll(hub, **options)
+    options = dict(id_scope=SCOPE, dps_host=HOST, dps_address="localhost", dps_port=world.dps.port, group_key_file=group)
+    expect(enroll(world.hub, dry_run=True, **options), 0, "first telemetry +ok")
+    assert open(path).read() == before and not os.path.exists(f"{world.dir}/data/identity/hub.key")
+    result = enroll(world.hub, **options)
     expect(result, 0, "name localhost +ok", "TCP to port .* ok", "TLS as hub.test +ok: TLSv1",
-           "registration +ok: hub.test, as box", "login +ok: box", "filters .* ok", "first telemetry +ok")
-    assert [r[1] for r in hub.records()] == ["box", "box"]
-    assert json.loads(hub.records()[1][3])["e"][0]["text"] == "enrolled"
-    assert is_private(f"{hub.dir}/data/identity/hub.key")
-    with open(f"{hub.dir}/data/identity/hub.key") as file:
+           "registration +ok: hub.test, as reg-1", "login +ok: reg-1", "filters .* ok", "first telemetry +ok")
+    assert [r[1] for r in world.hub.records()] == ["reg-1", "reg-1"]
+    assert json.loads(world.hub.records()[1][3])["e"][0]["text"] == "enrolled"
+    assert is_private(f"{world.dir}/data/identity/hub.key")
+    with open(f"{world.dir}/data/identity/hub.key") as file:
         assert file.read().strip() == derived("reg-1")  # not the group's
     assert key_of("group") not in result[1] and derived("reg-1") not in result[1]
     after = open(path).read()
     head, rest = after.split('\n    "hub": ', 1)
     section, size = json.JSONDecoder().raw_decode(rest)
     assert head + rest[size:].removeprefix(",") == before
-    assert section["provisioning"]["id_scope"] == "0ne"
+    assert section["provisioning"]["id_scope"] == SCOPE
     # The gateway begins with what was learned; the service is not asked a third time.
-    gateway_runs(hub)
-    assert len(service.asked) == 2
+    gateway_runs(world)
+    assert world.lines_of_dps("as reg-1 ") == 2
     # A second time the section is a person's.
-    expect(enroll(hub, **options), 0, "is yours to change")
+    expect(enroll(world.hub, **options), 0, "is yours to change")
     assert open(path).read() == after
+    # What the service refuses is told.
+    expect(enroll(world.hub, **{**options, "group_key_file": world.secret("bad", key_of("bad"))}), 1,
+           "registration +FAILED", "clock")
 
 
 def test_each_step_that_fails_is_told():
@@ -138,22 +130,24 @@ def test_each_step_that_fails_is_told():
 
 
 def test_with_a_certificate():
-    broker = opened(Broker(*CERTIFICATES)).start()
-    box(broker)
-    expect(enroll(broker, new_key=True), 0, "private key +ok", "common name reg-1")
-    identity = f"{broker.dir}/data/identity"
+    world = World()
+    world.sign("some", "some", ca="factory")
+    world.do("group", "add", "--id", "plants", "--certificate", f"{world.dir}/factory.pem")
+    box(world)
+    expect(enroll(world.hub, new_key=True), 0, "private key +ok", "common name reg-1")
+    identity = f"{world.dir}/data/identity"
     assert is_private(f"{identity}/device.key")
-    subprocess.run(f"openssl x509 -req -in {identity}/device.csr -CA ca.pem -CAkey ca.key -CAcreateserial "
-                   f"-days 100 -out {identity}/device.pem".split(), cwd=broker.dir, check=True, capture_output=True)
-    pair = dict(certificate_file=f"{identity}/device.pem", private_key_file=f"{identity}/device.key")
-    expect(enroll(broker, hub=HOST, **pair), 0, "certificate and private key +ok: reg-1",
-           "login +ok: reg-1", "first telemetry +ok")
-    gateway_runs(broker)
+    subprocess.run(f"openssl x509 -req -in {identity}/device.csr -CA factory.pem -CAkey factory.key -CAcreateserial "
+                   f"-days 100 -out {identity}/device.pem".split(), cwd=world.dir, check=True, capture_output=True)
+    options = dict(id_scope=SCOPE, dps_host=HOST, dps_address="localhost", dps_port=world.dps.port,
+                   certificate_file=f"{identity}/device.pem")
+    expect(enroll(world.hub, private_key_file=f"{identity}/device.key", **options), 0,
+           "certificate and private key +ok: reg-1", "registration +ok", "login +ok: reg-1", "first telemetry +ok")
+    gateway_runs(world)
     # Renewal: the same command makes the next key beside the present one.
-    expect(enroll(broker, new_key=True), 0, r"device.key.next", "within a minute")
-    expect(enroll(broker, new_key=True), 1, "FAILED: the file is there already")
-    expect(enroll(broker, hub=HOST, certificate_file=f"{identity}/device.pem",
-                  private_key_file=f"{identity}/device.key.next"), 1, "does not belong")
+    expect(enroll(world.hub, new_key=True), 0, r"device.key.next", "within a minute")
+    expect(enroll(world.hub, new_key=True), 1, "FAILED: the file is there already")
+    expect(enroll(world.hub, private_key_file=f"{identity}/device.key.next", **options), 1, "does not belong")
 
 
 def main():
@@ -164,8 +158,7 @@ def main():
             test()
             print(f"ok {name}", flush=True)
         finally:
-            while OPENED:
-                OPENED.pop().close()
+            close_all()
 
 
 if __name__ == "__main__":

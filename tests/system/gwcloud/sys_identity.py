@@ -1,230 +1,96 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Goal: the box finds its hub by the provisioning service, keeps what it learned, asks again when
-the hub says no, rolls its certificate over and tells weeks before it ends. Method: the gateway's
-northern half against real mosquittos behind TLS; the service's answers come from the test."""
-import base64
-import hashlib
-import hmac
-import json
+"""Goal: the box finds its hub by the provisioning service, keeps what it learned, asks again when the hub
+says no. Method: the gateway's northern half against a real hub and a real provisioning service."""
 import os
 import signal
-import subprocess
 import sys
-import threading
 
-sys.path.insert(0, os.path.join(os.environ["BUSWARD_SOURCE"], "tests/system/hub"))
-from hub_world import HOST, Client, Hub, key_of  # noqa: E402
-from plain_broker import Broker, take_publish  # noqa: E402
+from azure_world import HOST, SCOPE, World, close_all, key_of  # noqa: E402
 from sys_north import Driver, wait_until  # noqa: E402
 
-CERTIFICATES = ("require_certificate true", "cafile {dir}/ca.pem")
+
+def start(world, registration=None, **options):
+    given = dict(host=None, key=None, device=None, port=world.hub.port, per_s=5)
+    if registration is not None:
+        given.update(id_scope=SCOPE, registration=registration, dps_port=world.dps.port)
+    given.update(options)
+    return Driver(world.hub, **given)
 
 
-OPENED = []
+def test_all_four_ways():
+    world = World()
+    own = world.secret("own.key", key_of("own"))
+    group = world.secret("group.key", key_of("group"))
+    single = world.sign("single", "reg-x")
+    member = world.sign("member", "reg-y", ca="factory")
+    world.do("enrolment", "add", "--id", "reg-k", "--device-id", "store-k", "--key-file", own)
+    world.do("group", "add", "--id", "shops", "--key-file", group)
+    world.do("enrolment", "add", "--id", "reg-x", "--certificate", single[0])
+    world.do("group", "add", "--id", "plants", "--certificate", f"{world.dir}/factory.pem")
+    ways = (("reg-k", "store-k", dict(key=own)), ("reg-g", "reg-g", dict(group_key=group)),
+            ("reg-x", "reg-x", dict(certificate=single[0], private_key=single[1])),
+            ("reg-y", "reg-y", dict(certificate=member[0], private_key=member[1])))
+    for registration, device, options in ways:
+        data = f"{world.dir}/data-{registration}"
+        os.makedirs(data)
+        driver = start(world, registration, data=data, **options)
+        driver.wait_line(f"mod=identity ev=assigned hub={HOST} device={device}")
+        driver.wait_line(f"mod=uplink ev=online hub={HOST} device={device}")
+        wait_until("samples arrive", lambda: any(r[1] == device for r in world.hub.records()))
+        driver.end()
+        log = "".join(driver.lines)
+        assert key_of("own") not in log and key_of("group") not in log and "sig=" not in log
 
 
-def opened(hub):
-    OPENED.append(hub)
-    return hub
-
-
-def derived(registration):
-    mac = hmac.new(base64.b64decode(key_of("group")), registration.encode(), hashlib.sha256)
-    return base64.b64encode(mac.digest()).decode()
-
-
-class Service:
-    """Answers registrations, each of them as `assign` says; counts them."""
-
-    def __init__(self, broker):
-        self.client = Client(broker, "the service")
-        for kind in ("PUT/iotdps-register", "GET/iotdps-get-operationstatus"):
-            assert self.client.subscribe(f"$dps/registrations/{kind}/#") is not None
-        self.asked = []
-        self.answers = []  # of polls, from the first on; the last one stays
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self):
-        try:
-            while True:
-                topic, body = take_publish(self.client)
-                rid = topic.split("$rid=")[1].split("&")[0]
-                if "PUT" in topic:
-                    self.asked.append(json.loads(body))
-                    self.answer(rid, "202", {"operationId": "4.op", "status": "assigning"},
-                                "&retry-after=1")
-                else:
-                    assert topic.endswith("&operationId=4.op"), topic
-                    device = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
-                    self.answer(rid, "200", device)
-        except (TypeError, OSError, TimeoutError, ValueError):
-            pass  # the test is over
-
-    def answer(self, rid, status, body, more=""):
-        self.client.publish(json.dumps(body).encode(), qos=0,
-                            topic=f"$dps/registrations/res/{status}/?$rid={rid}{more}")
-
-
-def assigned(device):
-    return {"operationId": "4.op", "status": "assigned",
-            "registrationState": {"assignedHub": HOST, "deviceId": device, "status": "assigned"}}
-
-
-def secret(hub, name, content):
-    path = os.path.join(hub.dir, name)
-    with open(path, "w") as out:
-        os.chmod(path, 0o600)
-        out.write(content)
-    return path
-
-
-def sign(broker, name, common_name, days=200, ca="ca", key=None):
-    """A pair name.pem, name.key."""
-    run = lambda words: subprocess.run(["openssl", *words.split()], cwd=broker.dir, check=True,
-                                       capture_output=True)
-    if ca != "ca":
-        run(f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={ca} "
-            f"-keyout {ca}.key -out {ca}.pem")
-    if key is None:
-        run(f"ecparam -name prime256v1 -genkey -noout -out {name}.key")
-        os.chmod(f"{broker.dir}/{name}.key", 0o600)
-        key = f"{name}.key"
-    run(f"req -new -key {key} -subj /CN={common_name} -out {name}.csr")
-    run(f"x509 -req -in {name}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial -days {days} -out {name}.pem")
-
-
-def test_first_registration_is_kept():
-    broker = opened(Broker()).start()
-    hub = opened(Hub(devices=()))
-    hub.devices = [{"id": "box", "keys": [derived("reg-1")]}]
-    hub.write_identities()
-    os.unlink(f"{hub.dir}/ca.pem")
-    for name in ("ca.pem", "server.pem", "server.key"):
-        with open(f"{broker.dir}/{name}") as source, open(f"{hub.dir}/{name}", "w") as out:
-            out.write(source.read())
-    hub.start()
-    service = Service(broker)
-    service.answers = [{"operationId": "4.op", "status": "assigning"}, assigned("box")]
-    options = dict(host=None, key=None, device=None, id_scope="0ne", registration="reg-1",
-                   dps_port=broker.port, group_key=secret(hub, "group.key", key_of("group")),
-                   payload='{"site":7}', per_s=5)
-    driver = Driver(hub, **options)
-    driver.wait_line("mod=identity ev=assigned hub=hub.test device=box")
-    driver.wait_line("mod=uplink ev=online hub=hub.test device=box")
-    wait_until("samples arrive under the assigned name",
-               lambda: any(r[1] == "box" for r in hub.records()))
+def test_an_assignment_is_kept_until_the_hub_says_no():
+    world = World()
+    group = world.secret("group.key", key_of("group"))
+    world.do("group", "add", "--id", "shops", "--key-file", group)
+    options = dict(registration="reg-1", group_key=group)
+    driver = start(world, **options)
+    driver.wait_line("mod=uplink ev=online hub=hub.test device=reg-1")
+    wait_until("it is on disk", lambda: os.path.exists(f"{world.dir}/data/identity/assignment"))
     driver.end(signal.SIGKILL)
-    assert service.asked == [{"registrationId": "reg-1", "payload": {"site": 7}}], service.asked
+    asked = world.lines_of_dps("as reg-1 ")
+    assert asked == 1, world.dps.lines
     # It is not asked again while the hub takes us, though the hub is away for a while.
-    hub.kill()
-    driver = Driver(hub, **options)
+    world.hub.kill()
+    driver = start(world, **options)
     driver.wait_line("mod=uplink ev=lost .*refused", count=2)
-    hub.start()
+    world.hub.start()
     driver.wait_line("mod=uplink ev=online")
-    assert len(service.asked) == 1
     driver.end(signal.SIGKILL)
-    # The hub forgets us: the service is asked, and says another name.
-    service.answers = [assigned("box-2")]
-    hub.devices = [{"id": "box-2", "keys": [derived("reg-1")]}]
-    hub.write_identities()
-    hub.kill()
-    hub.start()
-    driver = Driver(hub, **options)
+    assert world.lines_of_dps("as reg-1 ") == 1, (driver.lines, world.dps.lines)
+    # The hub forgets us: the service is asked, and makes us known again.
+    world.do("device", "remove", "--id", "reg-1")
+    driver = start(world, **options)
     driver.wait_line("mod=uplink ev=refused ", count=4)
     driver.wait_line("mod=identity ev=provision ")
-    driver.wait_line("mod=uplink ev=online hub=hub.test device=box-2")
-    assert len(service.asked) == 2
-    # What was learned last is what the next start begins with; what is damaged is asked for again.
+    driver.wait_line("mod=uplink ev=online hub=hub.test device=reg-1")
+    assert world.lines_of_dps("as reg-1 ") == 2
     driver.end(signal.SIGKILL)
-    driver = Driver(hub, **options)
-    driver.wait_line("mod=uplink ev=online hub=hub.test device=box-2")
-    assert len(service.asked) == 2
-    driver.end(signal.SIGKILL)
-    with open(f"{hub.dir}/data/identity/assignment", "w") as out:
+    # What is damaged is asked for again.
+    with open(f"{world.dir}/data/identity/assignment", "w") as out:
         out.write('{"v":1,"id_scope":"0ne","registration_id"')
-    driver = Driver(hub, **options)
+    driver = start(world, **options)
     driver.wait_line("mod=identity ev=assignment .*asks the service again")
-    driver.wait_line("mod=uplink ev=online hub=hub.test device=box-2")
-    assert len(service.asked) == 3
+    driver.wait_line("mod=uplink ev=online hub=hub.test device=reg-1")
     driver.end()
-    log = "".join(driver.lines)
-    assert key_of("group") not in log and derived("reg-1") not in log and "sig=" not in log
 
 
 def test_refusals_of_the_service_are_told():
-    broker = opened(Broker()).start()
-    service = Service(broker)
-    service.answers = [{"operationId": "4.op", "status": "disabled",
-                        "registrationState": {"errorCode": 0, "status": "disabled"}}]
-    driver = Driver(broker, host=None, key=secret(broker, "own.key", key_of("own")), device=None,
-                    id_scope="0ne", registration="reg-1", dps_port=broker.port, per_s=1)
-    driver.wait_line("mod=identity ev=disabled dps=hub.test registration=reg-1 .*retry_ms=")
-    driver.end()
-
-
-def test_certificates_roll_over():
-    broker = opened(Broker(*CERTIFICATES))
-    sign(broker, "service", "service")
-    sign(broker, "dev", "gw-1", days=20)
-    sign(broker, "dev.pem", "gw-1", ca="stranger")
-    os.rename(f"{broker.dir}/dev.pem.pem", f"{broker.dir}/dev.pem.next")
-    os.rename(f"{broker.dir}/dev.pem.key", f"{broker.dir}/dev.key.next")
-    broker.start()
-    options = dict(key=None, certificate=f"{broker.dir}/dev.pem",
-                   private_key=f"{broker.dir}/dev.key", per_s=1)
-    driver = Driver(broker, **options)
-    # Weeks before its end it is told, and what the hub does not take does not replace it.
-    driver.wait_line("mod=identity ev=expiry what=certificate .*days=(19|20)")
-    driver.wait_line("mod=identity ev=next_certificate ")
-    driver.wait_line("mod=uplink ev=lost ")
-    driver.wait_line("mod=uplink ev=online ")
-    driver.end(signal.SIGKILL)
-    assert os.path.exists(f"{broker.dir}/dev.pem.next")
-    # A good one is adopted.
-    sign(broker, "good", "gw-1")
-    os.rename(f"{broker.dir}/good.pem", f"{broker.dir}/dev.pem.next")
-    os.rename(f"{broker.dir}/good.key", f"{broker.dir}/dev.key.next")
-    with open(f"{broker.dir}/dev.pem.next") as file:
-        good = file.read()
-    driver = Driver(broker, **options)
-    driver.wait_line("mod=identity ev=adopted ")
-    with open(f"{broker.dir}/dev.pem") as file:
-        assert file.read() == good
-    assert not os.path.exists(f"{broker.dir}/dev.pem.next")
-    assert not os.path.exists(f"{broker.dir}/dev.key.next")
-    driver.end(signal.SIGKILL)
-    # A power cut between the two moves: the key is the new one, the certificate the old.
-    sign(broker, "third", "gw-1")
-    os.rename(f"{broker.dir}/third.key", f"{broker.dir}/dev.key")
-    os.rename(f"{broker.dir}/third.pem", f"{broker.dir}/dev.pem.next")
-    driver = Driver(broker, **options)
-    driver.wait_line("mod=identity ev=adopt .*does not belong")
-    driver.wait_line("mod=uplink ev=online ")
-    driver.end()
-    # And what cannot be used is said at once.
-    os.chmod(f"{broker.dir}/dev.key", 0o644)
-    driver = Driver(broker, **options)
-    assert driver.process.wait(30) == 1
-    driver.follower.join()
-    assert "chmod 600" in "".join(driver.lines)
-
-
-def test_credentials_of_systemd():
-    hub = opened(Hub()).start()
-    os.mkdir(f"{hub.dir}/credentials")
-    secret(hub, "credentials/hub-key", key_of("gw-1"))
-    driver = Driver(hub, env={"CREDENTIALS_DIRECTORY": f"{hub.dir}/credentials"}, key="credential:hub-key")
-    driver.wait_line("mod=uplink ev=online")
-    driver.end()
-    for env, name, problem in (({}, "hub-key", "LoadCredential"),
-                               ({"CREDENTIALS_DIRECTORY": hub.dir}, "../gw.key", "no name"),
-                               ({"CREDENTIALS_DIRECTORY": hub.dir}, "absent", "No such file")):
-        driver = Driver(hub, env=env, key=f"credential:{name}")
-        assert driver.process.wait(30) == 1
-        driver.follower.join()
-        assert problem in "".join(driver.lines), driver.lines
+    world = World()
+    own = world.secret("own.key", key_of("own"))
+    world.do("enrolment", "add", "--id", "reg-d", "--key-file", own, "--disabled")
+    world.do("enrolment", "add", "--id", "reg-k", "--key-file", own)
+    stranger = world.sign("stranger", "reg-k", ca="elsewhere")
+    for registration, options in (("reg-d", dict(key=own)), ("reg-0", dict(key=own)),
+                                  ("reg-k", dict(key=world.secret("bad.key", key_of("bad")))),
+                                  ("reg-k", dict(certificate=stranger[0], private_key=stranger[1]))):
+        driver = start(world, registration, **options)
+        driver.wait_line(f"mod=identity ev=(denied|disabled) dps=hub.test registration={registration} .*retry_ms=")
+        driver.end()
 
 
 def main():
@@ -238,8 +104,7 @@ def main():
             for process in Driver.running:
                 if process.poll() is None:
                     process.kill()
-            while OPENED:
-                OPENED.pop().close()
+            close_all()
 
 
 if __name__ == "__main__":

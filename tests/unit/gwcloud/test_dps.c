@@ -2,6 +2,7 @@
 // Goal: the box learns its hub, by key or certificate, whatever the service says meanwhile; and it
 // never asks in a hurry. Method: the machine in virtual time against a scripted service.
 #include "apps/gateway/dps.h"
+#include "base/assert.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -295,6 +296,66 @@ static void test_back_off_grows_to_its_bound(void **state)
     }
 }
 
+// A service that says anything for an hour, then is well: each box knows its hub within the hour
+// that the longest back-off takes, and none asked more than a sane box does.
+static void test_seeds(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"status\":\"disabled\"}",
+        "{\"operationId\":\"o\",\"status\":\"assigning\"}",
+        "{\"errorCode\":429001}",
+        "",
+        "[1",
+        "{\"status\":\"unassigned\"}",
+    };
+    static const unsigned statuses[] = {200, 202, 429, 500, 401, 200};
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        uint64_t random = seed;
+        const struct dps_config cfg = {.id_scope = "s", .registration_id = "r", .seed = seed};
+        assert_int_equal(dps_init(&dps, &cfg), OK);
+        uint64_t now_us = 0;
+        unsigned connects = 0;
+        bool is_assigned = false;
+        dps_start(&dps, 0);
+        while (!is_assigned) {
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            unsigned dice = (unsigned)(random >> 40);
+            bool is_well = now_us >= US_PER_HOUR;
+            bool has_asked = false;
+            while (dps_next(&dps, now_us, &out)) {
+                connects += out.kind == DPS_OUT_CONNECT;
+                has_asked = has_asked || out.kind == DPS_OUT_PUBLISH;
+                is_assigned = is_assigned || out.kind == DPS_OUT_ASSIGNED;
+            }
+            char topic[64];
+            if (!is_well && dice % 8 == 0) {
+                dps_lost(&dps, now_us, dice % 16 == 0, "ended");
+            } else if (!is_well && dice % 8 == 1) {
+                now_us = time_min(dps_deadline_us(&dps), now_us + US_PER_MIN); // it hangs
+                dps_tick(&dps, now_us);
+            } else if (dps.state == DPS_CONNECTING) {
+                dps_connected(&dps, now_us);
+            } else if (dps.state == DPS_SUBSCRIBING) {
+                dps_subscribed(&dps, now_us, 0);
+            } else if (dps.state == DPS_ASKING && has_asked) {
+                unsigned i = dice / 8 % COUNT_OF(bodies);
+                snprintf(topic, sizeof(topic), "$dps/registrations/res/%u/?$rid=%u",
+                         is_well ? 200 : statuses[i], dps.rid);
+                say(now_us, topic, is_well ? ASSIGNED : bodies[i]);
+            } else {
+                now_us = time_min(dps_deadline_us(&dps), now_us + US_PER_MIN);
+                dps_tick(&dps, now_us);
+            }
+            if (now_us > 3 * US_PER_HOUR || connects > 400) {
+                printf("seed=%llu now_us=%llu connects=%u\n", (unsigned long long)seed,
+                       (unsigned long long)now_us, connects);
+            }
+            assert_true(now_us <= 3 * US_PER_HOUR && connects <= 400);
+        }
+    }
+}
+
 static void test_names_and_payloads_that_cannot_be_are_refused(void **state)
 {
     (void)state;
@@ -322,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_strangers_answers_change_nothing),
         cmocka_unit_test(test_endless_assigning_ends),
         cmocka_unit_test(test_back_off_grows_to_its_bound),
+        cmocka_unit_test(test_seeds),
         cmocka_unit_test(test_names_and_payloads_that_cannot_be_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
