@@ -426,9 +426,25 @@ static bool next_note(struct methods *m, struct methods_out *out)
     return true;
 }
 
+static bool next_report(struct methods *m, struct methods_out *out)
+{
+    struct json_writer w;
+    json_writer_init(&w, m->report, sizeof(m->report));
+    json_begin_object(&w);
+    json_put_key(&w, "job");
+    json_begin_object(&w);
+    if (!job_report(&m->job, &w)) {
+        return false;
+    }
+    json_end_object(&w);
+    json_end_object(&w);
+    *out = (struct methods_out){.kind = METHODS_OUT_REPORT, .body = json_writer_bytes(&w)};
+    return true;
+}
+
 bool methods_next(struct methods *m, uint64_t now_us, struct methods_out *out)
 {
-    if (next_note(m, out) || next_work(m, out)) {
+    if (next_note(m, out) || next_report(m, out) || next_work(m, out)) {
         return true;
     }
     if (m->must_set_led || m->must_set_log) {

@@ -2,7 +2,6 @@
 // Direct methods: a call of the hub in, its answer out. A pure machine. What needs the world goes
 // out as work and comes back; requests to units go to the pollers (app_ask) one at a time per bus.
 // After each input drain methods_next; answers wait in methods_take_answer until they can leave.
-//
 //   FREE --call--> WAITING --bus free--> ASKED --answer--> (WAITING again, or) DONE --> FREE
 //           +----> WORKING --methods_worked--------------------------------------^
 // When its time is over a call is answered with 504, wherever it is.
@@ -23,6 +22,7 @@ enum {
     METHODS_PROBLEMS_MAX = 5,           // told of one call's arguments
     METHODS_NOTE_SIZE = 255,
     METHODS_NOTES_MAX = 4,
+    METHODS_REPORT_SIZE = 200,
     METHODS_LED_HALF_US = 250000,
     METHODS_LINGER_US = 1500000, // before a restart, for the answer to leave
 };
@@ -69,6 +69,7 @@ enum methods_out_kind {
     METHODS_OUT_ASK,     // bus, ask: app_ask(); then methods_refused() if it fails
     METHODS_OUT_DROP,    // bus: app_drop()
     METHODS_OUT_NOTE,    // body: the text of an event
+    METHODS_OUT_REPORT,  // body: a patch of the reported properties: how far the job is
     METHODS_OUT_LED,     // is_on, is_over
     METHODS_OUT_LOG,     // number: index in LOG_LEVEL_WORDS
     METHODS_OUT_WORK,    // call, id, args: then methods_worked()
@@ -95,7 +96,7 @@ struct methods_answer {
 };
 
 struct methods_stats {
-    uint32_t calls, refused; // refused: any status from 400 on
+    uint32_t calls, refused; // any status from 400 on
 };
 
 struct methods {
@@ -113,7 +114,8 @@ struct methods {
     bool must_drop[CONFIG_BUSES_MAX];
     char notes[METHODS_NOTES_MAX][METHODS_NOTE_SIZE];
     size_t note_sizes[METHODS_NOTES_MAX], note_first, note_count; // a ring
-    uint8_t scratch[MB_PDU_SIZE_MAX];                             // what a request carries
+    char report[METHODS_REPORT_SIZE];
+    uint8_t scratch[MB_PDU_SIZE_MAX]; // what a request carries
     uint64_t order;
     uint64_t led_until_us, led_at_us, log_until_us, restart_us;
     bool is_led_on, must_set_led, must_set_log;

@@ -265,6 +265,34 @@ bool job_note(struct methods_job *job, const char *bus, char *out, size_t capaci
     return true;
 }
 
+static uint32_t percent_of(const struct methods_job *job)
+{
+    uint32_t all = job->to - job->from + 1;
+    return (job->unit - job->from) * UINT32_C(100) / all;
+}
+
+bool job_report(struct methods_job *job, struct json_writer *out)
+{
+    if (job->kind == JOB_NONE) {
+        return false;
+    }
+    uint32_t percent = job->state == JOB_DONE ? 100 : percent_of(job);
+    uint32_t step =
+        job->state == JOB_RUNNING ? 1 + percent * JOB_STEPS / 100 : 2 + (uint32_t)JOB_STEPS;
+    if (step <= job->step_told) {
+        return false;
+    }
+    job->step_told = step;
+    json_put_key_u64(out, "job", job->number);
+    json_put_key_string(out, "what", KIND_WORDS[job->kind]);
+    json_put_key_string(out, "state", STATE_WORDS[job->state]);
+    json_put_key_u64(out, "percent", percent);
+    if (job->kind == JOB_SCAN) {
+        json_put_key_u64(out, "found", job->found_count);
+    }
+    return true;
+}
+
 static void write_scan(const struct methods_job *job, struct json_writer *out)
 {
     json_put_key(out, "units");
@@ -315,8 +343,7 @@ void job_write(const struct methods_job *job, const char *bus, struct json_write
     json_put_key_u64(out, "to", job->to);
     if (job->state == JOB_RUNNING) {
         json_put_key_u64(out, "unit", job->unit);
-        uint32_t all = job->to - job->from + 1;
-        json_put_key_u64(out, "percent", (job->unit - job->from) * UINT32_C(100) / all);
+        json_put_key_u64(out, "percent", percent_of(job));
     } else {
         json_put_key_u64(out, "took_s", (job->end_us - job->begin_us) / US_PER_S);
     }

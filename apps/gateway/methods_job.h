@@ -15,6 +15,7 @@ enum {
     JOB_NAMED_MAX = 64, // units whose identification is kept
     JOB_NAME_SIZE = 80,
     JOB_NOTE_SIZE = 255,
+    JOB_STEPS = 4, // of its way that are reported
 };
 #define JOB_LIMIT_US US_PER_HOUR
 
@@ -51,8 +52,9 @@ struct methods_job {
     struct unit_measure measure;
     struct job_line lines[JOB_LINES_MAX];
     uint32_t line_count;
-    bool is_asked;  // for figures
-    bool must_note; // it ended
+    bool is_asked;      // for figures
+    uint32_t step_told; // of its way, as it was last reported; 0: not yet
+    bool must_note;     // it ended
 };
 
 struct job_order {
@@ -75,6 +77,8 @@ bool job_wants_figures(const struct methods_job *job);
 void job_figures(struct methods_job *job, uint64_t now_us, const struct bus_figures *figures);
 // True once when it ended: in words, for an event.
 bool job_note(struct methods_job *job, const char *bus, char *out, size_t capacity);
+// True when it began, came a step further or ended: then the members of an object that says so.
+bool job_report(struct methods_job *job, struct json_writer *out);
 // The members of an object: what it is, how far it is, what it found.
 void job_write(const struct methods_job *job, const char *bus, struct json_writer *out);
 

@@ -412,6 +412,14 @@ uint64_t remote_turn(struct remote *remote, uint64_t now_us)
     return remote_config_deadline_us(&remote->machine);
 }
 
+void remote_report(struct remote *remote, uint64_t now_us, struct bytes patch)
+{
+    enum err err = remote == NULL ? OK : twin_report(&remote->twin, now_us, patch);
+    if (err != OK) {
+        log_warn("remote", "report", "error=%s", err_name(err));
+    }
+}
+
 void remote_refresh(struct remote *remote, uint64_t now_us)
 {
     if (remote != NULL) {

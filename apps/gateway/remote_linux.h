@@ -22,6 +22,9 @@ struct remote_options {
 NODISCARD enum err remote_open(struct remote **out, const struct remote_options *options);
 // In each turn, before north_turn; returns the next deadline.
 uint64_t remote_turn(struct remote *remote, uint64_t now_us);
+// Merges a patch (an object) into the reported properties, beside what is reported of the
+// configuration.
+void remote_report(struct remote *remote, uint64_t now_us, struct bytes patch);
 // Asks the hub for the twin again, as a nudge has it.
 void remote_refresh(struct remote *remote, uint64_t now_us);
 // The process must begin anew: the loop was stopped for it.

@@ -227,12 +227,19 @@ static void on_refresh_twin(void *ctx, uint64_t now_us)
     remote_refresh(run->remote, now_us);
 }
 
+static void on_report(void *ctx, uint64_t now_us, struct bytes patch)
+{
+    struct run *run = ctx;
+    remote_report(run->remote, now_us, patch);
+}
+
 static enum err open_service(struct run *run)
 {
     const struct service_config cfg = {.setup = &run->setup,
                                        .buses = run->buses,
                                        .north = run->north,
                                        .restart = on_restart,
+                                       .report = on_report,
                                        .refresh_twin = on_refresh_twin,
                                        .ctx = run};
     return service_open(&run->service, &cfg);

@@ -84,6 +84,7 @@ static void act(struct service *service, uint64_t now_us, const struct methods_o
     case METHODS_OUT_ASK: ask(service, now_us, out); break;
     case METHODS_OUT_DROP: app_drop(&service->cfg.setup->app, out->bus); break;
     case METHODS_OUT_NOTE: note(service, now_us, out->body); break;
+    case METHODS_OUT_REPORT: service->cfg.report(service->cfg.ctx, now_us, out->body); break;
     case METHODS_OUT_LED: set_led(service, out); break;
     case METHODS_OUT_LOG:
         if (log_set_level(LOG_LEVEL_WORDS[out->number]) == OK) {

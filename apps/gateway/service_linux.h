@@ -19,6 +19,8 @@ struct service_config {
     struct north *north;
     // Ends the loop; the process then begins anew.
     void (*restart)(void *ctx);
+    // Puts a patch into the twin's reported properties.
+    void (*report)(void *ctx, uint64_t now_us, struct bytes patch);
     // Asks the hub for the twin again.
     void (*refresh_twin)(void *ctx, uint64_t now_us);
     void *ctx;

@@ -7,84 +7,22 @@ import os
 import pathlib
 import re
 import socket
-import socketserver
 import struct
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 SOURCE = pathlib.Path(os.environ["BUSWARD_SOURCE"])
 sys.path[:0] = [str(SOURCE / "tools"), str(SOURCE / "tests/system/hub")]
 
 from hub_world import HOST, Client, key_of  # noqa: E402
+from methods_world import DEVICE, WAIT_S, Process, Unit, start_gateway, write_config  # noqa: E402
 from world.certs import make_authority, make_server  # noqa: E402
-
-BUILD = pathlib.Path(os.environ["BUSWARD_BUILD"])
-WAIT_S = 20
-DEVICE = "gw-1"
-
-
-class Unit(socketserver.ThreadingTCPServer):
-    """Units 1 and 2 of a Modbus TCP endpoint: holding registers that can be read and written one by one."""
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self):
-        self.registers = {7: 70, 100: 1, 50: 4711}
-        super().__init__(("127.0.0.1", 0), self.Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self):
-            while len(head := self.rfile.read(7)) == 7:
-                tag, _, size, unit = struct.unpack(">HHHB", head)
-                pdu = self.rfile.read(size - 1)
-                if unit <= 2:
-                    reply = bytes([unit]) + self.answer(pdu)
-                    self.wfile.write(struct.pack(">HHH", tag, 0, len(reply)) + reply)
-
-        def answer(self, pdu):
-            code, address, value = struct.unpack(">BHH", pdu[:5]) if len(pdu) >= 5 else (pdu[0], 0, 0)
-            if code == 6:
-                self.server.registers[address] = value
-                return pdu
-            if code != 3:
-                return bytes([code | 0x80, 1])
-            words = [self.server.registers.get(address + i, 0) for i in range(value)]
-            return struct.pack(f">BB{value}H", code, 2 * value, *words)
-
-
-class Process:
-    """Its log lines can be waited for."""
-
-    def __init__(self, command):
-        self.lines, self.changed = [], threading.Condition()
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.follower = threading.Thread(target=self.follow)
-        self.follower.start()
-
-    def follow(self):
-        for line in self.process.stderr:
-            with self.changed:
-                self.lines.append(line)
-                self.changed.notify_all()
-
-    def wait_line(self, pattern, count=1):
-        with self.changed:
-            assert self.changed.wait_for(lambda: sum(bool(re.search(pattern, x)) for x in self.lines) >= count,
-                                         WAIT_S), (pattern, "".join(self.lines))
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-        code = self.process.wait(WAIT_S)
-        self.follower.join()
-        return code
 
 
 class Bench:
+    mode = "hub"  # as the client sees it
+
     def __init__(self, folder):
         self.dir = folder
         self.unit = Unit()
@@ -104,28 +42,19 @@ class Bench:
             (self.led / name).write_text(text)
         os.mkfifo(self.led / "brightness")  # so that each change can be waited for
         self.light = os.open(self.led / "brightness", os.O_RDWR)
-        (folder / "profiles").mkdir()
-        (folder / "profiles/p.json").write_text(json.dumps({
-            "name": "p", "groups": [{"name": "g", "interval_ms": 200}], "points": [{"name": "x", "address": 7}]}))
         self.write_config()
         self.broker = Process(["mosquitto", "-c", f"{folder}/mosquitto.conf"])
         self.broker.wait_line(" running")
         self.client = Client(self, "test")
-        for topic in ("$iothub/methods/res/#", "$iothub/twin/GET/#", f"devices/{DEVICE}/messages/events/#"):
+        for topic in ("$iothub/methods/res/#", "$iothub/twin/GET/#", "$iothub/twin/PATCH/properties/reported/#",
+                      f"devices/{DEVICE}/messages/events/#"):
             assert self.client.subscribe(topic) is not None
-        self.gateway = Process([str(BUILD / "apps/gateway/busward-gateway"), "--config", str(folder / "c.json"),
-                                "--trust-clock"])
-        self.gateway.wait_line("ev=online")
-        self.events, self.rid = [], 0
+        self.gateway = start_gateway(folder)
+        self.events, self.rid, self.reports = [], 0, 0
 
-    def write_config(self, name="Store", flight_kb=64):
-        (self.dir / "c.json").write_text(json.dumps({
-            "gateway": {"name": name, "id": DEVICE, "data_dir": str(self.dir / "data"), "identify_led": str(self.led)},
-            "hub": {"host": HOST, "address": "127.0.0.1", "port": self.port, "key_file": str(self.dir / "gw.key"),
-                    "ca_file": str(self.dir / "ca.pem")},
-            "methods": {"flight_kb": flight_kb, "write": [{"unit": 1, "table": "holding", "address": 100, "low": 10, "high": 20}]},
-            "buses": [{"name": "b", "port": f"tcp:127.0.0.1:{self.unit.server_address[1]}", "reply_timeout_ms": 200,
-                       "foreign_share_percent": 50, "devices": [{"name": "d", "unit": 1, "profile": "p"}]}]}))
+    def write_config(self, name="Store"):
+        write_config(self.dir, {"host": HOST, "address": "127.0.0.1", "port": self.port, "key_file": str(self.dir / "gw.key"),
+                                "ca_file": str(self.dir / "ca.pem")}, self.unit, name, identify_led=str(self.led))
 
     def receive(self):
         """(topic, payload) of what comes next; acknowledges nothing: QoS 1 is granted, the broker does not wait."""
@@ -137,7 +66,12 @@ class Bench:
                 if first & 6:
                     self.client.send(0x40, body[at:at + 2])
                     at += 2
-                return body[2:2 + size].decode(), body[at:]
+                topic = body[2:2 + size].decode()
+                if "/reported/" in topic:  # a hub takes every patch
+                    self.reports += 1
+                    rid = re.search(r"\$rid=([^&]*)", topic)[1]
+                    self.client.publish(b"", qos=0, topic=f"$iothub/twin/res/204/?$rid={rid}&$version={self.reports}")
+                return topic, body[at:]
 
     def call(self, method, payload=None, status=200):
         self.rid += 1
@@ -219,6 +153,8 @@ def answer_twin(bench, count):
 def test_twin_nudge(bench):
     answer_twin(bench, 1)
     bench.call("help")  # so that the answer was taken
+    bench.wait_event(lambda topic, body: "/reported/" in topic and json.loads(body).get("job", {}).get("state") == "done",
+                     "the scan in the reported properties")
     bench.nudge({"nudge": "twin"})
     answer_twin(bench, 2)
 

@@ -27,6 +27,12 @@ static void take(const struct methods_out *out)
         snprintf(b.notes[b.note_count++], sizeof(b.notes[0]), "%.*s", (int)out->body.size,
                  (const char *)out->body.data);
         break;
+    case METHODS_OUT_REPORT:
+        b.reports++;
+        assert_true(out->body.size > 0 && out->body.size <= METHODS_REPORT_SIZE);
+        memcpy(b.report, out->body.data, out->body.size);
+        b.report[out->body.size] = '\0';
+        break;
     case METHODS_OUT_LED:
         b.led_changes++;
         b.is_led_on = out->is_on;

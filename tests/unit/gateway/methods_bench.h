@@ -21,6 +21,8 @@ extern struct methods_bench {
     size_t answer_count;
     char notes[NOTES_MAX][METHODS_NOTE_SIZE + 1];
     size_t note_count;
+    char report[METHODS_REPORT_SIZE + 1]; // the last one
+    uint32_t reports;
     uint32_t works, led_changes, led_over, restarts, log_changes, log_level;
     uint32_t work_status;
     bool is_work_held, work_restarts;

@@ -156,6 +156,9 @@ static void test_a_scan_finds_who_is_there(void **state)
     run_until(&b.w, b.w.now_us + 60 * US_PER_S);
     expect_now("job", "{}", 200, "\"units\":[{\"unit\":2},{\"unit\":4},{\"unit\":5},{\"unit\":7}]");
     expect(last(), 200, "\"state\":\"done\"");
+    assert_int_equal(b.reports, 5); // begun, three quarters, done
+    assert_string_equal(b.report, "{\"job\":{\"job\":1,\"what\":\"scan\",\"state\":\"done\","
+                                  "\"percent\":100,\"found\":4}}");
     assert_string_equal(b.notes[0], "scan 1 of bus b, units 2 to 20: done, 4 answered 2 4 5 7");
     expect_now("scan", "{}", 202, "\"job\":2");
     run_until(&b.w, b.w.now_us + 5 * US_PER_S);
