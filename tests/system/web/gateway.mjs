@@ -128,4 +128,5 @@ try {
 } finally {
   await browser.close();
 }
+process.stdin.destroy(); // or its reader would keep us
 console.log("ok");
