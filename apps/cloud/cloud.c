@@ -62,12 +62,6 @@ static enum err load_tls(struct cloud *cloud)
         return OK;
     }
     const char *why = "";
-    struct stat status;
-    if (stat(s->key, &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        log_error(MODULE, "tls", "key=%s why=\"others may read it: permissions must be 0600\"",
-                  log_quote(s->key).text);
-        return ERR_DENIED;
-    }
     cloud->tls = tls_load(s->cert, s->key, &why);
     if (cloud->tls == NULL) {
         log_error(MODULE, "tls", "cert=%s why=\"%s\"", log_quote(s->cert).text, why);

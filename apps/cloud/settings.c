@@ -2,7 +2,7 @@
 #include "apps/cloud/settings.h"
 
 #include "base/assert.h"
-#include "port/linux/http_request.h"
+#include "port/linux/listen.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -109,35 +109,16 @@ static const struct option_table table = {
     .count = COUNT_OF(options),
 };
 
-// host:port, [v6]:port
 static bool split_listen(struct settings *s)
 {
-    const char *colon = strrchr(s->listen, ':');
-    if (colon == NULL) {
+    struct listen_address address;
+    if (!listen_parse(s->listen, &address)) {
         return false;
     }
-    const char *host = s->listen;
-    size_t size = (size_t)(colon - host);
-    if (size >= 2 && host[0] == '[' && host[size - 1] == ']') {
-        host++;
-        size -= 2;
-    }
-    uint64_t port = 0;
-    if (size == 0 || size >= sizeof(s->host) ||
-        !decimal_of(bytes_of(colon + 1, strlen(colon + 1)), UINT16_MAX, &port)) {
-        return false;
-    }
-    memcpy(s->host, host, size);
-    s->host[size] = '\0';
-    s->port = (uint16_t)port;
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (inet_pton(AF_INET, s->host, &v4) == 1) {
-        s->is_loopback = (ntohl(v4.s_addr) >> 24) == 127;
-        return true;
-    }
-    s->is_loopback = strcmp(s->host, "::1") == 0;
-    return inet_pton(AF_INET6, s->host, &v6) == 1;
+    snprintf(s->host, sizeof(s->host), "%s", address.host);
+    s->port = address.port;
+    s->is_loopback = address.is_loopback;
+    return true;
 }
 
 // Without TLS nothing leaves this machine.

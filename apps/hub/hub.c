@@ -1,99 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/hub/hub.h"
 
-#include "apps/hub/topic.h"
-#include "apps/hub/user_name.h"
 #include "azure/property_bag.h"
 
 #include <string.h>
+
+enum { CHECKS_PER_TICK = 512 }; // look-ups in hub.db: some milliseconds
 
 static struct hub_answer refused(const char *why)
 {
     return (struct hub_answer){.outcome = HUB_REFUSED, .why = why};
 }
 
-static bool same_host(struct bytes a, const char *b)
+void hub_init(struct hub *hub, const struct hub_config *cfg)
 {
-    if (a.size != strlen(b)) {
-        return false;
+    *hub = (struct hub){
+        .cfg = *cfg,
+        .check_at = cfg->connections->capacity,
+        .close_at = cfg->connections->capacity,
+    };
+    hub_link_init(&hub->link, cfg->mode, cfg->connections, cfg->boot);
+}
+
+static struct bytes backend_id(void)
+{
+    return bytes_of(HUB_LINK_CLIENT, strlen(HUB_LINK_CLIENT));
+}
+
+static struct hub_answer connect_backend(struct hub *hub, const struct hub_connect *in)
+{
+    if (!bytes_equal(in->client_id, backend_id())) {
+        return refused("only the backend connects here");
     }
-    for (size_t i = 0; i < a.size; i++) {
-        uint8_t left = a.data[i];
-        uint8_t right = (uint8_t)b[i];
-        left = left >= 'A' && left <= 'Z' ? (uint8_t)(left + 32) : left;
-        right = right >= 'A' && right <= 'Z' ? (uint8_t)(right + 32) : right;
-        if (left != right) {
-            return false;
-        }
+    hub->backend = in->client;
+    hub_link_opened(&hub->link);
+    return (struct hub_answer){.outcome = HUB_OK};
+}
+
+static void begin(struct hub *hub, struct hub_connection *connection, const struct hub_connect *in,
+                  const struct hub_login *login)
+{
+    bool has_session = !in->is_clean && connection->is_kept;
+    hub->replaced = connection->client;
+    if (connection->client != NULL) {
+        connection->end = "taken_over";
     }
-    return true;
+    connection->client = in->client;
+    hub->cfg.connections->number_last++;
+    connection->number = hub->cfg.connections->number_last;
+    connection->login = *login;
+    connection->close_why = NULL;
+    connection->waiting = 0;
+    connection->filters = has_session ? connection->filters : 0;
+    connection->is_kept = !in->is_clean;
+    connection->was_clean |= in->is_clean;
+    hub_link_changed(&hub->link, connection);
 }
 
 struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in)
 {
-    struct hub_user_name name;
-    struct hub_sas sas;
-    const char *why = NULL;
     hub->ended = NULL; // the broker may use these addresses again
     hub->replaced = NULL;
-    if (hub_user_name_parse(in->user_name, &name, &why) != OK ||
-        hub_sas_parse(in->password, &sas, &why) != OK) {
+    if (in->is_local) {
+        return connect_backend(hub, in);
+    }
+    struct hub_login login;
+    const char *why = hub->cfg.mode == HUB_MODE_DPS
+                          ? hub_login_registration(hub->cfg.directory, in, &login)
+                          : hub_login_device(hub->cfg.directory, in, &login);
+    if (why != NULL) {
         return refused(why);
     }
-    if (!same_host(name.host, hub->identities->host)) {
-        return refused("user name with another hub's host");
+    struct hub_connection *connection = hub_connections_enter(hub->cfg.connections, in->client_id);
+    if (connection == NULL) {
+        return refused("connections_max devices are connected or have a session");
     }
-    if (name.module_id.size > 0) {
-        return refused("module identities are not offered");
-    }
-    if (!bytes_equal(name.device_id, in->client_id)) {
-        return refused("client id differs from the device id in the user name");
-    }
-    struct hub_identity *identity = hub_identities_find(hub->identities, name.device_id);
-    if (sas.policy.size > 0) {
-        return refused("tokens of shared access policies are not offered");
-    }
-    // An unknown device costs the same work as a known one.
-    static const struct hub_sas_key nobody[HUB_KEYS_MAX] = {{.size = HUB_KEY_SIZE_MIN},
-                                                            {.size = HUB_KEY_SIZE_MIN}};
-    bool is_signed =
-        hub_sas_is_signed(&sas, identity != NULL ? identity->keys : nobody, HUB_KEYS_MAX);
-    if (identity == NULL) {
-        return refused("unknown device");
-    }
-    if (!is_signed) {
-        return refused("signature does not match a key of the device");
-    }
-    if (!hub_sas_opens(&sas, name.host, name.device_id, name.module_id)) {
-        return refused("token for another resource");
-    }
-    if (sas.expires_utc_s <= in->utc_s) {
-        return refused("token expired");
-    }
-    if (!identity->is_enabled) {
-        return refused("device disabled");
-    }
-    hub->replaced = identity->client;
-    identity->client = in->client;
-    identity->expires_utc_s = sas.expires_utc_s;
+    begin(hub, connection, in, &login);
     return (struct hub_answer){.outcome = HUB_OK};
+}
+
+// The device's connection, if this is the present one.
+static struct hub_connection *current(struct hub *hub, const void *client, struct bytes client_id)
+{
+    struct hub_connection *connection = hub_connections_find(hub->cfg.connections, client_id);
+    return connection != NULL && client != NULL && connection->client == client ? connection : NULL;
+}
+
+// And not one that is about to be closed.
+static struct hub_connection *known(struct hub *hub, const void *client, struct bytes client_id)
+{
+    struct hub_connection *connection = current(hub, client, client_id);
+    return connection != NULL && connection->close_why == NULL ? connection : NULL;
 }
 
 void hub_disconnect(struct hub *hub, const void *client, struct bytes client_id)
 {
-    struct hub_identity *identity = hub_identities_find(hub->identities, client_id);
-    bool is_current = identity != NULL && identity->client == client;
-    hub->ended = is_current || (client != NULL && client == hub->replaced) ? client : NULL;
-    hub->replaced = NULL;
-    if (is_current) {
-        identity->client = NULL;
+    if (client != NULL && client == hub->backend) {
+        hub->backend = NULL;
+        hub_link_closed(&hub->link);
+        return;
     }
-}
-
-bool hub_knows(struct hub *hub, const void *client, struct bytes client_id)
-{
-    const struct hub_identity *identity = hub_identities_find(hub->identities, client_id);
-    return identity != NULL && identity->client == client && identity->is_enabled;
+    struct hub_connection *connection = current(hub, client, client_id);
+    bool is_ours = connection != NULL || (client != NULL && client == hub->replaced);
+    hub->ended = is_ours ? client : NULL;
+    hub->replaced = NULL;
+    if (connection == NULL) {
+        return;
+    }
+    connection->end = connection->close_why != NULL ? "closed" : "ended";
+    connection->client = NULL;
+    connection->number = 0;
+    hub_link_changed(&hub->link, connection);
 }
 
 // Azure's measure: body, values of system properties, names and values of the others.
@@ -121,44 +138,70 @@ static struct hub_answer judge_size(struct bytes bag, struct bytes payload)
     return (struct hub_answer){.outcome = HUB_OK};
 }
 
-static struct hub_answer judge(const struct hub_publish *in, bool is_known,
-                               struct hub_events_topic *topic)
+static struct hub_answer judge_events(const struct hub_publish *in, const struct az_topic *topic)
+{
+    if (!bytes_equal(topic->device_id, in->client_id) || topic->module_id.size > 0) {
+        return refused("events topic of another device or module");
+    }
+    return judge_size(topic->bag, in->payload);
+}
+
+static bool is_request(enum hub_mode mode, enum az_topic_kind kind)
+{
+    bool is_of_hub = kind == AZ_TWIN_GET || kind == AZ_TWIN_REPORT || kind == AZ_METHOD_ANSWER;
+    bool is_of_dps = kind == AZ_DPS_REGISTER || kind == AZ_DPS_STATUS;
+    return mode == HUB_MODE_DPS ? is_of_dps : is_of_hub;
+}
+
+static struct hub_answer judge(const struct hub *hub, const struct hub_publish *in, bool is_known,
+                               struct az_topic *topic)
 {
     if (!is_known) {
         return refused("not connected as an enabled device");
     }
-    if (hub_events_topic_parse(in->topic, topic) != OK) {
+    enum err err = az_topic_parse(in->topic, topic);
+    if (err == ERR_CORRUPT) {
+        return refused("topic of the dialect with a part missing or wrong");
+    }
+    if (err == OK && topic->kind == AZ_EVENTS && hub->cfg.mode == HUB_MODE_HUB) {
+        return judge_events(in, topic);
+    }
+    if (err != OK || !is_request(hub->cfg.mode, topic->kind)) {
         return refused("not a topic that devices may publish to");
     }
-    if (!bytes_equal(topic->device_id, in->client_id) || topic->module_id.size > 0) {
-        return refused("events topic of another device or module");
-    }
-    return judge_size(topic->properties, in->payload);
+    size_t size_max =
+        hub->cfg.mode == HUB_MODE_DPS ? HUB_DPS_REQUEST_SIZE_MAX : HUB_REQUEST_SIZE_MAX;
+    return in->payload.size <= size_max ? (struct hub_answer){.outcome = HUB_OK}
+                                        : refused("request with a body above its limit");
+}
+
+static bool is_backend(const struct hub *hub, const void *client)
+{
+    return client != NULL && client == hub->backend;
 }
 
 struct hub_answer hub_may_publish(struct hub *hub, const struct hub_publish *in)
 {
-    struct hub_events_topic topic;
-    return judge(in, hub_knows(hub, in->client, in->client_id), &topic);
+    struct az_topic topic;
+    if (is_backend(hub, in->client)) {
+        return (struct hub_answer){.outcome = HUB_OK};
+    }
+    return judge(hub, in, known(hub, in->client, in->client_id) != NULL, &topic);
 }
 
-static struct hub_answer store(struct hub *hub, const struct hub_publish *in, bool is_known,
-                               bool is_will)
+static struct hub_answer store(struct hub *hub, const struct hub_publish *in,
+                               const struct az_topic *topic, bool is_will)
 {
-    struct hub_events_topic topic;
-    struct hub_answer answer = judge(in, is_known, &topic);
-    if (answer.outcome != HUB_OK) {
-        return answer;
-    }
     struct hub_record record = {
         .received_utc_ms = in->utc_ms,
         .is_retained = in->is_retained,
         .is_will = is_will,
-        .device_id = topic.device_id,
-        .properties = topic.properties,
+        .device_id = topic->device_id,
+        .properties = topic->bag,
         .payload = in->payload,
     };
-    answer.err = hub_log_store(hub->log, &record, &answer.sequence);
+    struct hub_answer answer = {.outcome = HUB_OK};
+    answer.err = hub_log_store(hub->cfg.log, &record, &answer.sequence);
     if (answer.err != OK) {
         answer.outcome = HUB_FAILED;
         answer.why = answer.err == ERR_FULL ? "log full" : "log cannot store";
@@ -168,7 +211,22 @@ static struct hub_answer store(struct hub *hub, const struct hub_publish *in, bo
 
 struct hub_answer hub_publish(struct hub *hub, const struct hub_publish *in)
 {
-    return store(hub, in, hub_knows(hub, in->client, in->client_id), false);
+    if (is_backend(hub, in->client)) {
+        const char *why = hub_link_message(&hub->link, in->topic, in->payload);
+        return (struct hub_answer){.outcome = why == NULL ? HUB_OK : HUB_IGNORED, .why = why};
+    }
+    struct az_topic topic;
+    struct hub_connection *connection = known(hub, in->client, in->client_id);
+    struct hub_answer answer = judge(hub, in, connection != NULL, &topic);
+    if (answer.outcome != HUB_OK) {
+        return answer;
+    }
+    if (topic.kind == AZ_EVENTS) {
+        return store(hub, in, &topic, false);
+    }
+    hub_link_request(&hub->link, connection, &topic, in->topic, in->payload,
+                     (uint64_t)in->utc_ms / 1000);
+    return answer;
 }
 
 bool hub_is_will(const struct hub *hub, const void *client)
@@ -178,31 +236,123 @@ bool hub_is_will(const struct hub *hub, const void *client)
 
 struct hub_answer hub_store_will(struct hub *hub, const struct hub_publish *in)
 {
-    const struct hub_identity *identity = hub_identities_find(hub->identities, in->client_id);
-    bool is_known = hub_is_will(hub, in->client) && identity != NULL && identity->is_enabled;
+    struct hub_device device;
+    bool is_enabled =
+        hub_directory_device(hub->cfg.directory, in->client_id, &device) == OK && device.is_enabled;
+    bool is_known = hub_is_will(hub, in->client) && is_enabled;
+    struct az_topic topic;
     hub->ended = NULL;
     hub->replaced = NULL;
-    return store(hub, in, is_known, true);
+    struct hub_answer answer = judge(hub, in, is_known, &topic);
+    if (answer.outcome == HUB_OK && topic.kind != AZ_EVENTS) {
+        return refused("a will that is no event");
+    }
+    return answer.outcome == HUB_OK ? store(hub, in, &topic, true) : answer;
 }
 
-struct hub_identities *hub_set_identities(struct hub *hub, struct hub_identities *fresh)
+struct hub_answer hub_subscribe(struct hub *hub, const void *client, struct bytes client_id,
+                                struct bytes filter)
 {
-    struct hub_identities *old = hub->identities;
-    hub_identities_adopt(fresh, old);
-    hub->identities = fresh;
-    return old;
+    if (is_backend(hub, client)) {
+        return (struct hub_answer){.outcome = HUB_OK};
+    }
+    struct hub_connection *connection = known(hub, client, client_id);
+    unsigned bit = hub_filter_bit(hub->cfg.mode, client_id, filter);
+    if (connection == NULL || bit == 0) {
+        return refused("not a filter of this device");
+    }
+    connection->filters |= bit;
+    hub_link_changed(&hub->link, connection);
+    return (struct hub_answer){.outcome = HUB_OK};
 }
 
-const struct hub_identity *hub_next_to_close(const struct hub *hub, uint64_t utc_s,
-                                             size_t *position)
+void hub_unsubscribe(struct hub *hub, const void *client, struct bytes client_id,
+                     struct bytes filter)
 {
-    while (*position < hub->identities->count) {
-        const struct hub_identity *identity = &hub->identities->list[*position];
-        (*position)++;
-        if (identity->client != NULL &&
-            (!identity->is_enabled || identity->expires_utc_s <= utc_s)) {
-            return identity;
+    struct hub_connection *connection = current(hub, client, client_id);
+    unsigned bit = hub_filter_bit(hub->cfg.mode, client_id, filter);
+    if (connection != NULL && bit != 0) {
+        connection->filters &= ~bit;
+        hub_link_changed(&hub->link, connection);
+    }
+}
+
+bool hub_may_receive(struct hub *hub, const void *client, struct bytes client_id,
+                     struct bytes topic)
+{
+    if (is_backend(hub, client)) {
+        return topic.size > 2 && memcmp(topic.data, "l/", 2) == 0;
+    }
+    const struct hub_connection *connection = known(hub, client, client_id);
+    unsigned needed = hub_filter_needed(hub->cfg.mode, client_id, topic);
+    return connection != NULL && (hub_filter_mask(connection->filters) & needed) != 0;
+}
+
+bool hub_is_checking(const struct hub *hub)
+{
+    return hub->cfg.mode == HUB_MODE_HUB && hub->check_at < hub->cfg.connections->capacity;
+}
+
+// Some of the connections against hub.db, from where the last turn stopped.
+static void recheck(struct hub *hub)
+{
+    struct hub_connections *table = hub->cfg.connections;
+    struct hub_trust trust;
+    if (!hub_is_checking(hub) || hub_trust_init(&trust) != OK) {
+        return;
+    }
+    hub_trust_add_directory(&trust, hub->cfg.directory);
+    for (int n = 0; n < CHECKS_PER_TICK && hub->check_at < table->capacity; hub->check_at++) {
+        struct hub_connection *connection = &table->list[hub->check_at];
+        if (connection->client != NULL && connection->close_why == NULL) {
+            struct bytes id = bytes_of(connection->id, strlen(connection->id));
+            connection->close_why =
+                hub_login_recheck(hub->cfg.directory, &trust, id, &connection->login);
+            n++;
         }
     }
-    return NULL;
+    hub_trust_deinit(&trust);
+    if (hub->check_at == table->capacity && hub->check_again) {
+        hub->check_at = 0;
+        hub->check_again = false;
+    }
+}
+
+void hub_tick(struct hub *hub, uint64_t utc_s, bool directory_changed)
+{
+    hub->utc_s = utc_s;
+    if (directory_changed && hub_is_checking(hub)) {
+        hub->check_again = true; // from the start, but this round comes to its end
+    } else if (directory_changed) {
+        hub->check_at = 0;
+    }
+    recheck(hub);
+    hub->close_at = 0;
+}
+
+static bool next_to_close(struct hub *hub, struct hub_out *out)
+{
+    struct hub_connections *table = hub->cfg.connections;
+    while (hub->close_at < table->capacity) {
+        struct hub_connection *connection = &table->list[hub->close_at];
+        hub->close_at++;
+        if (connection->client == NULL) {
+            continue;
+        }
+        if (connection->close_why == NULL && connection->login.expires_utc_s <= hub->utc_s) {
+            connection->close_why =
+                connection->login.certificate.size > 0 ? "certificate expired" : "token expired";
+        }
+        if (connection->close_why != NULL) {
+            *out =
+                (struct hub_out){.client_id = connection->id, .close_why = connection->close_why};
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hub_next(struct hub *hub, struct hub_out *out)
+{
+    return hub_link_next(&hub->link, out) || next_to_close(hub, out);
 }

@@ -2,41 +2,25 @@
 // busward_hub.so: the hub behind mosquitto 2.0. Thin: events in, verdicts out. See docs/hub.md.
 // mosquitto answers MOSQ_ERR_ACL_DENIED to an MQTT 3.1.1 PUBLISH with a PUBACK, which would be a
 // silent loss; every other error closes the connection, and that is what a refusal here is.
-#include "apps/hub/plugin_options.h"
+#include "apps/hub/plugin.h"
 
-#include "apps/hub/hub.h"
-#include "apps/hub/identity_file.h"
-#include "apps/hub/topic.h"
+#include "apps/hub/plugin_tls.h"
 #include "base/assert.h"
-#include "port/linux/cells.h"
 #include "port/linux/log.h"
-#include "port/linux/storage.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 
 // All else stays hidden from the broker and other plugins.
 #define PLUGIN_EXPORT __attribute__((visibility("default")))
 
-enum { MQTT_3_1_1 = 4, OPEN_BUFFER_SIZE = 256 * 1024 };
-
-struct plugin {
-    struct hub_options options;
-    struct hub hub;
-    struct hub_log log;
-    struct linux_storage storage;
-    struct linux_cells cells;
-    struct hub_identity_file file;
-    struct hub_identities *spare; // the set that is not in use
-    mosquitto_plugin_id_t *id;
-    time_t ticked_s;
-    bool was_full; // and said so
-};
+enum { MQTT_3_1_1 = 4 };
 
 static int64_t utc_ms(void)
 {
@@ -67,6 +51,26 @@ static void log_refusal(const char *event, const struct mosquitto *client, const
              log_quote(why).text);
 }
 
+// The link's socket, as the broker names the client. NULL, or why its end there is not believed.
+static const char *socket_fault(const char *path)
+{
+    char folder[PATH_MAX];
+    struct stat of_socket;
+    struct stat of_folder;
+    const char *slash = strrchr(path, '/');
+    size_t size = slash == path ? 1 : (size_t)(slash - path);
+    if (size >= sizeof(folder)) {
+        return "path of the link's socket is too long";
+    }
+    memcpy(folder, path, size);
+    folder[size] = '\0';
+    if (stat(path, &of_socket) != 0 || stat(folder, &of_folder) != 0) {
+        return "the link's socket cannot be looked at";
+    }
+    bool is_open = (of_socket.st_mode & S_IWOTH) != 0 && (of_folder.st_mode & S_IXOTH) != 0;
+    return is_open ? "others may open the link's socket: its folder must be 0700 or 0750" : NULL;
+}
+
 static int on_basic_auth(int event, void *event_data, void *user_data)
 {
     (void)event;
@@ -76,19 +80,36 @@ static int on_basic_auth(int event, void *event_data, void *user_data)
         log_refusal("connect_refused", in->client, "only MQTT 3.1.1 is spoken here");
         return MOSQ_ERR_AUTH;
     }
+    struct hub_certificate certificate;
+    const char *address = mosquitto_client_address(in->client);
+    bool is_local = address != NULL && address[0] == '/'; // the socket's path
+    const char *fault = is_local ? socket_fault(address) : NULL;
+    if (fault != NULL) {
+        log_refusal("connect_refused", in->client, fault);
+        return MOSQ_ERR_AUTH;
+    }
+    bool has_certificate = hub_tls_certificate(in->client, &certificate);
     struct hub_connect connect = {
         .client = in->client,
         .client_id = text_bytes(client_id(in->client)),
         .user_name = text_bytes(in->username),
         .password = text_bytes(in->password),
+        .certificate = has_certificate ? &certificate : NULL,
+        .is_clean = mosquitto_client_clean_session(in->client),
+        .is_local = is_local,
         .utc_s = utc_s(),
     };
     struct hub_answer answer = hub_connect(&plugin->hub, &connect);
+    if (has_certificate) {
+        hub_tls_release(&certificate);
+    }
+    plugin_drain(plugin);
     if (answer.outcome != HUB_OK) {
         log_refusal("connect_refused", in->client, answer.why);
         return MOSQ_ERR_AUTH;
     }
-    log_info("hub", "connected", "client=%s", log_quote(client_id(in->client)).text);
+    log_info("hub", connect.is_local ? "link_opened" : "connected", "client=%s",
+             log_quote(client_id(in->client)).text);
     return MOSQ_ERR_SUCCESS;
 }
 
@@ -97,7 +118,14 @@ static int on_disconnect(int event, void *event_data, void *user_data)
     (void)event;
     struct plugin *plugin = user_data;
     struct mosquitto_evt_disconnect *in = event_data;
+    if (plugin->hub.backend == in->client) {
+        const struct hub_link_stats *stats = &plugin->hub.link.stats;
+        log_warn("hub", "link_closed",
+                 "refused_away=%" PRIu64 " refused_behind=%" PRIu64 " dropped=%" PRIu64,
+                 stats->refused_away, stats->refused_behind, stats->dropped);
+    }
     hub_disconnect(&plugin->hub, in->client, text_bytes(client_id(in->client)));
+    plugin_drain(plugin);
     return MOSQ_ERR_SUCCESS;
 }
 
@@ -165,6 +193,18 @@ static int check_write(struct plugin *plugin, const struct mosquitto_evt_acl_che
     return MOSQ_ERR_SUCCESS;
 }
 
+static int check_subscribe(struct plugin *plugin, const struct mosquitto_evt_acl_check *in)
+{
+    struct hub_answer answer = hub_subscribe(
+        &plugin->hub, in->client, text_bytes(client_id(in->client)), text_bytes(in->topic));
+    plugin_drain(plugin);
+    if (answer.outcome != HUB_OK) {
+        log_refusal("subscribe_refused", in->client, answer.why);
+        return MOSQ_ERR_AUTH; // Azure closes the connection, too
+    }
+    return MOSQ_ERR_SUCCESS;
+}
+
 static int on_acl_check(int event, void *event_data, void *user_data)
 {
     (void)event;
@@ -172,18 +212,16 @@ static int on_acl_check(int event, void *event_data, void *user_data)
     struct mosquitto_evt_acl_check *in = event_data;
     struct bytes id = text_bytes(client_id(in->client));
     struct bytes topic = text_bytes(in->topic);
-    bool is_known = hub_knows(&plugin->hub, in->client, id);
     switch (in->access) {
     case MOSQ_ACL_WRITE: return check_write(plugin, in);
-    case MOSQ_ACL_SUBSCRIBE:
-        if (!is_known || !hub_may_subscribe(id, topic)) {
-            log_refusal("subscribe_refused", in->client, "not a filter of this device");
-            return MOSQ_ERR_AUTH; // Azure closes the connection, too
-        }
+    case MOSQ_ACL_SUBSCRIBE: return check_subscribe(plugin, in);
+    case MOSQ_ACL_UNSUBSCRIBE:
+        hub_unsubscribe(&plugin->hub, in->client, id, topic);
+        plugin_drain(plugin);
         return MOSQ_ERR_SUCCESS;
-    case MOSQ_ACL_UNSUBSCRIBE: return MOSQ_ERR_SUCCESS;
     case MOSQ_ACL_READ:
-        return is_known && hub_may_receive(id, topic) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
+        return hub_may_receive(&plugin->hub, in->client, id, topic) ? MOSQ_ERR_SUCCESS
+                                                                    : MOSQ_ERR_ACL_DENIED;
     default: return MOSQ_ERR_ACL_DENIED;
     }
 }
@@ -196,46 +234,30 @@ static int on_message(int event, void *event_data, void *user_data)
     struct hub_publish publish =
         publish_of(in->client, in->topic, bytes_of(in->payload, in->payloadlen), in->retain);
     struct hub_answer answer = hub_publish(&plugin->hub, &publish);
+    plugin_drain(plugin);
     tell_fullness(plugin, &answer);
-    if (answer.outcome != HUB_OK) {
+    in->retain = false; // the broker keeps nothing; the record says that it was set
+    if (answer.outcome == HUB_IGNORED) {
+        log_refusal("link_refused", in->client, answer.why);
+    } else if (answer.outcome != HUB_OK) {
         log_publish_refused(in->client, &answer);
         return MOSQ_ERR_UNKNOWN; // closes the connection, no PUBACK
     }
-    in->retain = false; // the broker keeps nothing; the record says that it was set
     return MOSQ_ERR_SUCCESS;
 }
 
-static void log_fault(const struct plugin *plugin, const char *event, enum err err,
-                      const struct hub_fault *fault)
+static void tell_directory(const struct plugin *plugin)
 {
-    log_error("hub", event, "file=%s line=%" PRIu32 " column=%" PRIu32 " err=%s why=%s",
-              log_quote(plugin->options.identities).text, fault->line, fault->column, err_name(err),
-              log_quote(fault->message).text);
-}
-
-static void reload_identities(struct plugin *plugin)
-{
-    struct hub_fault fault;
-    enum err err = hub_identity_file_load(&plugin->file, plugin->spare, &fault);
-    if (err != OK) {
-        log_fault(plugin, "identities_refused", err, &fault);
-        return; // the old set stays
-    }
-    plugin->spare = hub_set_identities(&plugin->hub, plugin->spare);
-    log_info("hub", "identities_loaded", "devices=%zu", plugin->hub.identities->count);
-}
-
-static void close_unwanted(struct plugin *plugin)
-{
-    size_t position = 0;
-    const struct hub_identity *identity = NULL;
-    while ((identity = hub_next_to_close(&plugin->hub, utc_s(), &position)) != NULL) {
-        log_info("hub", "closing", "client=%s why=%s", identity->id,
-                 identity->is_enabled ? "token_expired" : "disabled");
-        mosquitto_kick_client_by_clientid(identity->id, false);
+    const char *fault = hub_directory_fault(&plugin->directory);
+    if (fault[0] != '\0') {
+        log_error("hub", "directory_refused", "file=%s why=%s connects=refused",
+                  log_quote(plugin->options.directory).text, log_quote(fault).text);
+    } else {
+        log_info("hub", "directory_opened", "file=%s", log_quote(plugin->options.directory).text);
     }
 }
 
+// Once a second, and sooner while connections are being held against a hub.db that changed.
 static int on_tick(int event, void *event_data, void *user_data)
 {
     (void)event;
@@ -243,99 +265,24 @@ static int on_tick(int event, void *event_data, void *user_data)
     struct plugin *plugin = user_data;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (now.tv_sec == plugin->ticked_s) {
+    if (now.tv_sec == plugin->ticked_s && !hub_is_checking(&plugin->hub)) {
         return MOSQ_ERR_SUCCESS;
     }
+    bool is_new_second = now.tv_sec != plugin->ticked_s;
     plugin->ticked_s = now.tv_sec;
-    if (hub_identity_file_is_new(&plugin->file)) {
-        reload_identities(plugin);
+    enum err fault = plugin->directory.fault;
+    bool has_changed = is_new_second && hub_directory_poll(&plugin->directory);
+    if (fault != plugin->directory.fault) {
+        tell_directory(plugin);
     }
-    close_unwanted(plugin);
-    enum err err = hub_log_tick(&plugin->log);
+    hub_tick(&plugin->hub, utc_s(), has_changed);
+    plugin_drain(plugin);
+    enum err err =
+        is_new_second && plugin->hub.cfg.log != NULL ? hub_log_tick(plugin->hub.cfg.log) : OK;
     if (err != OK) {
         log_warn("hub", "log_upkeep_failed", "err=%s", err_name(err));
     }
     return MOSQ_ERR_SUCCESS;
-}
-
-static int on_reload(int event, void *event_data, void *user_data)
-{
-    (void)event;
-    (void)event_data;
-    reload_identities(user_data);
-    return MOSQ_ERR_SUCCESS;
-}
-
-static enum err open_log(struct plugin *plugin)
-{
-    enum err err = linux_storage_open(&plugin->storage, plugin->options.data_dir, false);
-    if (err != OK) {
-        log_error("hub", "log_folder_refused", "folder=%s err=%s",
-                  log_quote(plugin->options.data_dir).text, err_name(err));
-        return err;
-    }
-    err = linux_cells_open(&plugin->cells, plugin->options.data_dir);
-    if (err != OK) {
-        return err;
-    }
-    uint8_t *buffer = malloc(OPEN_BUFFER_SIZE);
-    if (buffer == NULL) {
-        return ERR_FULL;
-    }
-    struct hub_log_config config = {
-        .storage = &plugin->storage.storage,
-        .cells = &plugin->cells.cells,
-        .buffer = buffer,
-        .buffer_size = OPEN_BUFFER_SIZE,
-        .bytes_max = plugin->options.log_bytes_max,
-    };
-    err = hub_log_open(&plugin->log, &config);
-    free(buffer);
-    const struct sl_recovery *found = &plugin->log.found;
-    if (err != OK) {
-        log_error("hub", "log_not_opened", "err=%s", err_name(err));
-        return err;
-    }
-    log_info("hub", "log_opened", "first=%" PRIu64 " next=%" PRIu64 " torn_bytes=%" PRIu32,
-             found->first, found->next, found->torn_bytes);
-    if (found->corrupt_segments > 0) {
-        log_error("hub", "log_damaged", "segment=%016" PRIx64 " offset=%" PRIu32,
-                  found->corrupt_segment, found->corrupt_offset);
-    }
-    return OK;
-}
-
-static void free_plugin(struct plugin *plugin)
-{
-    linux_storage_close(&plugin->storage);
-    linux_cells_close(&plugin->cells);
-    free(plugin->hub.identities);
-    free(plugin->spare);
-    free(plugin->file.buffer);
-    free(plugin);
-}
-
-static enum err open_plugin(struct plugin *plugin, const struct mosquitto_opt *options, int count)
-{
-    struct hub_fault fault;
-    if (hub_options_read(&plugin->options, options, count, &fault) != OK) {
-        log_error("hub", "options_refused", "why=%s", log_quote(fault.message).text);
-        return ERR_ARG;
-    }
-    plugin->hub =
-        (struct hub){.log = &plugin->log, .identities = calloc(1, sizeof(*plugin->spare))};
-    plugin->spare = calloc(1, sizeof(*plugin->spare));
-    plugin->file = (struct hub_identity_file){.path = plugin->options.identities,
-                                              .buffer = malloc(HUB_IDENTITY_FILE_SIZE_MAX)};
-    if (plugin->hub.identities == NULL || plugin->spare == NULL || plugin->file.buffer == NULL) {
-        return ERR_FULL;
-    }
-    enum err err = hub_identity_file_load(&plugin->file, plugin->hub.identities, &fault);
-    if (err != OK) {
-        log_fault(plugin, "identities_refused", err, &fault);
-        return err;
-    }
-    return open_log(plugin);
 }
 
 static const struct {
@@ -344,7 +291,7 @@ static const struct {
 } events[] = {
     {MOSQ_EVT_BASIC_AUTH, on_basic_auth}, {MOSQ_EVT_ACL_CHECK, on_acl_check},
     {MOSQ_EVT_MESSAGE, on_message},       {MOSQ_EVT_TICK, on_tick},
-    {MOSQ_EVT_DISCONNECT, on_disconnect}, {MOSQ_EVT_RELOAD, on_reload},
+    {MOSQ_EVT_DISCONNECT, on_disconnect},
 };
 
 PLUGIN_EXPORT int mosquitto_plugin_version(int supported_version_count,
@@ -366,23 +313,22 @@ PLUGIN_EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void 
         return MOSQ_ERR_NOMEM;
     }
     plugin->id = identifier;
-    plugin->storage = (struct linux_storage){.folder_fd = -1, .append_fd = -1, .read_fd = -1};
-    plugin->cells = (struct linux_cells){.folder_fd = -1, .publish_fd = -1};
-    if (open_plugin(plugin, options, option_count) != OK) {
-        free_plugin(plugin);
+    if (plugin_open(plugin, options, option_count) != OK) {
+        plugin_free(plugin);
         return MOSQ_ERR_UNKNOWN;
     }
     for (size_t i = 0; i < COUNT_OF(events); i++) {
         int result = mosquitto_callback_register(identifier, events[i].event, events[i].callback,
                                                  NULL, plugin);
         if (result != MOSQ_ERR_SUCCESS) {
-            free_plugin(plugin);
+            plugin_free(plugin);
             return result;
         }
     }
-    log_info("hub", "ready", "host=%s devices=%zu log_bytes_max=%" PRIu64,
-             log_quote(plugin->hub.identities->host).text, plugin->hub.identities->count,
-             plugin->options.log_bytes_max);
+    log_info("hub", "ready", "mode=%s connections_max=%" PRIu32 " log_bytes_max=%" PRIu64,
+             plugin->options.mode == HUB_MODE_DPS ? "dps" : "hub", plugin->options.connections_max,
+             plugin->options.mode == HUB_MODE_DPS ? 0 : plugin->options.log_bytes_max);
+    tell_directory(plugin);
     *userdata = plugin;
     return MOSQ_ERR_SUCCESS;
 }
@@ -396,6 +342,6 @@ PLUGIN_EXPORT int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt 
     for (size_t i = 0; i < COUNT_OF(events); i++) {
         mosquitto_callback_unregister(plugin->id, events[i].event, events[i].callback, NULL);
     }
-    free_plugin(plugin);
+    plugin_free(plugin);
     return MOSQ_ERR_SUCCESS;
 }

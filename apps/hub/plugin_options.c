@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/hub/plugin_options.h"
 
+#include "apps/hub/connections.h"
 #include "apps/hub/log_writer.h"
 
 #include <mosquitto.h>
@@ -12,7 +13,7 @@
 #define LOG_BYTES_DEFAULT (UINT64_C(1) << 30)
 #define LOG_BYTES_MAX     (UINT64_C(1) << 40)
 
-static bool parse_bytes(const char *text, uint64_t *out)
+static bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
     size_t size = strlen(text);
@@ -23,40 +24,72 @@ static bool parse_bytes(const char *text, uint64_t *out)
         value = value * 10 + (uint64_t)(text[i] - '0');
     }
     *out = value;
-    return value >= HUB_LOG_BYTES_MIN && value <= LOG_BYTES_MAX;
+    return value >= min && value <= max;
 }
 
-static enum err fail(struct hub_fault *fault, const char *key, const char *message)
+static enum err fail(char fault[HUB_FAULT_SIZE], const char *key, const char *message)
 {
-    *fault = (struct hub_fault){0};
-    snprintf(fault->message, sizeof(fault->message), "plugin_opt_%.40s: %s", key, message);
+    snprintf(fault, HUB_FAULT_SIZE, "plugin_opt_%.40s: %s", key, message);
     return ERR_ARG;
 }
 
-enum err hub_options_read(struct hub_options *out, const struct mosquitto_opt *options, int count,
-                          struct hub_fault *fault)
+// NULL, or what would be right.
+static const char *read_one(struct hub_options *out, const char *key, const char *value)
 {
-    *out = (struct hub_options){.log_bytes_max = LOG_BYTES_DEFAULT};
+    uint64_t number = 0;
+    if (strcmp(key, "mode") == 0) {
+        out->mode = strcmp(value, "dps") == 0 ? HUB_MODE_DPS : HUB_MODE_HUB;
+        bool is_known = out->mode == HUB_MODE_DPS || strcmp(value, "hub") == 0;
+        return is_known ? NULL : "hub or dps";
+    }
+    if (strcmp(key, "directory") == 0) {
+        out->directory = value;
+        return NULL;
+    }
+    if (strcmp(key, "data_dir") == 0) {
+        out->data_dir = value;
+        return NULL;
+    }
+    if (strcmp(key, "log_bytes_max") == 0) {
+        bool is_good = parse_number(value, HUB_LOG_BYTES_MIN, LOG_BYTES_MAX, &out->log_bytes_max);
+        return is_good ? NULL : "a number of bytes from 4194304 to 1099511627776";
+    }
+    if (strcmp(key, "connections_max") == 0) {
+        bool is_good = parse_number(value, HUB_CONNECTIONS_MIN, HUB_CONNECTIONS_MAX, &number);
+        out->connections_max = (uint32_t)number;
+        return is_good ? NULL : "a number of devices from 16 to 262144";
+    }
+    if (strcmp(key, "identities") == 0) {
+        return "no more: devices stand in hub.db (plugin_opt_directory); busward-hub import takes "
+               "a devices.json";
+    }
+    return "unknown: mode, directory, data_dir, log_bytes_max and connections_max are known";
+}
+
+enum err hub_options_read(struct hub_options *out, const struct mosquitto_opt *options, int count,
+                          char fault[HUB_FAULT_SIZE])
+{
+    *out = (struct hub_options){
+        .mode = HUB_MODE_HUB,
+        .log_bytes_max = LOG_BYTES_DEFAULT,
+        .connections_max = HUB_CONNECTIONS_DEFAULT,
+    };
     for (int i = 0; i < count; i++) {
-        const char *key = options[i].key;
         const char *value = options[i].value != NULL ? options[i].value : "";
-        if (strcmp(key, "data_dir") == 0) {
-            out->data_dir = value;
-        } else if (strcmp(key, "identities") == 0) {
-            out->identities = value;
-        } else if (strcmp(key, "log_bytes_max") == 0) {
-            if (!parse_bytes(value, &out->log_bytes_max)) {
-                return fail(fault, key, "a number of bytes from 4194304 to 1099511627776");
-            }
-        } else {
-            return fail(fault, key, "unknown: data_dir, identities and log_bytes_max are known");
+        const char *right = read_one(out, options[i].key, value);
+        if (right != NULL) {
+            return fail(fault, options[i].key, right);
         }
     }
-    if (out->data_dir == NULL || out->data_dir[0] == '\0') {
+    if (out->directory == NULL || out->directory[0] == '\0') {
+        return fail(fault, "directory", "missing: the path of hub.db");
+    }
+    bool has_log = out->data_dir != NULL && out->data_dir[0] != '\0';
+    if (out->mode == HUB_MODE_HUB && !has_log) {
         return fail(fault, "data_dir", "missing: the folder of the log");
     }
-    if (out->identities == NULL || out->identities[0] == '\0') {
-        return fail(fault, "identities", "missing: the path of devices.json");
+    if (out->mode == HUB_MODE_DPS && has_log) {
+        return fail(fault, "data_dir", "not with mode dps: it keeps no log");
     }
     return OK;
 }

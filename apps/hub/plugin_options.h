@@ -3,18 +3,24 @@
 #ifndef HUB_PLUGIN_OPTIONS_H
 #define HUB_PLUGIN_OPTIONS_H
 
-#include "apps/hub/identities.h"
+#include "apps/hub/filter.h"
+
+#include <stdint.h>
+
+enum { HUB_FAULT_SIZE = 160 };
 
 struct mosquitto_opt;
 
 struct hub_options {
-    const char *data_dir;   // the broker's memory
-    const char *identities; // the broker's memory
+    enum hub_mode mode;
+    const char *directory; // path of hub.db; the broker's memory
+    const char *data_dir;  // of the log; the broker's memory; NULL in DPS
     uint64_t log_bytes_max;
+    uint32_t connections_max;
 };
 
 // ERR_ARG: unknown, missing or out of range; *fault tells which and what would be right.
 NODISCARD enum err hub_options_read(struct hub_options *out, const struct mosquitto_opt *options,
-                                    int count, struct hub_fault *fault);
+                                    int count, char fault[HUB_FAULT_SIZE]);
 
 #endif

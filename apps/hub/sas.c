@@ -160,6 +160,19 @@ bool hub_sas_opens(const struct hub_sas *sas, struct bytes host, struct bytes de
     return rest.size == 0;
 }
 
+bool hub_sas_opens_registration(const struct hub_sas *sas, struct bytes scope, struct bytes id)
+{
+    uint8_t decoded[HUB_SAS_SIZE_MAX];
+    uint8_t expected[HUB_SAS_SIZE_MAX];
+    size_t size = 0;
+    struct writer w = writer_of(expected, sizeof(expected));
+    put_bytes(&w, scope);
+    put_bytes(&w, bytes_of("/registrations/", 15));
+    put_bytes(&w, id);
+    return !w.failed && az_percent_decode(sas->resource, decoded, sizeof(decoded), &size) == OK &&
+           bytes_equal(bytes_of(decoded, size), writer_bytes(&w));
+}
+
 static bool is_equal_secret(const uint8_t *a, const uint8_t *b, size_t size)
 {
     volatile uint8_t difference = 0; // volatile: no early end is optimised in

@@ -31,6 +31,9 @@ NODISCARD enum err hub_sas_parse(struct bytes token, struct hub_sas *out, const 
 bool hub_sas_opens(const struct hub_sas *sas, struct bytes host, struct bytes device_id,
                    struct bytes module_id);
 
+// The decoded resource is `scope/registrations/id`, and nothing else.
+bool hub_sas_opens_registration(const struct hub_sas *sas, struct bytes scope, struct bytes id);
+
 // Compares in constant time; tries every key whatever the result.
 bool hub_sas_is_signed(const struct hub_sas *sas, const struct hub_sas_key *keys, size_t key_count);
 

@@ -82,3 +82,41 @@ enum err hub_user_name_parse(struct bytes in, struct hub_user_name *out, const c
     *out = name;
     return OK;
 }
+
+const char *hub_registration_id_fault(struct bytes id)
+{
+    if (id.size == 0 || id.size > HUB_ID_SIZE_MAX) {
+        return "registration id is empty or longer than 128 characters";
+    }
+    for (size_t i = 0; i < id.size; i++) {
+        uint8_t c = id.data[i];
+        bool is_alphanumeric =
+            (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!is_alphanumeric && (c == '\0' || strchr("-._:", c) == NULL)) {
+            return "registration id with a character outside A-Z a-z 0-9 - . _ :";
+        }
+    }
+    return NULL;
+}
+
+enum err hub_dps_user_name_parse(struct bytes in, struct hub_dps_user_name *out, const char **why)
+{
+    static const char form[] = "user name is not scope/registrations/id/api-version=...";
+    struct hub_dps_user_name name = {0};
+    struct bytes rest = in;
+    name.scope = take_segment(&rest);
+    struct bytes word = take_segment(&rest);
+    name.registration_id = take_segment(&rest);
+    if (name.scope.size == 0 || !bytes_equal(word, bytes_of("registrations", 13)) ||
+        !take_query(rest, &name.query) || name.query.size == 0) {
+        *why = form;
+        return ERR_ARG;
+    }
+    const char *fault = hub_registration_id_fault(name.registration_id);
+    if (fault != NULL) {
+        *why = fault;
+        return ERR_ARG;
+    }
+    *out = name;
+    return OK;
+}

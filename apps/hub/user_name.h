@@ -19,6 +19,19 @@ struct hub_user_name {
 NODISCARD enum err hub_user_name_parse(struct bytes in, struct hub_user_name *out,
                                        const char **why);
 
+struct hub_dps_user_name {
+    struct bytes scope;
+    struct bytes registration_id;
+    struct bytes query;
+};
+
+// `scope/registrations/id/api-version=..`, with `?` before the query or not. As above.
+NODISCARD enum err hub_dps_user_name_parse(struct bytes in, struct hub_dps_user_name *out,
+                                           const char **why);
+
+// NULL, or what is wrong with a registration id: 1 to 128 of A-Z a-z 0-9 - . _ :
+const char *hub_registration_id_fault(struct bytes id);
+
 // NULL, or what is wrong with a device or module id: 1 to 128 of Azure's characters, without + and
 // #, which cannot stand in a topic name.
 const char *hub_id_fault(struct bytes id);

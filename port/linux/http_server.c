@@ -12,6 +12,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,6 +277,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
                                .is_spare = server->stats.open > server->cfg.conn_max};
     server->stats.refused += conn->is_spare ? 1 : 0;
     set_address(conn, address);
+    // Answers are written whole: to hold one back until the peer acknowledges costs it 40 ms.
+    const int now = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &now, sizeof(now));
     bufferevent_setcb(bev, on_read, on_written, on_event, conn);
     bufferevent_setwatermark(bev, EV_READ, 0, HTTP_HEAD_SIZE_MAX + server->cfg.body_size_max);
     const struct timeval idle = {.tv_sec = HTTP_IDLE_S};

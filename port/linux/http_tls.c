@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 // Nothing of ours: the handle is OpenSSL's own.
 static SSL_CTX *context_of(struct tls *tls)
@@ -15,6 +16,11 @@ static SSL_CTX *context_of(struct tls *tls)
 
 struct tls *tls_load(const char *cert, const char *key, const char **why)
 {
+    struct stat status;
+    if (stat(key, &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        *why = "others may read the key: its permissions must be 0600";
+        return NULL;
+    }
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_use_certificate_chain_file(context, cert) != 1 ||

@@ -7,7 +7,8 @@ struct bufferevent;
 struct event_base;
 struct tls;
 
-// NULL with words in *why (static storage) when certificate or key cannot be used.
+// NULL with words in *why (static storage) when certificate or key cannot be used, or others may
+// read the key.
 struct tls *tls_load(const char *cert, const char *key, const char **why);
 void tls_unload(struct tls *tls);
 // A connection to be, which owns fd; NULL without memory (fd stays the caller's).

@@ -10,7 +10,7 @@ import random
 import secrets
 import socket
 
-from world import certs
+from world import certs, hub_db
 
 PORTS = (20000, 32000)
 
@@ -117,7 +117,7 @@ class Site:
         device_key = base64.b64encode(secrets.token_bytes(32)).decode()
         write_private(self.folder / "gateway" / "device.key", device_key + "\n")
         identities = {"hub": "localhost", "devices": [{"id": self.device_id, "keys": [device_key, device_key], "enabled": True}]}
-        write_private(hub / "devices.json", json.dumps(identities, indent=1) + "\n")
+        hub_db.import_devices(hub / "hub.db", identities)
         write_private(hub / "mosquitto.conf", f"""# Made for one run; docs/hub.md explains each line.
 per_listener_settings false
 persistence false
@@ -134,7 +134,7 @@ keyfile {key}
 tls_version tlsv1.2
 plugin {plugin}
 plugin_opt_data_dir {self.hub_log}
-plugin_opt_identities {hub / 'devices.json'}
+plugin_opt_directory {hub / 'hub.db'}
 plugin_opt_log_bytes_max {self.store.hub_log_bytes_max}
 """ + ("user root\n" if os.geteuid() == 0 else ""))
         self.hub_log.mkdir(mode=0o700, exist_ok=True)

@@ -59,23 +59,25 @@ def end(broker: subprocess.Popen) -> None:
             pass
 
 
-def test_the_hubs_example(folder: pathlib.Path) -> None:
-    conf, devices = blocks("hub.md", "")[:2]
-    (folder / "devices.json").write_text(devices.replace("<base64>", "MDEyMzQ1Njc4OWFiY2RlZg=="))
-    (folder / "devices.json").chmod(0o600)
-    for old, new in (("/etc/busward", str(folder)), ("/var/lib/busward-hub/log", f"{folder}/log-2"), ("8883", str(free_port())),
-                     ("/usr/lib/busward", str(BUILD / "apps/hub"))):
-        assert old in conf, old
-        conf = conf.replace(old, new)
-    (folder / "hub.conf").write_text(conf + ("user root\n" if os.geteuid() == 0 else ""))
-    with subprocess.Popen(["mosquitto", "-c", folder / "hub.conf"], stderr=subprocess.PIPE, text=True) as broker:
-        said = ""
-        for line in broker.stderr:
-            said += line
-            if " running" in line:
-                end(broker)
-                break
-    assert "ev=ready" in said and "devices=1" in said, said
+def test_the_hubs_examples(folder: pathlib.Path) -> None:
+    hub, dps, devices = blocks("hub.md", "")[:3]
+    (folder / "hub-devices.json").write_text(re.sub("//.*", "", devices).replace("<base64>", "MDEyMzQ1Njc4OWFiY2RlZg=="))
+    (folder / "example").mkdir()
+    subprocess.run([SOURCE / "tools/world/hub_db.py", "import", "--data-dir", folder / "example", folder / "hub-devices.json"], check=True)
+    for conf, port, word in ((hub, "8883", "mode=hub"), (dps, "8884", "mode=dps")):
+        for old, new in (("/etc/busward", str(folder)), ("/var/lib/busward-hub", f"{folder}/example"), (port, str(free_port())),
+                         ("/run/busward-hub", str(folder)), ("/usr/lib/busward", str(BUILD / "apps/hub"))):
+            assert old in conf, old
+            conf = conf.replace(old, new)
+        (folder / "hub.conf").write_text(conf + ("user root\n" if os.geteuid() == 0 else ""))
+        with subprocess.Popen(["mosquitto", "-c", folder / "hub.conf"], stderr=subprocess.PIPE, text=True) as broker:
+            said = ""
+            for line in broker.stderr:
+                said += line
+                if " running" in line:
+                    end(broker)
+                    break
+        assert "ev=ready" in said and word in said and "ev=directory_opened" in said, said
 
 
 def test_the_gateways_example(folder: pathlib.Path) -> None:
@@ -87,7 +89,7 @@ def test_the_gateways_example(folder: pathlib.Path) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="busward-docs-") as name:
-        for test in (test_a_system_by_hand, test_the_hubs_example, test_the_gateways_example):
+        for test in (test_a_system_by_hand, test_the_hubs_examples, test_the_gateways_example):
             test(pathlib.Path(name))
             print(f"ok {test.__name__}", flush=True)
 

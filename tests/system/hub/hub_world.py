@@ -12,12 +12,17 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 
+sys.path.insert(0, os.path.join(os.environ["BUSWARD_SOURCE"], "tools"))
+from world import hub_db  # noqa: E402
+
 HOST = "hub.test"
+SCOPE = "0ne00000001"
 DEADLINE_S = 20
 
 
@@ -25,14 +30,20 @@ def key_of(name):
     return base64.b64encode(hashlib.sha256(name.encode()).digest()).decode()
 
 
-def sas(device, key=None, resource=None, ttl_s=600, order="sr sig se"):
+def sas(device, key=None, resource=None, ttl_s=600, order="sr sig se", policy=None):
     resource = resource or urllib.parse.quote(f"{HOST}/devices/{device}", safe="")
     expiry = str(int(time.time()) + ttl_s)
     raw = base64.b64decode(key or key_of(device))
     digest = hmac.new(raw, f"{resource}\n{expiry}".encode(), hashlib.sha256).digest()
     fields = {"sr": resource, "se": expiry,
               "sig": urllib.parse.quote(base64.b64encode(digest).decode(), safe="")}
-    return "SharedAccessSignature " + "&".join(f"{k}={fields[k]}" for k in order.split())
+    token = "SharedAccessSignature " + "&".join(f"{k}={fields[k]}" for k in order.split())
+    return token + (f"&skn={policy}" if policy else "")
+
+
+def dps_sas(registration, key, **more):
+    resource = urllib.parse.quote(f"{SCOPE}/registrations/{registration}", safe="")
+    return sas(registration, key=key, **{"resource": resource, "policy": "registration", **more})
 
 
 def crc32c(data):
@@ -45,27 +56,31 @@ def crc32c(data):
 
 
 class Hub:
-    def __init__(self, devices=("gw-1", "gw-2"), log_bytes_max=None):
+    def __init__(self, devices=("gw-1", "gw-2"), mode="hub"):
         self.dir = tempfile.mkdtemp(prefix="busward-hub-")
         self.log_dir = os.path.join(self.dir, "log")
+        self.mode = mode
         self.process = None
         self.lines = []
         self.changed = threading.Condition()
-        self.devices = [{"id": d, "keys": [key_of(d)]} for d in devices]
-        self.write_identities()
+        self.db = hub_db.open_db(f"{self.dir}/hub.db")
+        hub_db.insert(self.db, "meta", key="host", value=HOST)
+        hub_db.insert(self.db, "meta", key="id_scope", value=SCOPE)
+        for device in devices:
+            hub_db.put_device(self.db, device, [key_of(device)])
         self.make_certificates()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         plugin = os.path.join(os.environ["BUSWARD_BUILD"], "apps/hub/busward_hub.so")
-        lines = ["per_listener_settings false", f"listener {self.port} 127.0.0.1",
+        lines = ["per_listener_settings false", f"listener {self.port} 127.0.0.1", "max_qos 1",
                  f"certfile {self.dir}/server.pem", f"keyfile {self.dir}/server.key",
-                 "allow_anonymous false", "max_qos 1", "max_packet_size 300000",
+                 f"listener 0 {self.dir}/link.sock",
+                 "allow_anonymous false", "max_packet_size 300000",
                  "persistence false", "log_dest stderr", f"plugin {plugin}",
-                 f"plugin_opt_data_dir {self.log_dir}",
-                 f"plugin_opt_identities {self.dir}/devices.json"]
-        if log_bytes_max:
-            lines.append(f"plugin_opt_log_bytes_max {log_bytes_max}")
+                 f"plugin_opt_mode {mode}", f"plugin_opt_directory {self.dir}/hub.db"]
+        if mode == "hub":
+            lines.append(f"plugin_opt_data_dir {self.log_dir}")
         if os.geteuid() == 0:
             lines.append("user root")
         with open(f"{self.dir}/mosquitto.conf", "w") as out:
@@ -81,14 +96,6 @@ class Hub:
                 "-copy_extensions copy -out server.pem"):
             subprocess.run(["openssl", *command.split()], cwd=self.dir, check=True,
                            capture_output=True)
-
-    def write_identities(self, text=None, mode=0o600):
-        path = f"{self.dir}/devices.json"
-        fresh = path + ".new"
-        with open(fresh, "w") as out:
-            out.write(text or json.dumps({"hub": HOST, "devices": self.devices}))
-        os.chmod(fresh, mode)
-        os.rename(fresh, path)
 
     def start(self):
         self.process = subprocess.Popen(["mosquitto", "-c", f"{self.dir}/mosquitto.conf"],
@@ -128,6 +135,7 @@ class Hub:
     def close(self):
         if self.process is not None and self.process.poll() is None:
             self.kill(signal.SIGTERM)
+        self.db.close()
         shutil.rmtree(self.dir)
 
     def segments(self):
@@ -191,24 +199,36 @@ class Client:
     """Speaks MQTT 3.1.1; `login` is the CONNACK code, None if the connection was closed instead."""
 
     def __init__(self, hub, device, password=None, user=None, client_id=None, protocol=4,
-                 will=None):
+                 will=None, certificate=None, clean=True):
+        """certificate: a file with chain and key; then there is no password unless one is given."""
         context = ssl.create_default_context(cafile=f"{hub.dir}/ca.pem")
+        if certificate:
+            context.load_cert_chain(certificate)
         raw = socket.create_connection(("127.0.0.1", hub.port), timeout=DEADLINE_S)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = context.wrap_socket(raw, server_hostname="127.0.0.1")
         self.device = device
         self.packet_id = 0
         self.buffer = b""
-        user = user if user is not None else f"{HOST}/{device}/?api-version=2021-04-12"
-        password = password if password is not None else sas(device)
-        body = text("MQTT") + bytes([protocol, 0xC2 | (will[2] if will else 0), 0, 60])
-        body += text(client_id or device)
+        if user is None:
+            user = (f"{SCOPE}/registrations/{device}/api-version=2019-03-31" if hub.mode == "dps" else
+                    f"{HOST}/{device}/?api-version=2021-04-12")
+        if password is None and not certificate:
+            password = sas(device)
+        self.connect(client_id or device, user, password, protocol, will, clean)
+
+    def connect(self, client_id, user, password, protocol=4, will=None, clean=True):
+        flags = (0x80 if user is not None else 0) | (0x40 if password is not None else 0) | (2 if clean else 0)
+        body = text("MQTT") + bytes([protocol, flags | (will[2] if will else 0), 0, 60])
+        body += text(client_id)
         if will:  # topic, payload, flags
             body += text(will[0]) + text(will[1])
-        body += text(user) + text(password)
+        body += text(user) if user is not None else b""
+        body += text(password) if password is not None else b""
         self.send(0x10, body)
         answer = self.receive()
         self.login = answer[1][1] if answer else None
+        self.has_session = bool(answer and answer[1][0] & 1)
 
     def send(self, first, body):
         size, length = len(body), b""
@@ -264,6 +284,24 @@ class Client:
 
     def deliver(self, payload, **more):
         return self.is_acknowledged(self.publish(payload, **more))
+
+    def message(self):
+        """(topic, payload) of the next PUBLISH, acknowledged if it asks for that; None: closed."""
+        answer = self.receive()
+        if answer is None:
+            return None
+        first, body = answer
+        assert first & 0xF0 == 0x30, answer
+        size, = struct.unpack_from(">H", body)
+        at = 2 + size
+        if first & 6:
+            self.send(0x40, body[at:at + 2])
+            at += 2
+        return body[2:2 + size].decode(), body[at:]
+
+    def unsubscribe(self, topic):
+        self.send(0xA2, struct.pack(">H", 1) + text(topic))
+        return self.receive() == (0xB0, struct.pack(">H", 1))
 
     def subscribe(self, topic):
         self.send(0x82, struct.pack(">H", 1) + text(topic) + b"\1")

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Goal: with a real mosquitto, PUBACK means stored, and who may not is disconnected without one."""
+import base64
 import os
 import signal
 import subprocess
 import sys
 import threading
 
-from hub_world import HOST, Client, Hub, key_of, sas
+from hub_world import HOST, Client, Hub, hub_db, key_of, sas
 
 
 def refused(hub, *args, **more):
@@ -186,25 +187,51 @@ def test_consumers_decide_what_goes(hub):
     hub.wait_for("the log line", lambda: "ev=log_healed" in hub.output())
 
 
-def test_identities_change_while_running(hub):
+def test_devices_change_while_running(hub):
     client = Client(hub, "gw-1")
-    hub.write_identities("{\"hub\": \"hub.test\",\n \"devices\": [{\"id\": 7}]}")
-    hub.wait_for("a refusal", lambda: "line=2 column=21" in hub.output())
-    assert client.deliver(b"old set stays")
-    hub.write_identities(mode=0o644)
-    hub.wait_for("a refusal", lambda: "permissions must be 0600" in hub.output())
-    assert Client(hub, "gw-2").login == 0
-    hub.devices[0]["enabled"] = False
-    hub.devices[1]["keys"] = [key_of("new"), key_of("newer")]
-    hub.devices.append({"id": "gw-9", "keys": [key_of("gw-9")]})
-    hub.write_identities()
+    hub.db.execute("UPDATE device SET key1 = ?, key2 = ? WHERE id = 'gw-2'",
+                   (base64.b64decode(key_of("new")), base64.b64decode(key_of("newer"))))
+    refused(hub, "gw-2")  # at once: nothing is kept from before
+    second = Client(hub, "gw-2", password=sas("gw-2", key=key_of("newer")))
+    hub_db.put_device(hub.db, "gw-9", [key_of("gw-9")])
+    assert Client(hub, "gw-9").login == 0
+    assert client.deliver(b"untouched") and second.deliver(b"untouched")
+    hub.db.execute("UPDATE device SET enabled = 0 WHERE id = 'gw-1'")
     assert client.receive() is None  # disabled: closed
     refused(hub, "gw-1")
-    refused(hub, "gw-2")
-    assert Client(hub, "gw-2", password=sas("gw-2", key=key_of("newer"))).login == 0
-    assert Client(hub, "gw-9").login == 0
+    assert second.deliver(b"untouched")
+    hub.db.execute("UPDATE device SET key2 = NULL WHERE id = 'gw-2'")
+    assert second.receive() is None  # the key it came with is gone
+    third = Client(hub, "gw-2", password=sas("gw-2", key=key_of("new")))
+    assert third.deliver(b"by the other key")
+    hub.db.execute("DELETE FROM device WHERE id = 'gw-2'")
+    assert third.receive() is None
+    hub.wait_for("the reasons", lambda: all(f'ev=closing client={c} why="{w}"' in hub.output() for c, w in (
+        ("gw-1", "device disabled"), ("gw-2", "credential changed"), ("gw-2", "device removed"))))
     short = Client(hub, "gw-9", password=sas("gw-9", ttl_s=2))
     assert short.login == 0 and short.receive() is None  # closed when its token expires
+
+
+def test_a_missing_or_foreign_database_refuses_connects_only(hub):
+    client = Client(hub, "gw-1")
+    assert client.deliver(b"1")
+    path, aside = f"{hub.dir}/hub.db", f"{hub.dir}/aside"
+    os.rename(path, aside)
+    hub.wait_for("a refusal", lambda: "hub.db is not there" in hub.output())
+    refused(hub, "gw-2")
+    assert client.deliver(b"who is in stays in")
+    os.rename(aside, path)
+    hub.wait_for("the file", lambda: hub.output().count("ev=directory_opened") == 2)
+    assert Client(hub, "gw-2").login == 0
+    hub.db.execute("PRAGMA user_version = 7")
+    os.utime(path)
+    hub.kill(signal.SIGTERM)
+    hub.start()
+    hub.wait_for("a refusal", lambda: "another version" in hub.output())
+    refused(hub, "gw-1")
+    hub.db.execute("PRAGMA user_version = 1")
+    hub.wait_for("the file", lambda: hub.output().count("ev=directory_opened") == 3)
+    assert Client(hub, "gw-1").deliver(b"2")
 
 
 def test_refuses_to_start_on_bad_options(hub):
@@ -213,7 +240,9 @@ def test_refuses_to_start_on_bad_options(hub):
     with open(conf) as file:
         good = file.read()
     for line, word in (("plugin_opt_log_bytes_max 17", "4194304"), ("plugin_opt_colour red", "unknown"),
-                       ("plugin_opt_identities /nowhere/devices.json", "cannot be opened")):
+                       ("plugin_opt_identities /nowhere/devices.json", "hub.db"),
+                       ("plugin_opt_mode both", "hub or dps"), ("plugin_opt_mode dps", "keeps no log"),
+                       ("plugin_opt_connections_max 7", "262144")):
         with open(conf, "w") as file:
             file.write(good + line + "\n")
         done = subprocess.run(["mosquitto", "-c", conf], capture_output=True, text=True, timeout=20)

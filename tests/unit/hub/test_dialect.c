@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: user names, topics, property bags and log records in all their documented forms, and a
+// Goal: user names, filters, property bags and log records in all their documented forms, and a
 // clear no to every other.
+#include "apps/hub/filter.h"
 #include "apps/hub/log_record.h"
-#include "apps/hub/topic.h"
 #include "apps/hub/user_name.h"
 #include "azure/property_bag.h"
 
@@ -68,44 +68,82 @@ static void test_ids_at_their_limits(void **state)
     assert_non_null(strstr(hub_id_fault(text("a+b")), "+ or #"));
 }
 
-static void test_topics(void **state)
+static void test_user_names_of_dps(void **state)
 {
     (void)state;
-    struct hub_events_topic topic;
-    assert_int_equal(hub_events_topic_parse(text("devices/a/messages/events/"), &topic), OK);
-    assert_text(topic.device_id, "a");
-    assert_text(topic.properties, "");
-    assert_int_equal(
-        hub_events_topic_parse(text("devices/a/modules/m/messages/events/$.on=o&x=1/"), &topic),
-        OK);
-    assert_text(topic.module_id, "m");
-    assert_text(topic.properties, "$.on=o&x=1");
+    struct hub_dps_user_name name;
+    const char *why = NULL;
+    static const char *const good[] = {
+        "s/registrations/r-1.a_b:c/api-version=2019-03-31&ClientVersion=a%2Fb/c",
+        "s/registrations/r-1.a_b:c/?api-version=2019-03-31"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(hub_dps_user_name_parse(text(good[i]), &name, &why), OK);
+        assert_text(name.scope, "s");
+        assert_text(name.registration_id, "r-1.a_b:c");
+    }
     static const char *const bad[] = {
         "",
-        "devices/a/messages/events",
-        "devices//messages/events/",
-        "devices/a/b/messages/events/",
-        "Devices/a/messages/events/",
-        "devices/a/messages/devicebound/",
-        "devices/a/modules//messages/events/",
-        "$iothub/twin/GET/?$rid=1",
+        "s",
+        "s/registrations/",
+        "s/registrations/r",
+        "s/registrations/r/",
+        "s/registration/r/api-version=1",
+        "/registrations/r/api-version=1",
+        "s/registrations//api-version=1",
+        "s/registrations/r+/api-version=1",
+        "s/registrations/r r/api-version=1",
+        "s/registrations/r/x/api-version=1",
+        "s/r/?api-version=1",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(hub_events_topic_parse(text(bad[i]), &topic), ERR_NOT_FOUND);
+        why = NULL;
+        assert_int_equal(hub_dps_user_name_parse(text(bad[i]), &name, &why), ERR_ARG);
+        assert_non_null(why);
     }
-    struct bytes me = text("a");
-    assert_true(hub_may_subscribe(me, text("devices/a/messages/devicebound/#")));
-    assert_true(hub_may_subscribe(me, text("devices/+/messages/devicebound/#")));
-    assert_true(hub_may_subscribe(me, text("$iothub/methods/POST/#")));
-    assert_false(hub_may_subscribe(me, text("devices/b/messages/devicebound/#")));
-    assert_false(hub_may_subscribe(me, text("devices/a/messages/devicebound/")));
-    assert_false(hub_may_subscribe(me, text("devices/a/messages/events/#")));
-    assert_false(hub_may_subscribe(me, text("devices/#")));
-    assert_false(hub_may_subscribe(me, text("#")));
-    assert_false(hub_may_subscribe(me, text("$iothub/#")));
-    assert_true(hub_may_receive(me, text("devices/a/messages/devicebound/x=1")));
-    assert_false(hub_may_receive(me, text("devices/b/messages/devicebound/x=1")));
-    assert_false(hub_may_receive(me, text("devices/a/messages/events/")));
+    char id[HUB_ID_SIZE_MAX + 1];
+    memset(id, 'x', sizeof(id));
+    assert_null(hub_registration_id_fault(bytes_of(id, HUB_ID_SIZE_MAX)));
+    assert_non_null(hub_registration_id_fault(bytes_of(id, HUB_ID_SIZE_MAX + 1)));
+    assert_non_null(hub_registration_id_fault(bytes_of("a\0", 2)));
+}
+
+static void test_filters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *filter;
+        unsigned hub, dps;
+    } cases[] = {
+        {"devices/a/messages/devicebound/#", HUB_FILTER_C2D, 0},
+        {"devices/+/messages/devicebound/#", HUB_FILTER_C2D_ANY, 0},
+        {"$iothub/methods/POST/#", HUB_FILTER_METHODS, 0},
+        {"$iothub/twin/res/#", HUB_FILTER_TWIN_ANSWER, 0},
+        {"$iothub/twin/PATCH/properties/desired/#", HUB_FILTER_DESIRED, 0},
+        {"$dps/registrations/res/#", 0, HUB_FILTER_DPS},
+        {"devices/b/messages/devicebound/#", 0, 0},
+        {"devices/aa/messages/devicebound/#", 0, 0},
+        {"devices/a/messages/devicebound/", 0, 0},
+        {"devices/a/messages/devicebound/x/#", 0, 0},
+        {"devices/a/messages/events/#", 0, 0},
+        {"devices/a/modules/m/messages/devicebound/#", 0, 0},
+        {"devices/#", 0, 0},
+        {"#", 0, 0},
+        {"+/+/+", 0, 0},
+        {"", 0, 0},
+        {"$iothub/#", 0, 0},
+        {"$iothub/twin/res/+", 0, 0},
+        {"$dps/#", 0, 0},
+        {"$SYS/#", 0, 0},
+        {"l/#", 0, 0},
+        {"to/#", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bytes filter = text(cases[i].filter);
+        assert_int_equal(hub_filter_bit(HUB_MODE_HUB, text("a"), filter), cases[i].hub);
+        assert_int_equal(hub_filter_bit(HUB_MODE_DPS, text("a"), filter), cases[i].dps);
+    }
+    assert_int_equal(hub_filter_mask(HUB_FILTER_C2D_ANY | HUB_FILTER_METHODS),
+                     HUB_FILTER_C2D | HUB_FILTER_METHODS);
 }
 
 static void test_property_bags(void **state)
@@ -179,11 +217,9 @@ static void test_log_records_pair_and_break(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_user_names),
-        cmocka_unit_test(test_ids_at_their_limits),
-        cmocka_unit_test(test_topics),
-        cmocka_unit_test(test_property_bags),
-        cmocka_unit_test(test_log_records_pair_and_break),
+        cmocka_unit_test(test_user_names),        cmocka_unit_test(test_ids_at_their_limits),
+        cmocka_unit_test(test_user_names_of_dps), cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_property_bags),     cmocka_unit_test(test_log_records_pair_and_break),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/hub/backend/serve.h"
+
+#include "base/assert.h"
+#include "port/api/clock.h"
+#include "port/linux/log.h"
+#include "port/linux/options.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MODULE "hub"
+
+enum { INPUTS_PER_TURN_MAX = 64 };
+
+static const struct option option_rows[] = {
+    {.name = "data-dir",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, data_dir),
+     .min = 1,
+     .help = "folder of hub.db; made if missing"},
+    {.name = "hub-link",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, hub_link),
+     .min = 1,
+     .help = "unix socket of the hub's broker"},
+    {.name = "dps-link",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, dps_link),
+     .help = "unix socket of the provisioning service's broker"},
+    {.name = "host",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, host),
+     .help = "name of this hub in user names and tokens; kept in hub.db"},
+    {.name = "id-scope",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, id_scope),
+     .help = "id scope of the provisioning service; kept in hub.db"},
+    {.name = "dps-host",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, dps_host),
+     .help = "name of the provisioning service; kept in hub.db"},
+    {.name = "listen",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, listen),
+     .help = "address and port of the service REST, such as 0.0.0.0:443; without it there is none"},
+    {.name = "cert",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, cert),
+     .help = "the REST's certificate chain, PEM; not needed on a loopback address"},
+    {.name = "key",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, key),
+     .help = "its private key, PEM, 0600"},
+    {.name = "conn-max",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct serve_options, conn_max),
+     .min = 4,
+     .max = 4096,
+     .fallback = "256",
+     .help = "connections to the REST at a time"},
+    {.name = "connection-max",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct serve_options, connection_max),
+     .min = 16,
+     .max = 100000,
+     .fallback = "12000",
+     .help = "devices connected at a time, per broker"},
+    {.name = "method-max",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct serve_options, method_max),
+     .min = 1,
+     .max = 4096,
+     .fallback = "256",
+     .help = "direct methods under way"},
+    {.name = "delivery-max",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct serve_options, delivery_max),
+     .min = 1,
+     .max = 100,
+     .fallback = "10",
+     .help = "times that a message to a device is given to a broker"},
+    {.name = "dps-retry-after-s",
+     .type = OPTION_UINT,
+     .offset = offsetof(struct serve_options, dps_retry_after_s),
+     .min = 1,
+     .max = 60,
+     .fallback = "3",
+     .help = "what a registering device is told to wait"},
+};
+
+static const struct option_table table = {
+    .program = "busward-hub serve",
+    .purpose = "twins, methods, messages to devices and provisioning of the hub's brokers",
+    .options = option_rows,
+    .count = COUNT_OF(option_rows),
+};
+
+static struct backend_time time_now(uint64_t now_us)
+{
+    struct wall_time wall = {0};
+    // A clock that was never set: times are wrong, nothing else is.
+    (void)port_wall_time(&wall);
+    return (struct backend_time){.now_us = now_us, .utc_ms = wall.utc_ms};
+}
+
+static void publish_all(struct serve *s, enum backend_broker broker, struct backend_time now)
+{
+    struct link_client *client = s->clients[broker];
+    struct backend_out out;
+    // A lost link is drained as well: what waits for it is then forgotten in the proper way.
+    while ((client == NULL || !s->backend->links[broker].is_connected ||
+            link_client_is_ready(client)) &&
+           backend_next(s->backend, broker, now, &out)) {
+        link_client_publish(client, out.topic, out.payload, out.qos, out.token);
+    }
+}
+
+static void give(struct serve *s, enum backend_broker broker, struct backend_time now,
+                 const struct link_client_out *in)
+{
+    switch (in->kind) {
+    case LINK_CLIENT_CONNECTED: backend_connected(s->backend, broker); break;
+    case LINK_CLIENT_LOST: backend_lost(s->backend, broker); break;
+    case LINK_CLIENT_MESSAGE:
+        backend_message(s->backend, broker, now, in->topic, in->payload);
+        break;
+    case LINK_CLIENT_SENT: backend_sent(s->backend, now, in->token); break;
+    }
+}
+
+// An answer must have left before the next request is read.
+static bool may_take(const struct serve *s, enum backend_broker broker)
+{
+    return !s->backend->has_answer || s->backend->answer_broker != broker;
+}
+
+static bool take_inputs(struct serve *s, enum backend_broker broker, struct backend_time now)
+{
+    struct link_client_out in;
+    for (int i = 0; i < INPUTS_PER_TURN_MAX; i++) {
+        if (!may_take(s, broker)) {
+            return false; // the socket is full: its turn comes when it is not
+        }
+        if (!link_client_next(s->clients[broker], &in)) {
+            backend_idle(s->backend, broker);
+            return false;
+        }
+        give(s, broker, now, &in);
+        publish_all(s, broker, now);
+    }
+    return true;
+}
+
+static uint64_t on_turn(void *ctx, uint64_t now_us)
+{
+    struct serve *s = ctx;
+    struct backend_time now = time_now(now_us);
+    uint64_t deadline_us = TIME_NEVER;
+    backend_tick(s->backend, now);
+    service_drain(&s->service);
+    for (int i = 0; i < BROKER_COUNT; i++) {
+        enum backend_broker broker = (enum backend_broker)i;
+        if (s->clients[broker] == NULL) {
+            continue;
+        }
+        deadline_us = time_min(deadline_us, link_client_tick(s->clients[broker], now_us));
+        publish_all(s, broker, now);
+        if (take_inputs(s, broker, now)) {
+            deadline_us = 0; // more waits
+        }
+        publish_all(s, broker, now);
+    }
+    service_drain(&s->service); // answers of methods that came just now
+    return time_min(deadline_us, backend_deadline_us(s->backend));
+}
+
+static bool keep_meta(struct serve *s)
+{
+    const struct {
+        const char *key, *value;
+    } given[] = {{"host", s->options.host},
+                 {"id_scope", s->options.id_scope},
+                 {"dps_host", s->options.dps_host}};
+    for (size_t i = 0; i < COUNT_OF(given); i++) {
+        if (given[i].value != NULL &&
+            store_set_meta(&s->store, given[i].key, given[i].value) != OK) {
+            return false;
+        }
+    }
+    if (store_meta(&s->store, "host", s->host, sizeof(s->host)) != OK) {
+        log_error(MODULE, "host", "%s", "(hub.db has none yet: give --host once)");
+        return false;
+    }
+    return true;
+}
+
+static size_t slots_for(uint64_t connection_max)
+{
+    size_t count = 16;
+    while (count / 4 * 3 < connection_max) {
+        count *= 2;
+    }
+    return count;
+}
+
+// All memory of the program, once.
+static bool make_backend(struct serve *s)
+{
+    struct backend_config cfg = {
+        .store = &s->store,
+        .slot_count = slots_for(s->options.connection_max),
+        .call_count = (size_t)s->options.method_max,
+        .host = s->host,
+    };
+    s->backend = calloc(1, sizeof(*s->backend));
+    cfg.slots[BROKER_HUB] = calloc(cfg.slot_count, sizeof(struct session));
+    cfg.slots[BROKER_DPS] = calloc(cfg.slot_count, sizeof(struct session));
+    cfg.calls = calloc(cfg.call_count, sizeof(struct methods_call));
+    cfg.payloads = calloc(cfg.call_count, METHODS_PAYLOAD_SIZE_MAX);
+    cfg.notices = calloc(1, TWINS_NOTICE_BYTES);
+    const char *paths[BROKER_COUNT] = {s->options.hub_link, s->options.dps_link};
+    static const char *const names[BROKER_COUNT] = {"hub", "dps"};
+    bool is_good = s->backend != NULL && cfg.slots[0] != NULL && cfg.slots[1] != NULL &&
+                   cfg.calls != NULL && cfg.payloads != NULL && cfg.notices != NULL &&
+                   random_bytes(&cfg.salt, sizeof(cfg.salt)) == OK;
+    for (int i = 0; is_good && i < BROKER_COUNT; i++) {
+        s->clients[i] = paths[i] != NULL ? calloc(1, sizeof(struct link_client)) : NULL;
+        is_good = paths[i] == NULL || s->clients[i] != NULL;
+        if (s->clients[i] != NULL) {
+            link_client_init(s->clients[i], &s->loop, paths[i], names[i]);
+        }
+    }
+    if (!is_good) {
+        log_error(MODULE, "memory", "%s", "");
+        return false;
+    }
+    backend_init(s->backend, &cfg);
+    s->backend->dps.retry_after_s = (uint32_t)s->options.dps_retry_after_s;
+    s->backend->c2d.deliveries_max = (unsigned)s->options.delivery_max;
+    return true;
+}
+
+static bool start_service(struct serve *s)
+{
+    const struct service_config cfg = {
+        .listen = s->options.listen,
+        .cert = s->options.cert,
+        .key = s->options.key,
+        .conn_max = s->options.conn_max,
+        .store = &s->store,
+        .twins = &s->backend->twins,
+        .c2d = &s->backend->c2d,
+        .methods = &s->backend->methods,
+    };
+    return service_start(&s->service, &cfg, &s->loop);
+}
+
+static void stop(struct serve *s)
+{
+    backend_flush(s->backend);
+    for (int i = 0; i < BROKER_COUNT; i++) {
+        if (s->clients[i] != NULL) {
+            link_client_close(s->clients[i]);
+        }
+    }
+}
+
+int serve_main(int argc, char **argv)
+{
+    static struct serve serve;
+    switch (options_parse(&table, argc, argv, &serve.options)) {
+    case OPTIONS_HELP: return 0;
+    case OPTIONS_WRONG: return 2;
+    case OPTIONS_RUN: break;
+    }
+    umask(0077);
+    signal(SIGPIPE, SIG_IGN);
+    if (loop_init(&serve.loop, on_turn, &serve) != OK) {
+        return 1;
+    }
+    bool is_good = store_open(&serve.store, serve.options.data_dir) == OK && keep_meta(&serve) &&
+                   make_backend(&serve) && start_service(&serve);
+    if (is_good) {
+        log_info(MODULE, "ready", "host=%s", log_quote(serve.host).text);
+        loop_run(&serve.loop);
+        log_info(MODULE, "stopping", "%s", "");
+        stop(&serve);
+    }
+    service_stop(&serve.service);
+    store_close(&serve.store);
+    loop_deinit(&serve.loop);
+    return is_good ? 0 : 1; // the memory goes with the process
+}

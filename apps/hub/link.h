@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plugin's end of the link to the backend (docs/protocol/hub-link.md), as a machine: inputs,
+// then hub_link_next until it is empty, within the same turn, since outputs borrow from the input.
+#ifndef HUB_LINK_H
+#define HUB_LINK_H
+
+#include "apps/hub/connections.h"
+#include "apps/hub/filter.h"
+
+#define HUB_LINK_CLIENT "/backend"
+
+enum {
+    // Messages sent and not acknowledged: mosquitto drops what is beyond its max_queued_messages,
+    // 1,000 by default, for a client that does not read.
+    HUB_LINK_WINDOW = 768,
+    HUB_LINK_BYTES_MAX = 16 << 20,
+    HUB_LINK_PER_DEVICE_MAX = 64,
+    HUB_REQUEST_SIZE_MAX = 131072, // body
+    HUB_DPS_REQUEST_SIZE_MAX = 98304,
+    HUB_OUT_TEXT_SIZE = 1024, // of topics and bodies that are made here
+};
+
+struct hub_out {
+    const char *client_id; // to whom: a device or the backend
+    const char *close_why; // not NULL: close its connection; there is no message
+    const void *client;    // the broker's name for that connection
+    struct bytes topic;
+    struct bytes parts[3]; // of the payload, one behind the other
+    uint8_t qos;
+};
+
+struct hub_link_stats {
+    uint64_t refused_away;   // requests answered here: no backend
+    uint64_t refused_behind; // or one that does not keep up
+    uint64_t dropped;        // `to` and `kick` for who is not there or has not subscribed
+};
+
+struct hub_link_entry {
+    uint32_t size;
+    uint32_t slot; // of the connection whose request it is
+    uint64_t number;
+};
+
+struct hub_link {
+    enum hub_mode mode;
+    struct hub_connections *connections;
+    uint64_t boot;
+    bool is_synced; // the backend is there and has asked for a snapshot
+    bool owes_hello;
+    uint64_t sent; // numbers of messages in this session
+    uint64_t acknowledged;
+    size_t bytes; // sent and not acknowledged
+    struct hub_link_entry window[HUB_LINK_WINDOW];
+    struct hub_link_stats stats;
+    // What this turn still has to put out; borrowed.
+    struct hub_connection *asker; // NULL: no request
+    struct az_topic asked;
+    struct bytes topic, body;
+    uint64_t utc_s;
+    bool has_out;
+    struct hub_out out; // passed on as it is
+    char topic_text[HUB_OUT_TEXT_SIZE];
+    char body_text[HUB_OUT_TEXT_SIZE];
+};
+
+// connections is the caller's.
+void hub_link_init(struct hub_link *link, enum hub_mode mode, struct hub_connections *connections,
+                   uint64_t boot);
+
+void hub_link_opened(struct hub_link *link); // the backend has connected
+void hub_link_closed(struct hub_link *link);
+
+// A message of the backend. NULL, or why it is none (static text).
+const char *hub_link_message(struct hub_link *link, struct bytes topic, struct bytes payload);
+
+// A device asks; `asked` is the parsed topic. It goes on to the backend or is answered here.
+void hub_link_request(struct hub_link *link, struct hub_connection *connection,
+                      const struct az_topic *asked, struct bytes topic, struct bytes body,
+                      uint64_t utc_s);
+
+// Something about the connection has changed: connected, subscribed, ended.
+void hub_link_changed(struct hub_link *link, struct hub_connection *connection);
+
+// False: nothing (more) to put out.
+bool hub_link_next(struct hub_link *link, struct hub_out *out);
+
+#endif

@@ -1,0 +1,241 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: busward-hub behind real brokers: kill -9 at random points loses nothing that a device was told, twins, messages
+and registrations go on with the next life, and what an operator does from a shell counts at once."""
+import base64
+import hashlib
+import hmac
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import threading
+
+from hub_world import DEADLINE_S, HOST, Client, Hub, dps_sas, key_of, sas
+
+PROGRAM = os.path.join(os.environ["BUSWARD_BUILD"], "apps/hub/backend/busward-hub")
+ANSWERS, DESIRED, ANY_C2D = "$iothub/twin/res/#", "$iothub/twin/PATCH/properties/desired/#", "devices/+/messages/devicebound/#"
+SEED = int(os.environ.get("SEED", "20261127"))
+
+
+def command(hub, *words, expect=0):
+    done = subprocess.run([PROGRAM, *words, "--data-dir", hub.dir], capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == expect, (words, done.returncode, done.stderr)
+    return done.stdout + done.stderr
+
+
+def secret(hub, name, text):
+    path = f"{hub.dir}/{name}"
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    return path
+
+
+class Backend:
+    """busward-hub serve for one or two brokers; its lines are the first one's."""
+
+    def __init__(self, hub, dps=None):
+        self.hub = hub
+        self.words = [PROGRAM, "serve", "--data-dir", hub.dir, "--hub-link", f"{hub.dir}/link.sock"]
+        self.words += ["--dps-link", f"{dps.dir}/link.sock", "--dps-retry-after-s", "1"] if dps else []
+        self.brokers = ["hub", "dps"] if dps else ["hub"]
+        self.process = None
+
+    def start(self):
+        seen = len(self.hub.lines)
+        self.process = subprocess.Popen(self.words, stderr=subprocess.PIPE, text=True)
+        self.follower = threading.Thread(target=self.hub.follow, args=(self.process,))
+        self.follower.start()
+        for broker in self.brokers:
+            self.hub.wait_for("the snapshot begins", lambda b=broker: any(
+                f"ev=hello broker={b}" in line for line in self.hub.lines[seen:]))
+        return self
+
+    def kill(self, how=signal.SIGKILL):
+        self.process.send_signal(how)
+        code = self.process.wait(DEADLINE_S)
+        self.follower.join()
+        assert code == (-9 if how == signal.SIGKILL else 0), code
+
+
+class Device:
+    def __init__(self, hub, name, **more):
+        self.client = Client(hub, name, **more)
+        assert self.client.login == 0
+        for topic in (ANSWERS, DESIRED, ANY_C2D):
+            assert self.client.subscribe(topic) == 1
+        self.rid = 0
+        self.waiting = {}  # rid -> key
+        self.kept = {}  # key -> version, as acknowledged
+        self.heard = []  # other messages: topic, body
+
+    def report(self, key):
+        self.rid += 1
+        self.waiting[str(self.rid)] = key
+        self.client.publish(json.dumps({key: self.rid}).encode(),
+                            topic=f"$iothub/twin/PATCH/properties/reported/?$rid={self.rid}", qos=0)
+
+    def take(self):
+        """Takes one message; (rid, status, body) if it answers."""
+        topic, body = self.client.message()
+        match = re.fullmatch(r"\$iothub/twin/res/(\d+)/\?\$rid=([^&]+)(?:&\$version=(\d+))?", topic)
+        if not match:
+            self.heard.append((topic, body))
+            return None
+        status, rid, version = match.groups()
+        key = self.waiting.pop(rid, None)
+        if key is not None and status == "204":
+            assert body == b"" and int(version) > max(self.kept.values(), default=1), (topic, self.kept)
+            self.kept[key] = int(version)
+        return rid, int(status), body
+
+    def twin(self):
+        """Takes all that comes until the answer to a GET."""
+        self.rid += 1
+        rid = f"get{self.rid}"
+        self.client.publish(b" ", topic=f"$iothub/twin/GET/?$rid={rid}", qos=0)
+        while True:
+            answer = self.take()
+            if answer and answer[0] == rid:
+                assert answer[1] == 200, answer
+                return json.loads(answer[2])
+
+
+def test_kill_loses_nothing_acknowledged(hub):
+    dice = random.Random(SEED)
+    print(f"seed={SEED}")
+    backend = Backend(hub).start()
+    devices = [Device(hub, name, clean=False) for name in ("gw-1", "gw-2")]
+    sent = 0
+    for life in range(6):
+        for _ in range(dice.randrange(4, 30)):
+            device = dice.choice(devices)
+            for _ in range(dice.randrange(1, 6)):  # several under way at a time
+                sent += 1
+                device.report(f"k{sent}")
+            device.take()
+        backend.kill()
+        for row, device in enumerate(devices):  # as a service's answer would have promised
+            hub.db.execute("INSERT INTO c2d(device_id, message_id, properties, payload, enqueued_ms, expires_ms) VALUES "
+                           "(?, ?, ?, ?, 1, 9000000000000)",
+                           (device.client.device, f"m{life}", f"%24.mid=m{life}", f"{row}.{life}".encode()))
+        backend.start()
+        for device in devices:
+            twin = device.twin()
+            reported = twin["reported"]
+            lost = [key for key in device.kept if key not in reported]
+            assert not lost, lost
+            assert reported["$version"] >= max(device.kept.values(), default=1)
+    for row, device in enumerate(devices):
+        want = {f"{row}.{life}".encode() for life in range(6)}
+        while {body for _, body in device.heard} < want:
+            device.take()
+        assert {body for _, body in device.heard} == want
+        assert len(device.kept) > 20
+    backend.kill(signal.SIGTERM)
+    hub.wait_for("the end", lambda: "mod=hub ev=stopping" in hub.output())
+
+
+def test_broker_restart_is_survived(hub):
+    backend = Backend(hub).start()
+    hub.kill()
+    seen = len(hub.lines)
+    hub.start()
+    hub.wait_for("the backend is back", lambda: any("ev=hello" in line for line in hub.lines[seen:]))
+    device = Device(hub, "gw-1")
+    device.report("a")
+    assert device.twin()["reported"] == {"a": 1, "$version": 2}
+    backend.kill(signal.SIGTERM)
+
+
+def test_operator_acts_while_it_runs(hub):
+    backend = Backend(hub).start()
+    path = secret(hub, "devices.json", json.dumps({"hub": HOST, "devices": [{"id": "gw-3", "keys": [key_of("gw-3")]}]}))
+    assert command(hub, "import", path) == "added 1, changed 0\n"
+    live = Device(hub, "gw-3")
+    assert live.twin()["desired"] == {"$version": 1}
+    out = f"{hub.dir}/gw-4.txt"
+    command(hub, "device", "add", "--id", "gw-4", "--out", out)
+    assert os.stat(out).st_mode & 0o777 == 0o600
+    with open(out) as file:
+        parts = dict(part.split("=", 1) for part in file.read().strip().split(";"))
+    assert parts["HostName"] == HOST and Client(hub, "gw-4", password=sas("gw-4", key=parts["SharedAccessKey"])).login == 0
+    assert "is there already" in command(hub, "device", "add", "--id", "gw-5", "--out", out, expect=1)
+    assert "DeviceId" not in hub.output() and parts["SharedAccessKey"] not in hub.output()
+    command(hub, "device", "remove", "--id", "gw-3")
+    assert live.client.receive() is None  # it is disconnected
+    assert "gw-3" not in command(hub, "device", "list")
+    assert "not registered" in command(hub, "device", "remove", "--id", "gw-3", expect=1)
+    backend.kill(signal.SIGTERM)
+
+
+def test_devices_provision_themselves(hub):
+    dps = Hub((), mode="dps")
+    with open(f"{dps.dir}/mosquitto.conf") as file:
+        text = file.read().replace(f"plugin_opt_directory {dps.dir}", f"plugin_opt_directory {hub.dir}")
+    with open(f"{dps.dir}/mosquitto.conf", "w") as file:
+        file.write(text)
+    dps.start()
+    backend = Backend(hub, dps).start()
+    try:
+        group = key_of("group")
+        command(hub, "enrolment", "add", "--id", "reg-1", "--device-id", "store-1", "--key-file", secret(hub, "k1", key_of("reg-1")))
+        twin = secret(hub, "twin", json.dumps({"properties": {"desired": {"every": 60}}}))
+        command(hub, "group", "add", "--id", "shops", "--key-file", secret(hub, "k2", group), "--initial-twin", twin)
+        derived = base64.b64encode(hmac.digest(base64.b64decode(group), b"reg-2", hashlib.sha256)).decode()
+        for registration, key, device, desired in (("reg-1", key_of("reg-1"), "store-1", {}), ("reg-2", derived, "reg-2", {"every": 60})):
+            client = Client(dps, registration, password=dps_sas(registration, key))
+            assert client.login == 0 and client.subscribe("$dps/registrations/res/#") == 1
+            client.publish(json.dumps({"registrationId": registration}).encode(),
+                           topic="$dps/registrations/PUT/iotdps-register/?$rid=1")
+            messages = []
+            while len(messages) < 2:  # the PUBACK and the answer, in any order
+                first, body = client.receive()
+                messages.append(body if first & 0xF0 == 0x30 else None)
+            body = next(m for m in messages if m)
+            assert b"$dps/registrations/res/202/?$rid=1&retry-after=1" in body, body
+            operation = json.loads(body[body.index(b"{"):])["operationId"]
+            backend.kill()  # between the promise and the question
+            backend.start()
+            client.publish(b"", topic=f"$dps/registrations/GET/iotdps-get-operationstatus/?$rid=2&operationId={operation}", qos=0)
+            topic, body = client.message()
+            assert topic == "$dps/registrations/res/200/?$rid=2", (topic, body)
+            state = json.loads(body)["registrationState"]
+            assert (state["assignedHub"], state["deviceId"]) == (HOST, device)
+            assigned = Device(hub, device, password=sas(device, key=key))
+            got = assigned.twin()["desired"]
+            got.pop("$version")
+            assert got == desired, got
+        backend.kill(signal.SIGTERM)
+    finally:
+        dps.close()
+
+
+def test_it_refuses_to_start_on_a_foreign_database(hub):
+    hub.db.execute("PRAGMA user_version = 7")
+    done = subprocess.run([PROGRAM, "serve", "--data-dir", hub.dir, "--hub-link", "x"], capture_output=True, text=True,
+                          timeout=DEADLINE_S)
+    assert done.returncode == 1 and "ev=version" in done.stderr and "found=7 known=1" in done.stderr, done.stderr
+    assert sqlite3.connect(f"{hub.dir}/hub.db").execute("PRAGMA user_version").fetchone() == (7,)
+
+
+def main():
+    for test in (test_kill_loses_nothing_acknowledged, test_broker_restart_is_survived, test_operator_acts_while_it_runs,
+                 test_devices_provision_themselves, test_it_refuses_to_start_on_a_foreign_database):
+        hub = Hub()
+        hub.start()
+        try:
+            test(hub)
+            print(f"ok {test.__name__}")
+        except BaseException:
+            print(hub.output())
+            raise
+        finally:
+            hub.close()
+
+
+if __name__ == "__main__":
+    main()
