@@ -16,6 +16,7 @@ const client = device.Client.fromConnectionString(
   `HostName=${world.host};DeviceId=${ID};SharedAccessKey=${key}`,
   deviceMqtt.Mqtt,
 );
+await registry.create({ deviceId: "spare" });
 await client.open();
 for (const name of METHODS) {
   client.onDeviceMethod(name, (request, response) =>

@@ -13,6 +13,7 @@ import queue
 import subprocess
 import sys
 import threading
+import urllib.parse
 
 import azure_world
 
@@ -78,6 +79,18 @@ def check_configuration(cloud: Cloud) -> None:
     check((status, code_of(wrong)) == (502, "hub_refused"), f"a name that no twin may hold: {status} {wrong}")
 
 
+def check_fleet(cloud: Cloud) -> None:
+    """Two devices, page by page; the second never sent anything."""
+    first = cloud.get("/api/gateways?limit=1")
+    check(len(first["gateways"]) == 1 and first["continuation"], f"{first}")
+    second = cloud.get("/api/gateways?limit=1&continuation=" + urllib.parse.quote(first["continuation"], safe=""))
+    found = {each["id"]: each["connected"] for each in first["gateways"] + second["gateways"]}
+    check(found == {"shop": True, "spare": False}, f"{found}")
+    last = cloud.get("/api/gateways")
+    check(len(last["gateways"]) == 2 and last["continuation"] is None, f"{last}")
+    check(cloud.ask("GET", "/api/gateways?continuation=none")[0] == 502, "a continuation that the hub never gave")
+
+
 def check_nudge(cloud: Cloud, gateway: Gateway) -> None:
     with contextlib.closing(cloud.connect()) as connection:
         connection.request("GET", "/api/stream?site=shop", headers={"Cookie": cloud.cookie})
@@ -116,6 +129,7 @@ def main() -> None:
             wait_for(lambda: cloud.ask("GET", GATEWAY)[2].get("connected"), "the connection")
             check_commands(cloud)
             check_configuration(cloud)
+            check_fleet(cloud)
             check_nudge(cloud, gateway)
             check_absence(cloud, gateway)
             key_file.write_text(world.connection("registryRead"))
