@@ -251,6 +251,7 @@ static void dispatch(struct app *app, struct http_conn *conn, const struct http_
     case ROUTE_POINT:
     case ROUTE_SERIES:
     case ROUTE_EVENTS: dispatch_read(app, conn, r, session); break;
+    case ROUTE_GATEWAYS: gateway_fleet(app, conn, request, r->count); break;
     case ROUTE_GATEWAY:
     case ROUTE_CONFIGURE:
     case ROUTE_COMMAND:

@@ -25,6 +25,8 @@ static const struct {
 
 enum { TIMEOUT_DEFAULT_S = 10 };
 
+#define NO_SITE UINT32_MAX
+
 static uint32_t timeout_of(const char *action)
 {
     for (size_t i = 0; i < COUNT_OF(timeouts); i++) {
@@ -74,8 +76,10 @@ static struct gateway_job *job_take(struct app *app, enum gateway_verb verb, uin
     }
     *free_job = (struct gateway_job){
         .is_used = true, .verb = verb, .app = app, .site = site, .now_ms = wall_now_ms()};
-    snprintf(free_job->call.device, sizeof(free_job->call.device), "%s",
-             app->cfg.store->sites[site].device);
+    if (site != NO_SITE) {
+        snprintf(free_job->call.device, sizeof(free_job->call.device), "%s",
+                 app->cfg.store->sites[site].device);
+    }
     return free_job;
 }
 
@@ -132,6 +136,7 @@ static void hub_done(struct hub_call *call)
         break;
     }
     case GATEWAY_SHOW:
+    case GATEWAY_FLEET:
         gateway_answer(job);
         job_free(job);
         break;
@@ -340,6 +345,32 @@ void gateway_request(struct app *app, struct http_conn *conn, const struct route
     } else {
         to_worker(job, list_run, list_done);
     }
+}
+
+void gateway_fleet(struct app *app, struct http_conn *conn, const struct http_request *request,
+                   uint32_t limit)
+{
+    struct hub_call call = {.verb = HUB_QUERY, .item_max = limit};
+    if (app->cfg.hub == NULL) {
+        answer_error(conn, 501, "no_hub", "this cloud was not told of a hub: --hub-url");
+        return;
+    }
+    if (http_has_query(request, "continuation") &&
+        (!http_query(request, "continuation", call.continuation, sizeof(call.continuation)) ||
+         strpbrk(call.continuation, "\r\n") != NULL)) {
+        answer_error(conn, 400, "bad_request", "continuation is what an answer before gave");
+        return;
+    }
+    struct gateway_job *job = job_take(app, GATEWAY_FLEET, NO_SITE);
+    if (job == NULL) {
+        answer_busy(conn, 503, 2, "too many questions at once, try again");
+        return;
+    }
+    job->conn = conn;
+    job->call = call;
+    job->call.body = strdup("SELECT * FROM devices");
+    job->call.body_size = job->call.body != NULL ? strlen(job->call.body) : 0;
+    ask_hub(job);
 }
 
 void gateway_gone(struct app *app, const struct http_conn *conn)

@@ -12,6 +12,9 @@ void gateway_deinit(struct app *app);
 // ROUTE_GATEWAY, ROUTE_CONFIGURE, ROUTE_COMMAND, ROUTE_COMMANDS, once rights are checked.
 void gateway_request(struct app *app, struct http_conn *conn, const struct routed *r,
                      struct bytes body, const struct session *session);
+// ROUTE_GATEWAYS: a page of all devices of the hub.
+void gateway_fleet(struct app *app, struct http_conn *conn, const struct http_request *request,
+                   uint32_t limit);
 void gateway_gone(struct app *app, const struct http_conn *conn);
 // Every tick: gateways of watched sites are told.
 void gateway_tick(struct app *app);

@@ -89,6 +89,29 @@ static enum err put_method(struct json_writer *w, struct bytes answer)
     return err;
 }
 
+static enum err put_fleet(struct json_writer *w, const struct hub_call *call)
+{
+    json_put_key(w, "gateways");
+    enum err err = fleet_view_write(answer_of(call), w);
+    json_put_key_string(w, "continuation",
+                        call->continuation[0] != '\0' ? call->continuation : NULL);
+    return err;
+}
+
+static enum err put_answer(struct json_writer *w, const struct gateway_job *job)
+{
+    switch (job->verb) {
+    case GATEWAY_COMMAND: return put_method(w, answer_of(&job->call));
+    case GATEWAY_FLEET: return put_fleet(w, &job->call);
+    case GATEWAY_SHOW:
+    case GATEWAY_CONFIGURE: return twin_view_write(answer_of(&job->call), w);
+    case GATEWAY_LIST:
+    case GATEWAY_NUDGE: break;
+    }
+    ASSERT(false);
+    return ERR_STATE;
+}
+
 void gateway_answer(struct gateway_job *job)
 {
     const struct hub_call *call = &job->call;
@@ -104,8 +127,7 @@ void gateway_answer(struct gateway_job *job)
     struct json_writer w;
     json_writer_init(&w, text, text != NULL ? capacity : 0);
     json_begin_object(&w);
-    const enum err err = job->verb == GATEWAY_COMMAND ? put_method(&w, answer_of(call))
-                                                      : twin_view_write(answer_of(call), &w);
+    const enum err err = put_answer(&w, job);
     if (err == OK) {
         json_end_object(&w);
     }

@@ -2,7 +2,7 @@
 // What is under way between a page and a gateway: a job carries a request through its steps.
 //
 //   a command, a configuration:  written down -> asked of the hub -> outcome written -> answered
-//   show:                        asked of the hub -> answered
+//   show, fleet:                 asked of the hub -> answered
 //   list:                        read -> answered
 //   nudge:                       asked of the hub
 #ifndef CLOUD_API_GATEWAY_JOB_H
@@ -25,6 +25,7 @@ _Static_assert((int)GATEWAY_JOBS_MAX <= (int)HUB_CALLS_MAX, "each may ask the hu
 
 enum gateway_verb {
     GATEWAY_SHOW,
+    GATEWAY_FLEET,
     GATEWAY_COMMAND,
     GATEWAY_CONFIGURE,
     GATEWAY_LIST,

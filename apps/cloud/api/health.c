@@ -73,6 +73,51 @@ void health_reply(struct app *app, struct http_conn *conn)
     answer_json(conn, strcmp(found.status, "ill") == 0 ? 503 : 200, json_writer_bytes(&w), NULL);
 }
 
+struct metric {
+    const char *name;
+    const char *type;
+    uint64_t value;
+};
+
+// Behind text[size]; the new size.
+static size_t put_metrics(char *text, size_t size, const struct metric *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const int more = snprintf(text + size, METRICS_SIZE - size,
+                                  "# TYPE busward_cloud_%s %s\nbusward_cloud_%s %" PRIu64 "\n",
+                                  rows[i].name, rows[i].type, rows[i].name, rows[i].value);
+        if (more < 0 || (size_t)more >= METRICS_SIZE - size) {
+            break;
+        }
+        size += (size_t)more;
+    }
+    return size;
+}
+
+// Of Kafka and of the hub's service side, zeros without them.
+static size_t put_more_metrics(const struct app *app, char *text, size_t size)
+{
+    static const struct kafka_source no_kafka;
+    static const struct hub_client_stats no_hub;
+    const struct kafka_source *k = app->cfg.kafka != NULL ? app->cfg.kafka : &no_kafka;
+    const struct hub_client_stats *hub =
+        app->cfg.hub != NULL ? hub_client_stats(app->cfg.hub) : &no_hub;
+    const struct metric rows[] = {
+        {"kafka_messages_total", "counter", atomic_load(&k->messages)},
+        {"kafka_others_total", "counter", atomic_load(&k->others)},
+        {"kafka_bad_total", "counter", atomic_load(&k->bad)},
+        {"kafka_lost_total", "counter", atomic_load(&k->lost)},
+        {"kafka_rebalances_total", "counter", atomic_load(&k->rebalances)},
+        {"kafka_errors_total", "counter", atomic_load(&k->errors)},
+        {"kafka_partitions", "gauge", atomic_load(&k->partitions)},
+        {"hub_calls_total", "counter", atomic_load(&hub->calls)},
+        {"hub_failures_total", "counter", atomic_load(&hub->failures)},
+        {"hub_retries_total", "counter", atomic_load(&hub->retries)},
+        {"hub_tokens_total", "counter", atomic_load(&hub->tokens)},
+    };
+    return put_metrics(text, size, rows, COUNT_OF(rows));
+}
+
 void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
 {
     if (!http_is_loopback(conn) || is_forwarded) {
@@ -87,17 +132,8 @@ void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
     const uint32_t series_count = store->series_count;
     pthread_mutex_unlock(&store->lock);
     const struct follower *f = app->cfg.follower;
-    static const struct kafka_source no_kafka;
-    static const struct hub_client_stats no_hub;
-    const struct kafka_source *k = app->cfg.kafka != NULL ? app->cfg.kafka : &no_kafka;
-    const struct hub_client_stats *hub =
-        app->cfg.hub != NULL ? hub_client_stats(app->cfg.hub) : &no_hub;
     const struct http_stats *h = http_server_stats(app->server);
-    const struct {
-        const char *name;
-        const char *type;
-        uint64_t value;
-    } rows[] = {
+    const struct metric rows[] = {
         {"store_samples_total", "counter", s.samples},
         {"store_late_samples_total", "counter", s.late},
         {"store_undated_samples_total", "counter", s.undated},
@@ -119,17 +155,6 @@ void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
         {"log_replaced_total", "counter", atomic_load(&f->replaced)},
         {"log_lost_total", "counter", atomic_load(&f->lost)},
         {"log_behind", "gauge", atomic_load(&f->behind)},
-        {"kafka_messages_total", "counter", atomic_load(&k->messages)},
-        {"kafka_others_total", "counter", atomic_load(&k->others)},
-        {"kafka_bad_total", "counter", atomic_load(&k->bad)},
-        {"kafka_lost_total", "counter", atomic_load(&k->lost)},
-        {"kafka_rebalances_total", "counter", atomic_load(&k->rebalances)},
-        {"kafka_errors_total", "counter", atomic_load(&k->errors)},
-        {"kafka_partitions", "gauge", atomic_load(&k->partitions)},
-        {"hub_calls_total", "counter", atomic_load(&hub->calls)},
-        {"hub_failures_total", "counter", atomic_load(&hub->failures)},
-        {"hub_retries_total", "counter", atomic_load(&hub->retries)},
-        {"hub_tokens_total", "counter", atomic_load(&hub->tokens)},
         {"http_connections_total", "counter", h->accepted},
         {"http_connections_refused_total", "counter", h->refused},
         {"http_connections", "gauge", h->open},
@@ -144,16 +169,8 @@ void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
         {"logins_failed_total", "counter", app->logins_failed},
     };
     char text[METRICS_SIZE];
-    size_t size = 0;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        const int more = snprintf(text + size, sizeof(text) - size,
-                                  "# TYPE busward_cloud_%s %s\nbusward_cloud_%s %" PRIu64 "\n",
-                                  rows[i].name, rows[i].type, rows[i].name, rows[i].value);
-        if (more < 0 || (size_t)more >= sizeof(text) - size) {
-            break;
-        }
-        size += (size_t)more;
-    }
+    size_t size = put_metrics(text, 0, rows, COUNT_OF(rows));
+    size = put_more_metrics(app, text, size);
     http_reply(conn, &(struct http_reply){
                          .status = 200,
                          .type = "text/plain; version=0.0.4",

@@ -26,6 +26,7 @@ static const struct {
     {"api/sites/*/points/*", ROUTE_POINT, false, false, CAN_SEE},
     {"api/sites/*/points/*/series", ROUTE_SERIES, false, false, CAN_SEE},
     {"api/sites/*/events", ROUTE_EVENTS, false, false, CAN_SEE},
+    {"api/gateways", ROUTE_GATEWAYS, false, false, CAN_SEE_GATEWAY},
     {"api/sites/*/gateway", ROUTE_GATEWAY, false, false, CAN_SEE_GATEWAY},
     {"api/sites/*/gateway/configuration", ROUTE_CONFIGURE, true, false, CAN_CONFIGURE},
     {"api/sites/*/gateway/commands", ROUTE_COMMANDS, false, false, CAN_SEE_GATEWAY},
@@ -114,6 +115,7 @@ static void take_parameters(const struct http_request *request, struct routed *o
         break;
     case ROUTE_EVENTS:
     case ROUTE_COMMANDS:
+    case ROUTE_GATEWAYS:
     case ROUTE_AUDIT: take_limit(request, out); break;
     case ROUTE_COMMAND: out->action = request->segments[request->segment_count - 1]; break;
     case ROUTE_NONE:

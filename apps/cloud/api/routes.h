@@ -20,6 +20,7 @@ enum route {
     ROUTE_EVENTS,
     ROUTE_AUDIT,
     ROUTE_STREAM,
+    ROUTE_GATEWAYS, // all that the hub knows
     ROUTE_GATEWAY,
     ROUTE_CONFIGURE,
     ROUTE_COMMAND,  // `action` says which

@@ -106,6 +106,52 @@ enum err twin_view_write(struct bytes twin, struct json_writer *w)
     return has_properties && json_end(&r) ? OK : ERR_CORRUPT;
 }
 
+static bool put_device(struct json_reader *r, struct json_writer *w)
+{
+    char state[TEXT_SIZE];
+    struct json_text key;
+    bool is_connected = false;
+    bool has_id = false;
+    if (json_peek(r) != JSON_OBJECT || !json_enter_object(r)) {
+        return false;
+    }
+    json_begin_object(w);
+    while (json_next_key(r, &key)) {
+        if (json_text_is(&key, "deviceId")) {
+            has_id = json_peek(r) == JSON_STRING;
+            copy_text(r, w, "id");
+        } else if (json_text_is(&key, "status")) {
+            copy_text(r, w, "status");
+        } else if (json_text_is(&key, "lastActivityTime")) {
+            copy_text(r, w, "last_activity");
+        } else if (json_text_is(&key, "connectionState") && json_peek(r) == JSON_STRING) {
+            is_connected =
+                json_get_string(r, state, sizeof(state), NULL) && strcmp(state, "Connected") == 0;
+        } else {
+            (void)json_skip(r);
+        }
+    }
+    json_put_key_bool(w, "connected", is_connected);
+    json_end_object(w);
+    return has_id;
+}
+
+enum err fleet_view_write(struct bytes twins, struct json_writer *w)
+{
+    struct json_reader r;
+    bool is_good = true;
+    json_reader_init(&r, twins, &options);
+    if (json_peek(&r) != JSON_ARRAY || !json_enter_array(&r)) {
+        return ERR_CORRUPT;
+    }
+    json_begin_array(w);
+    while (is_good && json_next_item(&r)) {
+        is_good = put_device(&r, w);
+    }
+    json_end_array(w);
+    return is_good && json_end(&r) ? OK : ERR_CORRUPT;
+}
+
 enum err method_answer_read(struct bytes answer, int64_t *status, struct bytes *payload)
 {
     struct json_reader r;

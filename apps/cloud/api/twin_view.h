@@ -13,6 +13,10 @@
 // twin.
 NODISCARD enum err twin_view_write(struct bytes twin, struct json_writer *out);
 
+// A page of twins, the array that a query gives, as an array of {id, connected, status,
+// last_activity}. ERR_CORRUPT.
+NODISCARD enum err fleet_view_write(struct bytes twins, struct json_writer *out);
+
 // The device's answer to a method, in the hub's: {"status": number, "payload": any}. ERR_CORRUPT.
 NODISCARD enum err method_answer_read(struct bytes answer, int64_t *status, struct bytes *payload);
 

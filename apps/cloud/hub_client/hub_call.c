@@ -218,7 +218,7 @@ bool hub_call_retry(const struct hub_call *call, bool was_sent, uint32_t random,
     if (!may || call->verb == HUB_MESSAGE || call->tries >= HUB_TRIES_MAX) {
         return false;
     }
-    const uint32_t most = RETRY_FIRST_MS << call->tries;
+    const uint32_t most = (uint32_t)RETRY_FIRST_MS << call->tries;
     uint32_t wait = most / 2 + random % (most / 2 + 1);
     if (call->retry_after_s > 0) {
         wait = call->retry_after_s * 1000 + random % RETRY_FIRST_MS;

@@ -193,9 +193,7 @@ static void put_property(struct writer *bag, const struct kafka_header *header)
 
 enum of_hub { OF_DEVICE, OF_MODULE, OF_TIME, OF_SOURCE, OF_HUB_COUNT };
 
-// IoT Hub's own headers; it stamps each once, so a second one is somebody's forgery.
-static bool find_own(const struct kafka_message *message,
-                     const struct kafka_header *own[OF_HUB_COUNT])
+static enum of_hub which_own(const char *name)
 {
     static const char *const names[OF_HUB_COUNT] = {
         [OF_DEVICE] = "iothub-connection-device-id",
@@ -203,14 +201,24 @@ static bool find_own(const struct kafka_message *message,
         [OF_TIME] = "iothub-enqueuedtime",
         [OF_SOURCE] = "iothub-message-source",
     };
+    unsigned which = 0;
+    while (which < OF_HUB_COUNT && strcmp(name, names[which]) != 0) {
+        which++;
+    }
+    return (enum of_hub)which;
+}
+
+// IoT Hub's own headers; it stamps each once, so a second one is somebody's forgery.
+static bool find_own(const struct kafka_message *message,
+                     const struct kafka_header *own[OF_HUB_COUNT])
+{
     for (size_t i = 0; i < message->header_count; i++) {
-        for (unsigned k = 0; k < OF_HUB_COUNT; k++) {
-            if (strcmp(message->headers[i].name, names[k]) == 0) {
-                if (own[k] != NULL) {
-                    return false;
-                }
-                own[k] = &message->headers[i];
-            }
+        const enum of_hub which = which_own(message->headers[i].name);
+        if (which != OF_HUB_COUNT && own[which] != NULL) {
+            return false;
+        }
+        if (which != OF_HUB_COUNT) {
+            own[which] = &message->headers[i];
         }
     }
     return true;

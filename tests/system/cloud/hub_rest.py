@@ -36,7 +36,8 @@ class Hub:
         self.faults: list[tuple[int, dict, bytes]] = []  # answers that come first
         self.offline = False
         self.has_messages = True
-        self.desired, self.reported, self.version = {}, {"config": {"state": "applied", "version": 1}}, 1
+        self.desired, self.reported = {}, {"config": {"state": "applied", "version": 1}}
+        self.version = self.desired_version = 1  # the first counts every change, as the etag does
         self.lock = threading.Lock()
         hub = self
 
@@ -77,7 +78,7 @@ class Hub:
     def twin(self, device: str) -> dict:
         return {"deviceId": device, "etag": self.etag, "version": self.version, "status": "enabled",
                 "connectionState": "Disconnected" if self.offline else "Connected", "lastActivityTime": "2026-01-31T12:00:00Z",
-                "properties": {"desired": {**self.desired, "$metadata": {"$lastUpdated": "x"}, "$version": self.version},
+                "properties": {"desired": {**self.desired, "$metadata": {"$lastUpdated": "x"}, "$version": self.desired_version},
                                "reported": {**self.reported, "$metadata": {}, "$version": 3}}, "tags": {}}
 
     @property
@@ -117,6 +118,7 @@ class Hub:
                 return refusal(412, "PreconditionFailed")
             merge(self.desired, body["properties"]["desired"])
             self.version += 1
+            self.desired_version += 1
         if parts[2:] == ["methods"]:
             if self.offline:
                 inner = json.dumps({"errorCode": 404103, "message": "Timed out waiting for device to connect."})

@@ -23,7 +23,10 @@ from tools.world import certs  # noqa: E402
 def act(hub: Hub, what: str) -> None:
     with hub.lock:
         if what == "change":
-            hub.desired, hub.version = {"telemetry": {"max_age_ms": 2000}}, hub.version + 1
+            hub.desired = {"telemetry": {"max_age_ms": 2000}}
+            hub.version, hub.desired_version = hub.version + 1, hub.desired_version + 1
+        elif what == "report":
+            hub.version += 1
         else:
             hub.offline = what == "offline"
 

@@ -79,6 +79,29 @@ static void test_what_is_no_twin(void **state)
     }
 }
 
+static void test_a_fleet(void **state)
+{
+    (void)state;
+    char out[512];
+    struct json_writer w;
+    json_writer_init(&w, out, sizeof(out) - 1);
+    assert_int_equal(
+        fleet_view_write(
+            text_of("[{\"deviceId\":\"a\",\"connectionState\":\"Connected\",\"status\":"
+                    "\"enabled\",\"properties\":{}},{\"deviceId\":\"b\"}]"),
+            &w),
+        OK);
+    out[json_writer_bytes(&w).size] = '\0';
+    assert_string_equal(out, "[{\"id\":\"a\",\"status\":\"enabled\",\"connected\":true},"
+                             "{\"id\":\"b\",\"connected\":false}]");
+    static const char *const bad[] = {
+        "", "{}", "[1]", "[{}]", "[{\"deviceId\":1}]", "[{\"deviceId\":\"a\"}", "[] x"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        json_writer_init(&w, out, sizeof(out));
+        assert_int_equal(fleet_view_write(text_of(bad[i]), &w), ERR_CORRUPT);
+    }
+}
+
 static void test_a_method_s_answer(void **state)
 {
     (void)state;
@@ -210,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_twin_without_book_keeping),
         cmocka_unit_test(test_what_is_no_twin),
+        cmocka_unit_test(test_a_fleet),
         cmocka_unit_test(test_a_method_s_answer),
         cmocka_unit_test(test_requests_are_read_strictly),
         cmocka_unit_test(test_a_watched_gateway_is_told_at_its_pace),

@@ -42,6 +42,24 @@ export const gatewayApi = {
     request<{ commands: CommandRow[] }>(`${root(site)}/commands?limit=50`),
 };
 
+/** How often a gateway's own report may come in between. */
+const TRIES = 3;
+
+/** A report of the gateway's gives its twin another etag, too: that is nobody else's change. */
+export async function configureFrom(site: string, base: Gateway, patch: JsonObject) {
+  let etag = base.etag ?? "";
+  for (let tried = 1; ; tried++) {
+    try {
+      return await gatewayApi.configure(site, etag, patch);
+    } catch (error) {
+      if (tried === TRIES || (error as ApiError).code !== "changed_meanwhile") throw error;
+      const now = await gatewayApi.show(site);
+      if (now.desired_version !== base.desired_version) throw error;
+      etag = now.etag ?? "";
+    }
+  }
+}
+
 export function refusal(say: Say, error: unknown): string {
   if (!(error instanceof ApiError)) return say("no.other", { message: String(error) });
   const key = `no.${error.code}`;

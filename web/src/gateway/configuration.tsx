@@ -2,7 +2,7 @@
 // What configuration runs, what is wished for, and the place to change that.
 import { useContext, useState } from "preact/hooks";
 import { UserContext } from "../context";
-import { type Gateway, gatewayApi, refusal } from "./api";
+import { configureFrom, type Gateway, refusal } from "./api";
 import { isObject, type Json, type JsonObject, patchOf } from "./patch";
 import { useWords, wordOr } from "./words";
 
@@ -100,7 +100,7 @@ export function Editor(props: {
     if (Object.keys(patch).length === 0) return setNote(say("unchanged"));
     if (!confirm(say("ask.configure"))) return;
     try {
-      const now = await gatewayApi.configure(props.site, base.etag ?? "", patch);
+      const now = await configureFrom(props.site, base, patch);
       takeOver(now);
       setNote(say("sent"));
       props.changed(now);
