@@ -4,8 +4,6 @@
 #include "apps/gateway/profile.h"
 #include "apps/gateway/profile_words.h"
 
-#include <math.h>
-
 const char *const TABLE_WORDS[] = {"coil", "discrete", "input", "holding", NULL};
 const char *const TYPE_WORDS[] = {"bool", "u8_high", "u8_low", "u16",    "i16", "u32",
                                   "i32",  "u64",     "i64",    "f16",    "f32", "f64",
@@ -71,25 +69,25 @@ static const struct field POINT_FIELDS[] = {
      .help = "see scale"},
     {"decimals", FIELD_UINT, 0, AT(profile_point, decimals), .max = DECIMALS_ALL,
      .fallback = DECIMALS_ALL, .help = "round the value to so many (0 to 15); 255: do not round"},
-    {"low", FIELD_REAL, 0, AT(profile_point, low), .min = -1e15, .max = 1e15,
-     .fallback = NAN, .help = "alert below"},
+    {"low", FIELD_REAL, 0, AT(profile_point, low), .min = -1e15, .max = 1e15, .fallback = NO_NUMBER,
+     .help = "alert below"},
     {"high", FIELD_REAL, 0, AT(profile_point, high), .min = -1e15, .max = 1e15,
-     .fallback = NAN, .help = "alert above"},
+     .fallback = NO_NUMBER, .help = "alert above"},
     {"group", FIELD_NAME, 0, AT(profile_point, group_name),
      .help = "poll group; default: the first (a sensor's point is read with its sensor)"},
     {"sentinels", FIELD_LIST, 0, LIST_AT(profile_point, sentinels, sentinel_count), .max = 8,
      .kind = &SENTINEL_KIND, .help = "raw numbers that are no value"},
     {"labels", FIELD_LIST, 0, LIST_AT(profile_point, labels, label_count), .max = 32,
      .kind = &LABEL_KIND, .help = "names of the values of an enumeration"},
-    {"report", FIELD_OBJECT, 0, AT(profile_point, report), .fallback = 1,
-     .kind = &REPORT_KIND, .help = "what is worth sending; default: every sample"},
+    {"report", FIELD_OBJECT, 0, AT(profile_point, report), .fallback = 1, .kind = &REPORT_KIND,
+     .help = "what is worth sending; default: every sample"},
 };
 static const struct object_kind POINT_KIND = {KIND(profile_point, "point", POINT_FIELDS)};
 
 static const struct field GROUP_FIELDS[] = {
     {"name", FIELD_NAME, FIELD_REQUIRED, AT(profile_group, name), .help = "once per profile"},
-    {"interval_ms", FIELD_UINT, FIELD_REQUIRED, AT(profile_group, interval_ms),
-     .min = 10, .max = 86400000, .help = "read this often"},
+    {"interval_ms", FIELD_UINT, FIELD_REQUIRED, AT(profile_group, interval_ms), .min = 10,
+     .max = 86400000, .help = "read this often"},
 };
 static const struct object_kind GROUP_KIND = {KIND(profile_group, "poll group", GROUP_FIELDS)};
 
@@ -112,8 +110,8 @@ static const struct field SENSORS_FIELDS[] = {
      .help = "where the age saturates"},
     {"age_never", FIELD_UINT, 0, AT(profile_sensors, age_never), .max = 65535, .fallback = 65535,
      .help = "the age of a sensor that was never heard"},
-    {"stale_after_s", FIELD_UINT, 0, AT(profile_sensors, stale_after_s), .min = 1,
-     .max = 604800, .fallback = 900, .help = "silence after which its values are stale"},
+    {"stale_after_s", FIELD_UINT, 0, AT(profile_sensors, stale_after_s), .min = 1, .max = 604800,
+     .fallback = 900, .help = "silence after which its values are stale"},
     {"group", FIELD_NAME, 0, AT(profile_sensors, group_name),
      .help = "poll group; default: the first"},
     {"points", FIELD_LIST, FIELD_REQUIRED, LIST_AT(profile_sensors, points, point_count), .min = 1,
