@@ -4,18 +4,16 @@
 #include "apps/gateway/fields_table.h"
 #include "telemetry/telemetry_limits.h"
 
-#include <math.h>
-
 static const char *const SILENCE_WORDS[] = {"standard", "characters", NULL};
 static const char *const DIRECTION_WORDS[] = {"none", "kernel", NULL};
 
 static const struct field LIMIT_FIELDS[] = {
     {"point", FIELD_NAME, FIELD_REQUIRED | FIELD_KEY, AT(config_limit, point),
      .help = "the point's name in the profile; of a bus: its figure's"},
-    {"low", FIELD_REAL, 0, AT(config_limit, low), .min = -1e15, .max = 1e15, .fallback = NAN,
+    {"low", FIELD_REAL, 0, AT(config_limit, low), .min = -1e15, .max = 1e15, .fallback = NO_NUMBER,
      .help = "alert below; left out: no lower limit"},
-    {"high", FIELD_REAL, 0, AT(config_limit, high), .min = -1e15, .max = 1e15, .fallback = NAN,
-     .help = "alert above; left out: no upper limit"},
+    {"high", FIELD_REAL, 0, AT(config_limit, high), .min = -1e15, .max = 1e15,
+     .fallback = NO_NUMBER, .help = "alert above; left out: no upper limit"},
 };
 static const struct object_kind LIMIT_KIND = {KIND(config_limit, "limit", LIMIT_FIELDS)};
 

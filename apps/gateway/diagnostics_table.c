@@ -9,7 +9,7 @@ enum { HEARTBEAT_MS = 3600 * 1000 };
 // Sent on change only: a quiet line costs next to nothing on a metered hub.
 #define FIGURE(point_name, point_unit, point_power, band, heartbeat)                               \
     .name = (point_name), .title = "", .unit = (point_unit), .type = TYPE_U64, .decimals = 255,    \
-    .power = (point_power), .low = NAN, .high = NAN,                                               \
+    .power = (point_power), .low = ((double)NAN), .high = ((double)NAN),                           \
     .report = {.on_change = true, .deadband = (band), .heartbeat_ms = (heartbeat)}
 #define COUNT(point_name)     FIGURE(point_name, "", 0, 0, 0)
 #define SHARE(point_name)     FIGURE(point_name, "%", -1, 1, HEARTBEAT_MS)

@@ -3,9 +3,13 @@
 #ifndef GATEWAY_FIELDS_TABLE_H
 #define GATEWAY_FIELDS_TABLE_H
 
+#include <math.h>
 #include <stddef.h>
 
 #include "apps/gateway/fields.h"
+
+// NAN is a float: clang wants to be told that it becomes a double.
+#define NO_NUMBER ((double)NAN)
 
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define LIST_AT(type, member, size)                                                                \

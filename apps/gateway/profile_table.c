@@ -4,8 +4,6 @@
 #include "apps/gateway/profile.h"
 #include "apps/gateway/profile_words.h"
 
-#include <math.h>
-
 const char *const TABLE_WORDS[] = {"coil", "discrete", "input", "holding", NULL};
 const char *const TYPE_WORDS[] = {"bool", "u8_high", "u8_low", "u16",    "i16", "u32",
                                   "i32",  "u64",     "i64",    "f16",    "f32", "f64",
@@ -71,10 +69,10 @@ static const struct field POINT_FIELDS[] = {
      .help = "see scale"},
     {"decimals", FIELD_UINT, 0, AT(profile_point, decimals), .max = DECIMALS_ALL,
      .fallback = DECIMALS_ALL, .help = "round the value to so many (0 to 15); 255: do not round"},
-    {"low", FIELD_REAL, 0, AT(profile_point, low), .min = -1e15, .max = 1e15, .fallback = NAN,
+    {"low", FIELD_REAL, 0, AT(profile_point, low), .min = -1e15, .max = 1e15, .fallback = NO_NUMBER,
      .help = "alert below"},
-    {"high", FIELD_REAL, 0, AT(profile_point, high), .min = -1e15, .max = 1e15, .fallback = NAN,
-     .help = "alert above"},
+    {"high", FIELD_REAL, 0, AT(profile_point, high), .min = -1e15, .max = 1e15,
+     .fallback = NO_NUMBER, .help = "alert above"},
     {"group", FIELD_NAME, 0, AT(profile_point, group_name),
      .help = "poll group; default: the first (a sensor's point is read with its sensor)"},
     {"sentinels", FIELD_LIST, 0, LIST_AT(profile_point, sentinels, sentinel_count), .max = 8,
