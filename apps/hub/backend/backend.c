@@ -309,6 +309,11 @@ void backend_sent(struct backend *b, struct backend_time now, uint32_t token)
     c2d_sent(&b->c2d, now.now_us, now.utc_ms, token);
 }
 
+void backend_undone(struct backend *b)
+{
+    b->c2d.boot[0] = '\0';
+}
+
 void backend_idle(struct backend *b, enum backend_broker broker)
 {
     link_idle(&b->links[broker]);
