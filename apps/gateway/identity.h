@@ -51,7 +51,7 @@ struct identity {
     uint64_t next_version; // 0: there is no next certificate
     uint64_t next_us;      // not tried before
     bool is_next_skipped;  // for one attempt
-    bool has_next_failed; // and nobody said no
+    bool has_next_failed;  // and nobody said no
     bool is_next_registered;
     bool is_next_proven; // the hub accepted it: preferred, whether its files could be moved or not
     bool is_forced_next; // the registration is the next certificate's

@@ -33,7 +33,7 @@ struct north_config {
     uint16_t port;
     const char *device_id; // none: as the connection string says, else:
     const char *gateway_id;
-    const char *key_file;  // base64 key or connection string, mode 0600
+    const char *key_file; // base64 key or connection string, mode 0600
     const char *certificate_file;
     const char *private_key_file; // mode 0600
     const char *ca_file;
