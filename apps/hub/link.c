@@ -127,12 +127,13 @@ static const char *pass_on(struct hub_link *link, const struct hub_link_words *w
         link->stats.dropped++;
         return NULL;
     }
+    bool is_qos1 = connection != NULL && (hub_filter_mask(connection->filters_qos1) & needed) != 0;
     link->has_out = connection != NULL;
     link->out = (struct hub_out){
         .client_id = connection != NULL ? connection->id : NULL,
         .topic = topic,
         .parts = {bytes_of(end + 1, payload.size - size - 1)},
-        .qos = (uint8_t)words->qos,
+        .qos = is_qos1 ? (uint8_t)words->qos : 0,
     };
     return NULL;
 }

@@ -208,25 +208,33 @@ static size_t slots_for(uint64_t connection_max)
 }
 
 // All memory of the program, once.
-static bool make_backend(struct serve *s)
+static bool take_memory(struct serve *s)
 {
-    struct backend_config cfg = {
+    struct backend_config *cfg = &s->memory;
+    *cfg = (struct backend_config){
         .store = &s->store,
         .slot_count = slots_for(s->options.connection_max),
         .call_count = (size_t)s->options.method_max,
         .host = s->host,
     };
     s->backend = calloc(1, sizeof(*s->backend));
-    cfg.slots[BROKER_HUB] = calloc(cfg.slot_count, sizeof(struct session));
-    cfg.slots[BROKER_DPS] = calloc(cfg.slot_count, sizeof(struct session));
-    cfg.calls = calloc(cfg.call_count, sizeof(struct methods_call));
-    cfg.payloads = calloc(cfg.call_count, METHODS_PAYLOAD_SIZE_MAX);
-    cfg.notices = calloc(1, TWINS_NOTICE_BYTES);
+    cfg->calls = calloc(cfg->call_count, sizeof(struct methods_call));
+    cfg->payloads = calloc(cfg->call_count, METHODS_PAYLOAD_SIZE_MAX);
+    cfg->notices = calloc(1, TWINS_NOTICE_BYTES);
+    bool is_good = s->backend != NULL && cfg->calls != NULL && cfg->payloads != NULL &&
+                   cfg->notices != NULL && random_bytes(&cfg->salt, sizeof(cfg->salt)) == OK;
+    for (int i = 0; is_good && i < BROKER_COUNT; i++) {
+        cfg->slots[i] = calloc(cfg->slot_count, sizeof(struct session));
+        is_good = cfg->slots[i] != NULL;
+    }
+    return is_good;
+}
+
+static bool make_backend(struct serve *s)
+{
     const char *paths[BROKER_COUNT] = {s->options.hub_link, s->options.dps_link};
     static const char *const names[BROKER_COUNT] = {"hub", "dps"};
-    bool is_good = s->backend != NULL && cfg.slots[0] != NULL && cfg.slots[1] != NULL &&
-                   cfg.calls != NULL && cfg.payloads != NULL && cfg.notices != NULL &&
-                   random_bytes(&cfg.salt, sizeof(cfg.salt)) == OK;
+    bool is_good = take_memory(s);
     for (int i = 0; is_good && i < BROKER_COUNT; i++) {
         s->clients[i] = paths[i] != NULL ? calloc(1, sizeof(struct link_client)) : NULL;
         is_good = paths[i] == NULL || s->clients[i] != NULL;
@@ -238,7 +246,7 @@ static bool make_backend(struct serve *s)
         log_error(MODULE, "memory", "%s", "");
         return false;
     }
-    backend_init(s->backend, &cfg);
+    backend_init(s->backend, &s->memory);
     s->backend->dps.retry_after_s = (uint32_t)s->options.dps_retry_after_s;
     s->backend->c2d.deliveries_max = (unsigned)s->options.delivery_max;
     return true;

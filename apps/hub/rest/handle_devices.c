@@ -69,12 +69,8 @@ void devices_get(struct rest *rest, const struct rest_request *q)
 void devices_delete(struct rest *rest, const struct rest_request *q)
 {
     struct verdict why;
-    bool is_good = q->if_match != NULL;
-    if (!is_good) {
-        (void)refuse(&why, HUB_PRECONDITION_FAILED, "If-Match is needed: \"*\" or the etag");
-    } else {
-        is_good = registry_delete(rest->cfg.store, q->routed.id, q->if_match, q->utc_ms, &why);
-    }
+    const bool is_good =
+        registry_delete(rest->cfg.store, q->routed.id, q->if_match, q->utc_ms, &why);
     if (is_good) {
         answer_empty(q->conn, 204);
     } else {

@@ -103,8 +103,7 @@ static bool take_if_match(struct rest_request *q, char text[REST_ETAG_SIZE], str
     }
     memcpy(text, given.data, given.size);
     text[given.size] = '\0';
-    // `"*"` as the SDKs quote it is the `*` of RFC 9110.
-    q->if_match = strcmp(text, "\"*\"") == 0 ? "*" : text;
+    q->if_match = text;
     return true;
 }
 

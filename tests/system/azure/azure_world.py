@@ -21,13 +21,18 @@ SOURCE = pathlib.Path(__file__).resolve().parents[3]
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(SOURCE))
 
-from tools.world import certs, hub_db  # noqa: E402
+from tools.world import certs  # noqa: E402
 
 HOST, DPS_PORT, ID_SCOPE = "localhost", 8884, "0ne00000001"
 DEADLINE_S = 30
 INSIDE = "BUSWARD_NAMESPACE"
-RIGHTS = {"iothubowner": (0x0F, "hub"), "registryRead": (0x01, "hub"), "service": (0x04, "hub"),
-          "provisioningserviceowner": (0xF0, "dps"), "enrolmentRead": (0x10, "dps")}
+POLICIES = {
+    "iothubowner": ("registryRead,registryWrite,serviceConnect,deviceConnect",),
+    "registryRead": ("registryRead",),
+    "service": ("serviceConnect",),
+    "provisioningserviceowner": ("enrollmentRead,enrollmentWrite,registrationStatusRead,registrationStatusWrite", "--dps"),
+    "enrolmentRead": ("enrollmentRead", "--dps"),
+}
 
 
 def enter_namespace() -> None:
@@ -116,16 +121,19 @@ class AzureWorld:
         certs.openssl("x509", "-req", "-in", f"{at}.csr", "-CA", str(self.folder / f"{by}.pem"), "-CAkey", str(self.folder / f"{by}.key"),
                       "-CAcreateserial", "-days", certs.DAYS, "-extfile", f"{at}.ext", "-out", f"{at}.pem")
 
+    def operate(self, *words) -> None:
+        done = subprocess.run([BUILD / "apps/hub/backend/busward-hub", *words, "--data-dir", self.data], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise AssertionError(f"busward-hub {' '.join(map(str, words))}: {done.stderr}")
+
     def fill(self) -> None:
         """What an operator does before the REST is there: policies, and the fleet's authority."""
-        db = hub_db.open_db(self.data / "hub.db")
-        for name, (rights, scope) in RIGHTS.items():
-            raw = base64.b64decode(key_of(name))
-            hub_db.insert(db, "policy", name=name, key1=raw, key2=raw, rights=rights, scope=scope)
-        hub_db.insert(db, "ca", name="fleet", pem=(self.folder / "fleet/ca.pem").read_text(), verified=1)
-        for key, value in (("host", HOST), ("dps_host", HOST), ("id_scope", ID_SCOPE)):
-            hub_db.insert(db, "meta", key=key, value=value)
-        db.close()
+        key_file = self.folder / "policy.key"
+        key_file.touch(mode=0o600)
+        for name, (rights, *dps) in POLICIES.items():
+            key_file.write_text(key_of(name) + "\n")
+            self.operate("policy", "add", "--name", name, "--rights", rights, "--key-file", key_file, *dps)
+        self.operate("ca", "add", "--name", "fleet", "--certificate", self.folder / "fleet/ca.pem")
 
     def start_broker(self, mode: str, port: int) -> Process:
         conf = self.folder / f"{mode}.conf"
@@ -175,7 +183,7 @@ class AzureWorld:
 
     def environ(self) -> dict:
         world = {"host": HOST, "dpsHost": f"{HOST}:{DPS_PORT}", "idScope": ID_SCOPE, "folder": str(self.folder),
-                 "policies": {name: self.connection(name) for name in RIGHTS}}
+                 "policies": {name: self.connection(name) for name in POLICIES}}
         return {**os.environ, "BUSWARD_AZURE": json.dumps(world), "NODE_EXTRA_CA_CERTS": str(self.folder / "ca.pem"),
                 "NODE_OPTIONS": "--dns-result-order=ipv4first", "NO_COLOR": "1"}
 

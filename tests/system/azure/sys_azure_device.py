@@ -39,6 +39,19 @@ def check_log(world: azure_world.AzureWorld) -> None:
     print("ok - the log holds what was sent")
 
 
+def check_away(world: azure_world.AzureWorld) -> None:
+    """Devices log in and send telemetry without the backend; what was acknowledged is there when it is back."""
+    world.run_node("away.mjs", "before")
+    world.backend.stop("kill")
+    world.run_node("away.mjs", "away")
+    world.backend = world.start_backend()
+    world.backend.wait_for("ev=hello broker=hub")
+    world.run_node("away.mjs", "back")
+    sent = [body for _, device, _, body, _ in Log(world.data / "log").records() if device == "away"]
+    if sent != [b"while the backend is away", b"and on"]:
+        sys.exit(f"messages that were sent while the backend was away: {sent}")
+
+
 def main() -> None:
     azure_world.check_sdks()
     azure_world.enter_namespace()
@@ -46,6 +59,7 @@ def main() -> None:
         world.run_node("device.mjs", *sys.argv[1:])
         if not sys.argv[1:]:
             check_log(world)
+            check_away(world)
 
 
 if __name__ == "__main__":

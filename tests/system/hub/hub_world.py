@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ import threading
 import time
 import urllib.parse
 
-sys.path.insert(0, os.path.join(os.environ["BUSWARD_SOURCE"], "tools"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
 from world import hub_db  # noqa: E402
 
 HOST = "hub.test"
@@ -66,8 +67,7 @@ class Hub:
         self.db = hub_db.open_db(f"{self.dir}/hub.db")
         hub_db.insert(self.db, "meta", key="host", value=HOST)
         hub_db.insert(self.db, "meta", key="id_scope", value=SCOPE)
-        for device in devices:
-            hub_db.put_device(self.db, device, [key_of(device)])
+        hub_db.put_devices(self.db, {device: [key_of(device)] for device in devices})
         self.make_certificates()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -303,8 +303,8 @@ class Client:
         self.send(0xA2, struct.pack(">H", 1) + text(topic))
         return self.receive() == (0xB0, struct.pack(">H", 1))
 
-    def subscribe(self, topic):
-        self.send(0x82, struct.pack(">H", 1) + text(topic) + b"\1")
+    def subscribe(self, topic, qos=1):
+        self.send(0x82, struct.pack(">H", 1) + text(topic) + bytes([qos]))
         answer = self.receive()
         return answer[1][2] if answer else None
 
