@@ -152,14 +152,19 @@ bool identity_files_load(struct identity_files *files, struct assignment *out)
     return err == OK;
 }
 
-static void look(struct identity_files *files)
+static void look_for_next(struct identity_files *files)
 {
-    struct identity_pair *pair = &files->pair;
     files->next_version = 0;
-    if (files->may_have_next && find_next(pair, &files->next)) {
+    if (files->may_have_next && find_next(&files->pair, &files->next)) {
         uint64_t hash = version_of(files->next.certificate, HASH64_START);
         files->next_version = version_of(files->next.private_key, hash) | 1;
     }
+}
+
+static void look(struct identity_files *files)
+{
+    const struct identity_pair *pair = &files->pair;
+    look_for_next(files);
     files->has_device_end =
         pair->certificate[0] != 0 && x509_file_end(pair->certificate, &files->device_end_s) == NULL;
     // Two hundred authorities take a while to read: only when the file is another one.
@@ -181,7 +186,10 @@ void identity_files_run(void *ctx)
         files->store_error = cells->ops->replace(cells->ctx, CELL, bytes_of(text, size));
     }
     if (files->must_adopt) {
-        files->adopt_problem = adopt(&files->pair, &files->next);
+        look_for_next(files);
+        files->adopt_problem = files->next_version == files->adopt_version
+                                   ? adopt(&files->pair, &files->next)
+                                   : "it is another one than the hub accepted";
     }
     look(files);
 }

@@ -26,6 +26,7 @@ struct identity_files {
     // What the job is to do:
     bool must_store, must_adopt, must_look;
     struct assignment assignment; // to be stored
+    uint64_t adopt_version;       // what the hub accepted: nothing else is adopted
     // What it found:
     uint64_t next_version; // 0: no next pair
     struct identity_pair next;

@@ -22,9 +22,9 @@ static bool is_given(const char *text)
     return text != NULL && text[0] != 0;
 }
 
-static struct identity_pair *pair_of(struct north_identity *id)
+static const struct identity_pair *pair_of(const struct north_identity *id)
 {
-    return id->machine.slot == IDENTITY_NEXT ? &id->files.next : &id->files.pair;
+    return id->machine.slot == IDENTITY_NEXT ? &id->next : &id->files.pair;
 }
 
 void north_identity_login(struct north *north, uint64_t now_us, struct mqtt_login *out)
@@ -209,6 +209,7 @@ static void take_look(struct north *north, uint64_t now_us)
         log_warn("identity", "adopt", "certificate=%s problem=%s",
                  log_quote(files->next.certificate).text, log_quote(files->adopt_problem).text);
     }
+    id->next = files->next;
     identity_set_next(&id->machine, now_us, files->next_version);
     if (files->has_device_end) {
         expiry_set(&id->expiry, EXPIRY_DEVICE, files->device_end_s);
@@ -240,6 +241,7 @@ static void submit(struct north *north, uint64_t now_us)
     id->files.must_store = id->must_store;
     id->files.must_adopt = id->must_adopt;
     id->files.assignment = id->assignment;
+    id->files.adopt_version = id->adopt_version;
     id->must_store = id->must_adopt = false;
     id->look_us = time_after(now_us, LOOK_US);
     id->is_running = true;
@@ -268,7 +270,10 @@ static void act(struct north *north, uint64_t now_us, enum identity_out out)
         break;
     case IDENTITY_OUT_RESUME: use_hub(north, now_us); break;
     case IDENTITY_OUT_RECONNECT: uplink_reconnect(&north->uplink, now_us); break;
-    case IDENTITY_OUT_ADOPT: id->must_adopt = true; break;
+    case IDENTITY_OUT_ADOPT:
+        id->must_adopt = true;
+        id->adopt_version = id->machine.next_version;
+        break;
     }
 }
 

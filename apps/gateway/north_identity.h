@@ -20,10 +20,12 @@ struct north_identity {
     bool has_key;
     struct assignment assignment; // the hub and who we are there
     char ca_file[CREDENTIAL_PATH_MAX];
-    struct identity_files files; // the worker's while is_running
+    struct identity_files files; // the worker's while is_running, but for the present pair
+    struct identity_pair next;   // what the last look found
     struct worker *worker;
     bool is_running;
     bool must_store, must_adopt;
+    uint64_t adopt_version;
     bool has_connection; // the MQTT client works for the provisioning service
     uint64_t look_us;    // next look at the files
     uint32_t odd_lives;  // of the uplink's figures, told so far

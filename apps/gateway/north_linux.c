@@ -306,6 +306,9 @@ static void take_mqtt_event(struct north *north, const struct mqtt_event *event)
     case MQTT_REFUSED:
     case MQTT_LOST:
         uplink_lost(&north->uplink, now_us, event->kind == MQTT_REFUSED);
+        if (event->kind == MQTT_REFUSED) {
+            north->clock_us = now_us; // a token is as good as the clock: look whether it was set
+        }
         log_warn("uplink", event->kind == MQTT_REFUSED ? "refused" : "lost",
                  "hub=%s reason=%s retry_ms=%llu", log_quote(north->id.assignment.host).text,
                  log_quote(event->reason).text,

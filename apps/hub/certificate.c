@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-enum { AUTH_LEVEL = 1 }; // 80 bits: no SHA-1 signatures, no short RSA keys in a chain
+enum {
+    AUTH_LEVEL = 1, // 80 bits: no SHA-1 signatures, no short RSA keys in a chain
+    DEPTH_MAX = 8,  // authorities between leaf and trust
+};
 
 static bool read_digest(struct x509_st *certificate, const EVP_MD *digest,
                         struct hub_thumbprint *out)
@@ -123,6 +126,7 @@ static bool verify(X509_STORE_CTX *context, uint64_t utc_s, struct hub_thumbprin
     X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
     X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
     X509_VERIFY_PARAM_set_auth_level(parameters, AUTH_LEVEL);
+    X509_VERIFY_PARAM_set_depth(parameters, DEPTH_MAX);
     X509_VERIFY_PARAM_set_time(parameters, (time_t)utc_s);
     X509_STORE_CTX_set_default(context, "ssl_client"); // purpose and trust
     if (X509_verify_cert(context) != 1) {

@@ -21,6 +21,7 @@ struct hub_connection {
     const char *close_why; // it is to be closed; NULL: no
     bool is_kept;          // the session outlives the connection, with its filters
     unsigned filters;      // HUB_FILTER_*
+    unsigned filters_qos1; // of these, with QoS 1
     unsigned waiting;      // requests that the backend has not acknowledged
     // What the backend knows.
     uint64_t told_number;    // 0: of no connection

@@ -52,6 +52,7 @@ static void begin(struct hub *hub, struct hub_connection *connection, const stru
     connection->close_why = NULL;
     connection->waiting = 0;
     connection->filters = has_session ? connection->filters : 0;
+    connection->filters_qos1 = has_session ? connection->filters_qos1 : 0;
     connection->is_kept = !in->is_clean;
     connection->was_clean |= in->is_clean;
     hub_link_changed(&hub->link, connection);
@@ -251,7 +252,7 @@ struct hub_answer hub_store_will(struct hub *hub, const struct hub_publish *in)
 }
 
 struct hub_answer hub_subscribe(struct hub *hub, const void *client, struct bytes client_id,
-                                struct bytes filter)
+                                struct bytes filter, uint8_t qos)
 {
     if (is_backend(hub, client)) {
         return (struct hub_answer){.outcome = HUB_OK};
@@ -262,6 +263,7 @@ struct hub_answer hub_subscribe(struct hub *hub, const void *client, struct byte
         return refused("not a filter of this device");
     }
     connection->filters |= bit;
+    connection->filters_qos1 = (connection->filters_qos1 & ~bit) | (qos > 0 ? bit : 0);
     hub_link_changed(&hub->link, connection);
     return (struct hub_answer){.outcome = HUB_OK};
 }
@@ -273,6 +275,7 @@ void hub_unsubscribe(struct hub *hub, const void *client, struct bytes client_id
     unsigned bit = hub_filter_bit(hub->cfg.mode, client_id, filter);
     if (connection != NULL && bit != 0) {
         connection->filters &= ~bit;
+        connection->filters_qos1 &= ~bit;
         hub_link_changed(&hub->link, connection);
     }
 }

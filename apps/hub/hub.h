@@ -71,8 +71,9 @@ bool hub_is_will(const struct hub *hub, const void *client);
 // Judges and stores it, once. Nobody waits for an acknowledgement.
 struct hub_answer hub_store_will(struct hub *hub, const struct hub_publish *in);
 
+// qos: as asked for; what is sent is sent with no more.
 struct hub_answer hub_subscribe(struct hub *hub, const void *client, struct bytes client_id,
-                                struct bytes filter);
+                                struct bytes filter, uint8_t qos);
 void hub_unsubscribe(struct hub *hub, const void *client, struct bytes client_id,
                      struct bytes filter);
 // May the broker hand this message to that client? What is its own, and subscribed to.

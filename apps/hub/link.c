@@ -127,12 +127,13 @@ static const char *pass_on(struct hub_link *link, const struct hub_link_words *w
         link->stats.dropped++;
         return NULL;
     }
+    bool is_qos1 = connection != NULL && (hub_filter_mask(connection->filters_qos1) & needed) != 0;
     link->has_out = connection != NULL;
     link->out = (struct hub_out){
         .client_id = connection != NULL ? connection->id : NULL,
         .topic = topic,
         .parts = {bytes_of(end + 1, payload.size - size - 1)},
-        .qos = (uint8_t)words->qos,
+        .qos = is_qos1 ? (uint8_t)words->qos : 0,
     };
     return NULL;
 }
@@ -209,15 +210,13 @@ static bool tell(struct hub_link *link, struct hub_connection *connection, struc
         name(link, "down", connection->told_number, connection);
         snprintf(link->body_text, sizeof(link->body_text), "%s", connection->end);
         connection->told_number = 0;
-    } else if (connection->number == 0) {
-        return false;
-    } else if (connection->told_number == 0) {
+    } else if (connection->number != 0 && connection->told_number == 0) {
         name(link, "up", connection->number, connection);
         hub_link_put_up(link->body_text, sizeof(link->body_text), link->mode, connection);
         connection->told_number = connection->number;
         connection->told_mask = mask;
         connection->was_clean = false;
-    } else if (connection->told_mask != mask) {
+    } else if (connection->number != 0 && connection->told_mask != mask) {
         name(link, "subs", connection->number, connection);
         snprintf(link->body_text, sizeof(link->body_text), "%u", mask);
         connection->told_mask = mask;

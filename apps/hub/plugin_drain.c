@@ -17,8 +17,9 @@ static void publish(struct plugin *plugin, const struct hub_out *out)
     for (size_t i = 0; i < COUNT_OF(out->parts); i++) {
         size += out->parts[i].size;
     }
-    uint8_t *payload = size > 0 ? mosquitto_malloc(size) : NULL;
-    if ((size > 0 && payload == NULL) || out->topic.size >= sizeof(plugin->topic)) {
+    uint8_t *payload = mosquitto_malloc(size + 1); // one more: never none
+    if (payload == NULL || out->topic.size >= sizeof(plugin->topic)) {
+        mosquitto_free(payload);
         log_error("hub", "message_dropped", "client=%s bytes=%zu", log_quote(out->client_id).text,
                   size);
         return;

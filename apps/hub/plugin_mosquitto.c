@@ -195,8 +195,9 @@ static int check_write(struct plugin *plugin, const struct mosquitto_evt_acl_che
 
 static int check_subscribe(struct plugin *plugin, const struct mosquitto_evt_acl_check *in)
 {
-    struct hub_answer answer = hub_subscribe(
-        &plugin->hub, in->client, text_bytes(client_id(in->client)), text_bytes(in->topic));
+    struct hub_answer answer =
+        hub_subscribe(&plugin->hub, in->client, text_bytes(client_id(in->client)),
+                      text_bytes(in->topic), in->qos);
     plugin_drain(plugin);
     if (answer.outcome != HUB_OK) {
         log_refusal("subscribe_refused", in->client, answer.why);

@@ -62,6 +62,7 @@ static void on_ssl_new(void *parent, void *nothing, CRYPTO_EX_DATA *data, int in
         return;
     }
     SSL_set_verify(ssl, SSL_VERIFY_PEER, keep_chain);
+    SSL_set_verify_depth(ssl, CHAIN_MAX); // a long chain costs no more than this
     // A resumed session would come without the chain.
     SSL_set_options(ssl, SSL_OP_NO_TICKET);
     SSL_set_num_tickets(ssl, 0);

@@ -83,11 +83,13 @@ static void set_timeout(int fd, uint32_t timeout_ms)
 static void shake_hands(const struct tls_probe *probe, int fd, SSL_CTX *context,
                         struct tls_probe_result *out)
 {
+    char name[256]; // the library's macro wants it writable
+    snprintf(name, sizeof(name), "%s", probe->host);
     SSL *session = SSL_new(context);
     set_timeout(fd, probe->timeout_ms);
     ERR_clear_error();
     if (session == NULL || SSL_set_fd(session, fd) != 1 ||
-        SSL_set_tlsext_host_name(session, probe->host) != 1) {
+        SSL_set_tlsext_host_name(session, name) != 1) {
         say(out, "no memory");
     } else if (SSL_connect(session) == 1) {
         out->step = TLS_PROBE_STEPS;

@@ -9,8 +9,9 @@ import pathlib
 import random
 import secrets
 import socket
+import subprocess
 
-from world import certs, hub_db
+from world import certs
 
 PORTS = (20000, 32000)
 
@@ -86,7 +87,7 @@ def sensor_entries(count: int) -> list[dict]:
 class Site:
     """The files of one world below one folder, and the ports its parts listen on."""
 
-    def __init__(self, folder: pathlib.Path, store: Store, plugin: pathlib.Path, source: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, store: Store, plugin: pathlib.Path, backend: pathlib.Path, source: pathlib.Path):
         self.folder = folder
         self.store = store
         self.device_id = "store-1"
@@ -103,21 +104,22 @@ class Site:
         self.line_report = folder / "line-report.json"
         self.sync_trace = folder / "sync-trace.jsonl"
         self.gateway_config = folder / "gateway" / "store-1.json"
-        self._write_hub(plugin)
+        self._write_hub(plugin, backend)
         self._write_gateway(source)
 
     @property
     def port(self) -> str:
         return f"rt:{self.mailbox}" if self.store.core else f"tty:{self.client_tty}"
 
-    def _write_hub(self, plugin: pathlib.Path) -> None:
+    def _write_hub(self, plugin: pathlib.Path, backend: pathlib.Path) -> None:
         tls, hub = self.folder / "tls", self.folder / "hub"
         certs.make_authority(tls)
         certificate, key = certs.make_server(tls, "localhost")
         device_key = base64.b64encode(secrets.token_bytes(32)).decode()
         write_private(self.folder / "gateway" / "device.key", device_key + "\n")
         identities = {"hub": "localhost", "devices": [{"id": self.device_id, "keys": [device_key, device_key], "enabled": True}]}
-        hub_db.import_devices(hub / "hub.db", identities)
+        write_private(hub / "devices.json", json.dumps(identities, indent=1) + "\n")
+        subprocess.run([backend, "import", "--data-dir", hub, hub / "devices.json"], check=True, capture_output=True)
         write_private(hub / "mosquitto.conf", f"""# Made for one run; docs/hub.md explains each line.
 per_listener_settings false
 persistence false

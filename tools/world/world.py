@@ -52,7 +52,8 @@ class World:
         self.changed = threading.Condition()
         self.ending = threading.Event()
         plugin = find_program(self.build, "busward_hub.so")
-        self.site = Site(self.folder, self.store, pathlib.Path(plugin), SOURCE)
+        backend = find_program(self.build, "busward-hub")
+        self.site = Site(self.folder, self.store, pathlib.Path(plugin), pathlib.Path(backend), SOURCE)
         self.parts = {name: Part(name, self._command(name), self.folder / "logs" / f"{name}.log", self.events,
                                  (environments or {}).get(name)) for name in ORDER}
         self.api = Api(f"http://127.0.0.1:{self.site.http_port}")

@@ -161,6 +161,9 @@ static void on_subscribed(struct backend *b, enum backend_broker broker, struct 
     }
     session->subscriptions = in->subscriptions;
     if (broker == BROKER_HUB) {
+        if ((in->subscriptions & SESSION_C2D) == 0) {
+            c2d_down(&b->c2d, in->device); // what is on its way will be dropped there
+        }
         c2d_subscribed(&b->c2d, in->device);
         methods_changed(&b->methods, now.now_us, in->device);
     }
@@ -306,6 +309,11 @@ void backend_sent(struct backend *b, struct backend_time now, uint32_t token)
     c2d_sent(&b->c2d, now.now_us, now.utc_ms, token);
 }
 
+void backend_undone(struct backend *b)
+{
+    b->c2d.boot[0] = '\0';
+}
+
 void backend_idle(struct backend *b, enum backend_broker broker)
 {
     link_idle(&b->links[broker]);
@@ -326,18 +334,24 @@ void backend_tick(struct backend *b, struct backend_time now)
     }
 }
 
+struct target {
+    struct bytes device;
+    uint64_t connection;
+    int qos;
+};
+
 // `to/{conn}/{qos}/{device}` with topic, 0, body.
-static void write_to(struct backend *b, struct bytes device, uint64_t connection, int qos,
-                     const struct az_topic *topic, struct bytes body, struct backend_out *out)
+static void write_to(struct backend *b, struct target target, const struct az_topic *topic,
+                     struct bytes body, struct backend_out *out)
 {
     struct writer w = writer_of(b->payload, sizeof(b->payload));
-    snprintf(b->topic, sizeof(b->topic), "to/%llu/%d/%.*s", (unsigned long long)connection, qos,
-             (int)device.size, (const char *)device.data);
+    snprintf(b->topic, sizeof(b->topic), "to/%llu/%d/%.*s", (unsigned long long)target.connection,
+             target.qos, (int)target.device.size, (const char *)target.device.data);
     az_topic_build(topic, &w);
     put_u8(&w, 0);
     put_bytes(&w, body);
     ASSERT(!w.failed);
-    *out = (struct backend_out){.topic = b->topic, .payload = writer_bytes(&w), .qos = qos};
+    *out = (struct backend_out){.topic = b->topic, .payload = writer_bytes(&w), .qos = target.qos};
 }
 
 static bool next_answer(struct backend *b, enum backend_broker broker, struct backend_out *out)
@@ -346,8 +360,8 @@ static bool next_answer(struct backend *b, enum backend_broker broker, struct ba
         return false;
     }
     b->has_answer = false;
-    write_to(b, span(b->answer_device), b->answer_connection, 0, &b->answer_topic, b->answer_body,
-             out);
+    write_to(b, (struct target){span(b->answer_device), b->answer_connection, 0}, &b->answer_topic,
+             b->answer_body, out);
     return true;
 }
 
@@ -370,7 +384,8 @@ static bool next_notice(struct backend *b, uint64_t now_us, struct backend_out *
         if (session != NULL && (session->subscriptions & SESSION_DESIRED) != 0) {
             struct az_topic topic = {
                 .kind = AZ_TWIN_DESIRED, .has_version = true, .version = notice.version};
-            write_to(b, notice.device_id, session->connection, 1, &topic, notice.body, out);
+            write_to(b, (struct target){notice.device_id, session->connection, 1}, &topic,
+                     notice.body, out);
             note_told(b, now_us, &notice);
             return true;
         }
@@ -384,7 +399,7 @@ static bool next_call(struct backend *b, uint64_t now_us, struct backend_out *ou
     if (!methods_next(&b->methods, now_us, &call)) {
         return false;
     }
-    write_to(b, call.device_id, call.connection, 0, &call.topic, call.body, out);
+    write_to(b, (struct target){call.device_id, call.connection, 0}, &call.topic, call.body, out);
     return true;
 }
 
@@ -395,7 +410,8 @@ static bool next_message(struct backend *b, int64_t utc_ms, struct backend_out *
         return false;
     }
     struct az_topic topic = {.kind = AZ_C2D, .device_id = message.device_id, .bag = message.bag};
-    write_to(b, message.device_id, message.connection, 1, &topic, message.payload, out);
+    write_to(b, (struct target){message.device_id, message.connection, 1}, &topic, message.payload,
+             out);
     out->token = message.token;
     return true;
 }

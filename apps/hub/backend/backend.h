@@ -93,6 +93,8 @@ void backend_connected(struct backend *b, enum backend_broker broker);
 void backend_lost(struct backend *b, enum backend_broker broker);
 void backend_message(struct backend *b, enum backend_broker broker, struct backend_time now,
                      struct bytes topic, struct bytes payload);
+// A transaction around inputs was undone: the next hello is taken for that of another boot.
+void backend_undone(struct backend *b);
 // The broker took the publish that bore this token.
 void backend_sent(struct backend *b, struct backend_time now, uint32_t token);
 // Nothing waits to be read from that broker.

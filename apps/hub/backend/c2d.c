@@ -38,7 +38,7 @@ static void put_encoded(struct writer *out, struct bytes text)
     for (size_t i = 0; i < text.size; i++) {
         uint8_t byte = text.data[i];
         bool is_plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-                        (byte >= 'a' && byte <= 'z') || memchr("-._~", byte, 4) != NULL;
+                        (byte >= 'a' && byte <= 'z') || (byte != 0 && strchr("-._~", byte) != NULL);
         if (is_plain) {
             put_u8(out, byte);
         } else {
@@ -91,7 +91,7 @@ static bool check(const struct c2d_message *in, int64_t utc_ms, struct verdict *
     }
     for (size_t i = 0; i < in->properties.size; i++) {
         uint8_t byte = in->properties.data[i];
-        if (byte <= ' ' || byte > '~' || memchr("/+#?", byte, 4) != NULL) {
+        if (byte <= ' ' || byte > '~' || strchr("/+#?", byte) != NULL) {
             return refuse(why, HUB_ARGUMENT_INVALID, "the properties are not percent-encoded");
         }
     }

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define MODULE "dps"
 
@@ -122,7 +123,7 @@ static bool write_device(struct dps *dps, const struct dps_request *in,
 
 static bool is_own(const struct dps *dps, const char *hub)
 {
-    return strcmp(hub, dps->own_hub) == 0;
+    return strcasecmp(hub, dps->own_hub) == 0;
 }
 
 // Fills the registration with what is decided. False: it cannot be assigned.

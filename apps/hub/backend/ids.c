@@ -21,7 +21,8 @@ const char *registration_id_fault(struct bytes id)
         return "registration id longer than 128 characters";
     }
     for (size_t i = 0; i < id.size; i++) {
-        if (!is_alphanumeric(id.data[i]) && memchr("-._:", id.data[i], 4) == NULL) {
+        uint8_t c = id.data[i];
+        if (!is_alphanumeric(c) && (c == '\0' || strchr("-._:", c) == NULL)) {
             return "registration id with a character outside A-Z a-z 0-9 - . _ :";
         }
     }

@@ -9,6 +9,7 @@
 #include <mosquitto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define MODULE "link"
 
@@ -18,6 +19,7 @@ enum {
     BACK_OFF_MIN_US = 100 * US_PER_MS,
     BACK_OFF_MAX_US = 2 * US_PER_S,
     IN_FLIGHT_MAX = 1000,
+    PACKETS_PER_TURN_MAX = 64,
 };
 
 struct link_client_event {
@@ -119,10 +121,15 @@ static void arm_write(struct link_client *c)
 static void on_readable(evutil_socket_t fd, short what, void *ctx)
 {
     struct link_client *c = ctx;
-    (void)fd;
     (void)what;
-    if (mosquitto_loop_read(c->mosquitto, 1) != MOSQ_ERR_SUCCESS) {
-        c->is_broken = true;
+    // One packet a call: all that is there, so that requests which wait together are seen together.
+    char next = 0;
+    for (int i = 0; i < PACKETS_PER_TURN_MAX && !c->is_broken; i++) {
+        if (mosquitto_loop_read(c->mosquitto, 1) != MOSQ_ERR_SUCCESS) {
+            c->is_broken = true;
+        } else if (recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+            break; // nothing yet, or the end, which the next call finds
+        }
     }
     if (c->is_broken) {
         event_del(c->read); // else it would be readable until the tick
@@ -241,6 +248,17 @@ bool link_client_next(struct link_client *c, struct link_client_out *out)
 bool link_client_is_ready(const struct link_client *c)
 {
     return c->is_connected && !c->is_broken && !mosquitto_want_write(c->mosquitto);
+}
+
+void link_client_begin_anew(struct link_client *c)
+{
+    c->is_broken = true;
+    loop_wake(c->loop);
+}
+
+bool link_client_is_blocked(const struct link_client *c)
+{
+    return c->is_connected && !c->is_broken && mosquitto_want_write(c->mosquitto);
 }
 
 void link_client_publish(struct link_client *c, const char *topic, struct bytes payload, int qos,

@@ -49,6 +49,10 @@ bool link_client_next(struct link_client *client, struct link_client_out *out);
 
 // Room to publish: else wait, a turn follows when there is.
 bool link_client_is_ready(const struct link_client *client);
+// The socket takes nothing now: what would be answered had better not be taken.
+bool link_client_is_blocked(const struct link_client *client);
+// Ends the connection, which is told, and makes another.
+void link_client_begin_anew(struct link_client *client);
 // token 0: nobody wants to hear of it. A failure ends the connection, which is told.
 void link_client_publish(struct link_client *client, const char *topic, struct bytes payload,
                          int qos, uint32_t token);

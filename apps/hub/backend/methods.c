@@ -44,7 +44,7 @@ static bool is_name(struct bytes name)
     bool is_good = name.size > 0 && name.size <= AZ_METHOD_NAME_SIZE_MAX;
     for (size_t i = 0; is_good && i < name.size; i++) {
         is_good =
-            name.data[i] > ' ' && name.data[i] != 0x7f && memchr("/+#?", name.data[i], 4) == NULL;
+            name.data[i] > ' ' && name.data[i] != 0x7f && strchr("/+#?", name.data[i]) == NULL;
     }
     return is_good;
 }

@@ -146,7 +146,7 @@ static bool insert(struct store *store, struct device *d, int64_t utc_ms, struct
     if (find(store, span(d->id), &other, why)) {
         return refuse(why, HUB_DEVICE_EXISTS, "a device %s is registered already", d->id);
     }
-    struct registry_counts counts;
+    struct registry_counts counts = {0};
     if (why->code != HUB_DEVICE_NOT_FOUND || !registry_count(store, &counts, why)) {
         return false;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/hub/backend/serve.h"
 
+#include "apps/hub/backend/exchange.h"
 #include "base/assert.h"
 #include "port/api/clock.h"
 #include "port/linux/log.h"
@@ -12,8 +13,6 @@
 #include <sys/stat.h>
 
 #define MODULE "hub"
-
-enum { INPUTS_PER_TURN_MAX = 64 };
 
 static const struct option option_rows[] = {
     {.name = "data-dir",
@@ -87,54 +86,6 @@ static struct backend_time time_now(uint64_t now_us)
     return (struct backend_time){.now_us = now_us, .utc_ms = wall.utc_ms};
 }
 
-static void publish_all(struct serve *s, enum backend_broker broker, struct backend_time now)
-{
-    struct link_client *client = s->clients[broker];
-    struct backend_out out;
-    // A lost link is drained as well: what waits for it is then forgotten in the proper way.
-    while ((client == NULL || !s->backend->links[broker].is_connected ||
-            link_client_is_ready(client)) &&
-           backend_next(s->backend, broker, now, &out)) {
-        link_client_publish(client, out.topic, out.payload, out.qos, out.token);
-    }
-}
-
-static void give(struct serve *s, enum backend_broker broker, struct backend_time now,
-                 const struct link_client_out *in)
-{
-    switch (in->kind) {
-    case LINK_CLIENT_CONNECTED: backend_connected(s->backend, broker); break;
-    case LINK_CLIENT_LOST: backend_lost(s->backend, broker); break;
-    case LINK_CLIENT_MESSAGE:
-        backend_message(s->backend, broker, now, in->topic, in->payload);
-        break;
-    case LINK_CLIENT_SENT: backend_sent(s->backend, now, in->token); break;
-    }
-}
-
-// An answer must have left before the next request is read.
-static bool may_take(const struct serve *s, enum backend_broker broker)
-{
-    return !s->backend->has_answer || s->backend->answer_broker != broker;
-}
-
-static bool take_inputs(struct serve *s, enum backend_broker broker, struct backend_time now)
-{
-    struct link_client_out in;
-    for (int i = 0; i < INPUTS_PER_TURN_MAX; i++) {
-        if (!may_take(s, broker)) {
-            return false; // the socket is full: its turn comes when it is not
-        }
-        if (!link_client_next(s->clients[broker], &in)) {
-            backend_idle(s->backend, broker);
-            return false;
-        }
-        give(s, broker, now, &in);
-        publish_all(s, broker, now);
-    }
-    return true;
-}
-
 static uint64_t on_turn(void *ctx, uint64_t now_us)
 {
     struct serve *s = ctx;
@@ -146,12 +97,11 @@ static uint64_t on_turn(void *ctx, uint64_t now_us)
         if (s->clients[broker] == NULL) {
             continue;
         }
+        struct exchange x = {s->backend, s->clients[broker], broker};
         deadline_us = time_min(deadline_us, link_client_tick(s->clients[broker], now_us));
-        publish_all(s, broker, now);
-        if (take_inputs(s, broker, now)) {
+        if (exchange_turn(&x, now)) {
             deadline_us = 0; // more waits
         }
-        publish_all(s, broker, now);
     }
     return time_min(deadline_us, backend_deadline_us(s->backend));
 }
@@ -186,25 +136,33 @@ static size_t slots_for(uint64_t connection_max)
 }
 
 // All memory of the program, once.
-static bool make_backend(struct serve *s)
+static bool take_memory(struct serve *s)
 {
-    struct backend_config cfg = {
+    struct backend_config *cfg = &s->memory;
+    *cfg = (struct backend_config){
         .store = &s->store,
         .slot_count = slots_for(s->options.connection_max),
         .call_count = (size_t)s->options.method_max,
         .host = s->host,
     };
     s->backend = calloc(1, sizeof(*s->backend));
-    cfg.slots[BROKER_HUB] = calloc(cfg.slot_count, sizeof(struct session));
-    cfg.slots[BROKER_DPS] = calloc(cfg.slot_count, sizeof(struct session));
-    cfg.calls = calloc(cfg.call_count, sizeof(struct methods_call));
-    cfg.payloads = calloc(cfg.call_count, METHODS_PAYLOAD_SIZE_MAX);
-    cfg.notices = calloc(1, TWINS_NOTICE_BYTES);
+    cfg->calls = calloc(cfg->call_count, sizeof(struct methods_call));
+    cfg->payloads = calloc(cfg->call_count, METHODS_PAYLOAD_SIZE_MAX);
+    cfg->notices = calloc(1, TWINS_NOTICE_BYTES);
+    bool is_good = s->backend != NULL && cfg->calls != NULL && cfg->payloads != NULL &&
+                   cfg->notices != NULL && random_bytes(&cfg->salt, sizeof(cfg->salt)) == OK;
+    for (int i = 0; is_good && i < BROKER_COUNT; i++) {
+        cfg->slots[i] = calloc(cfg->slot_count, sizeof(struct session));
+        is_good = cfg->slots[i] != NULL;
+    }
+    return is_good;
+}
+
+static bool make_backend(struct serve *s)
+{
     const char *paths[BROKER_COUNT] = {s->options.hub_link, s->options.dps_link};
     static const char *const names[BROKER_COUNT] = {"hub", "dps"};
-    bool is_good = s->backend != NULL && cfg.slots[0] != NULL && cfg.slots[1] != NULL &&
-                   cfg.calls != NULL && cfg.payloads != NULL && cfg.notices != NULL &&
-                   random_bytes(&cfg.salt, sizeof(cfg.salt)) == OK;
+    bool is_good = take_memory(s);
     for (int i = 0; is_good && i < BROKER_COUNT; i++) {
         s->clients[i] = paths[i] != NULL ? calloc(1, sizeof(struct link_client)) : NULL;
         is_good = paths[i] == NULL || s->clients[i] != NULL;
@@ -216,7 +174,7 @@ static bool make_backend(struct serve *s)
         log_error(MODULE, "memory", "%s", "");
         return false;
     }
-    backend_init(s->backend, &cfg);
+    backend_init(s->backend, &s->memory);
     s->backend->dps.retry_after_s = (uint32_t)s->options.dps_retry_after_s;
     s->backend->c2d.deliveries_max = (unsigned)s->options.delivery_max;
     return true;

@@ -19,7 +19,8 @@ struct serve {
     struct serve_options options;
     struct loop loop;
     struct store store;
-    struct backend *backend;                   // from the heap, with all its memory
+    struct backend *backend;                   // from the heap, as
+    struct backend_config memory;              // what it works on
     struct link_client *clients[BROKER_COUNT]; // NULL: not asked for
     char host[ENROLMENT_HOST_SIZE];
 };

@@ -162,7 +162,7 @@ static void be_connected(struct bytes topic, struct bytes payload)
     struct hub_answer answer = hub_connect(&bench->hub, &in);
     ASSERT(answer.outcome == HUB_OK);
     publish(topic, payload, true); // the backend is away
-    answer = hub_subscribe(&bench->hub, device, hub_bench_text("a"), topic);
+    answer = hub_subscribe(&bench->hub, device, hub_bench_text("a"), topic, 1);
     ASSERT(answer.outcome != HUB_OK || ends_with(topic, "#"));
     publish(topic, payload, true); // it may listen for the refusal now
     struct hub_connect link = {
@@ -177,7 +177,7 @@ static void be_connected(struct bytes topic, struct bytes payload)
     static const char *const all[] = {AZ_FILTER_METHODS, AZ_FILTER_TWIN_ANSWER,
                                       AZ_FILTER_TWIN_DESIRED, AZ_FILTER_C2D_ANY, AZ_FILTER_DPS};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
-        hub_subscribe(&bench->hub, device, hub_bench_text("a"), hub_bench_text(all[i]));
+        hub_subscribe(&bench->hub, device, hub_bench_text("a"), hub_bench_text(all[i]), 1);
     }
     be_backend(hub_bench_text("to/2/1/a"), payload);
     be_backend(hub_bench_text("to/2/1/b"), payload);

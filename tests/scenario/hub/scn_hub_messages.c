@@ -111,6 +111,20 @@ static void test_messages_over_connections_and_boots(void **state)
     expect_feedback("m1", "Success");
 }
 
+static void test_message_on_its_way_to_who_unsubscribes(void **state)
+{
+    (void)state;
+    hello(BROKER_HUB, "b1");
+    up("d", 3, false, 8);
+    assert_true(send("d", "m1"));
+    expect_message("d", 3, "m1");
+    text_message(BROKER_HUB, "subs/3/d", "0"); // the plugin drops it, and acknowledges
+    acknowledge_all();
+    assert_int_equal(number("SELECT count(*) FROM c2d WHERE state=0"), 1);
+    text_message(BROKER_HUB, "subs/3/d", "8");
+    expect_message("d", 3, "m1");
+}
+
 static void test_queue_limits_expiry_and_purge(void **state)
 {
     char id[16];
@@ -191,6 +205,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_message_is_settled_after_the_lock, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(test_messages_over_connections_and_boots, open_world,
+                                        close_world),
+        cmocka_unit_test_setup_teardown(test_message_on_its_way_to_who_unsubscribes, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(test_queue_limits_expiry_and_purge, open_world,
                                         close_world),

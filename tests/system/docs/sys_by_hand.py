@@ -61,9 +61,10 @@ def end(broker: subprocess.Popen) -> None:
 
 def test_the_hubs_examples(folder: pathlib.Path) -> None:
     hub, dps, devices = blocks("hub.md", "")[:3]
-    (folder / "hub-devices.json").write_text(re.sub("//.*", "", devices).replace("<base64>", "MDEyMzQ1Njc4OWFiY2RlZg=="))
-    (folder / "example").mkdir()
-    subprocess.run([SOURCE / "tools/world/hub_db.py", "import", "--data-dir", folder / "example", folder / "hub-devices.json"], check=True)
+    (folder / "hub-devices.json").write_text(devices.replace("<base64>", "MDEyMzQ1Njc4OWFiY2RlZg=="))
+    (folder / "hub-devices.json").chmod(0o600)
+    subprocess.run([BUILD / "apps/hub/backend/busward-hub", "import", "--data-dir", folder / "example", folder / "hub-devices.json"],
+                   check=True)
     for conf, port, word in ((hub, "8883", "mode=hub"), (dps, "8884", "mode=dps")):
         for old, new in (("/etc/busward", str(folder)), ("/var/lib/busward-hub", f"{folder}/example"), (port, str(free_port())),
                          ("/run/busward-hub", str(folder)), ("/usr/lib/busward", str(BUILD / "apps/hub"))):

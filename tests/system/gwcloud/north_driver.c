@@ -10,10 +10,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { POINTS = 4, ECHOES_MAX = 256, RID_SIZE_MAX = 32 };
+enum { POINTS = 4, ECHOES_MAX = 256, HOLD_LOOK_MS = 20, RID_SIZE_MAX = 32 };
 
 // Answers method calls with their own payload, all of them, in order.
 struct echo {
@@ -23,11 +25,13 @@ struct echo {
         size_t size;
     } calls[ECHOES_MAX];
     size_t first, count;
-    uint8_t *sent; // the body that was handed out last
+    uint64_t heard;
+    const char *hold; // while this file exists, the loop hangs in its next message
+    uint8_t *sent;    // the body that was handed out last
 };
 
 struct settings {
-    const char *data, *host, *address, *key, *ca, *trace, *device, *proxy, *proxy_login;
+    const char *hold, *data, *host, *address, *key, *ca, *trace, *device, *proxy, *proxy_login;
     const char *certificate, *private_key, *id_scope, *registration, *group_key, *payload;
     uint64_t port, dps_port, first, per_s, max_age_ms, sync_ms, bytes_max, backfill, retry_s, will;
 };
@@ -48,6 +52,8 @@ static const struct option options[] = {
     {"payload", OPTION_TEXT, offsetof(struct settings, payload), 0, 0, NULL, "JSON"},
     {"dps-port", OPTION_UINT, offsetof(struct settings, dps_port), 0, 65535, "8883",
      "of the service"},
+    {"hold", OPTION_TEXT, offsetof(struct settings, hold), 0, 0, NULL,
+     "while that file exists the loop hangs in the next message"},
     {"trace", OPTION_TEXT, offsetof(struct settings, trace), 0, 0, NULL, "sync trace"},
     {"first", OPTION_UINT, offsetof(struct settings, first), 0, 1e9, "0",
      "number of the first sample"},
@@ -105,6 +111,10 @@ static void on_message(void *ctx, uint64_t now_us, const struct az_topic *topic,
 {
     (void)now_us;
     struct echo *echo = ctx;
+    while (echo->hold != NULL && access(echo->hold, F_OK) == 0) {
+        (void)poll(NULL, 0, HOLD_LOOK_MS);
+    }
+    echo->heard++;
     if (topic->kind != AZ_METHOD_CALL) {
         log_info("driver", "message", "kind=%d bag=%.*s size=%zu", (int)topic->kind,
                  (int)topic->bag.size, (const char *)topic->bag.data, body.size);
@@ -207,15 +217,18 @@ int main(int argc, char **argv)
         loop_init(&driver.loop, turn, &driver) != OK || north_open(&driver.north, &cfg) != OK) {
         return 1;
     }
+    driver.echo.hold = s->hold;
     north_plug(driver.north, INBOX_METHODS, &echo_ops, &driver.echo);
     north_plug(driver.north, INBOX_NUDGE, &echo_ops, &driver.echo);
     north_set_catalogue(driver.north, &catalogue);
     loop_run(&driver.loop);
     struct north_stats stats;
     north_get_stats(driver.north, &stats);
-    log_info("driver", "end", "next=%llu late_us=%llu queue_dropped=%llu republished=%llu",
-             (unsigned long long)driver.number, (unsigned long long)driver.late_us,
-             (unsigned long long)stats.queue_dropped, (unsigned long long)stats.uplink.republished);
+    log_info("driver", "end",
+             "next=%llu heard=%llu late_us=%llu queue_dropped=%llu republished=%llu",
+             (unsigned long long)driver.number, (unsigned long long)driver.echo.heard,
+             (unsigned long long)driver.late_us, (unsigned long long)stats.queue_dropped,
+             (unsigned long long)stats.uplink.republished);
     north_close(driver.north);
     loop_deinit(&driver.loop);
     return 0;

@@ -9,7 +9,7 @@ import sys
 
 from azure_world import HOST, World, close_all, key_of  # noqa: E402
 from sys_identity import start  # noqa: E402
-from sys_north import Driver  # noqa: E402
+from sys_north import Driver, wait_until  # noqa: E402
 
 
 def ends_with(driver, problem):
@@ -37,6 +37,8 @@ def test_certificates_roll_over():
     driver.wait_line("mod=identity ev=next_certificate ")
     driver.wait_line("mod=uplink ev=refused ")
     driver.wait_line("mod=uplink ev=online ")
+    wait_until("telemetry tells it, too",
+               lambda: any("identity: certificate ends" in r[3].decode() for r in world.hub.records()))
     driver.end(signal.SIGKILL)
     assert os.path.exists(f"{world.dir}/dev.pem.next")
     # A good one is adopted.

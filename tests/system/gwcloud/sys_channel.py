@@ -33,6 +33,27 @@ def test_calls_are_answered(broker):
     driver.end()
 
 
+def test_a_loop_that_hangs_loses_nothing(broker):
+    """More than the queue of messages could hold comes meanwhile: it waits in the connection."""
+    hold = f"{broker.dir}/hold"
+    driver = Driver(broker, per_s=1, hold=hold)
+    driver.wait_line("ev=online")
+    client = Client(broker, "test")
+    assert client.subscribe("$iothub/methods/res/#") is not None
+    open(hold, "w").close()
+    for i in range(400):
+        client.publish(b"x" * 4096, topic=BAG + f"n={i}", qos=0)
+    # What comes last shows that all before it was taken.
+    client.publish(b"last", topic="$iothub/methods/POST/echo/?$rid=9", qos=0)
+    assert client.deliver(b"", topic="devices/gw-1/seen-by-the-broker")
+    os.unlink(hold)
+    assert take_publish(client) == ("$iothub/methods/res/200/?$rid=9", b"last")
+    assert not any("ev=lost" in line for line in driver.lines), driver.lines
+    client.close()
+    line = driver.end().wait_line("ev=end")
+    assert " heard=401 " in line, line
+
+
 def test_messages_wait_for_us(broker):
     """The session is kept: what was sent while we were away comes when we are back."""
     driver = Driver(broker, per_s=1)
@@ -86,7 +107,7 @@ def test_a_refused_filter_is_told(broker):
 
 
 def main():
-    for test in (test_calls_are_answered, test_messages_wait_for_us,
+    for test in (test_calls_are_answered, test_a_loop_that_hangs_loses_nothing, test_messages_wait_for_us,
                  test_too_large_a_message_ends_the_connection, test_a_refused_filter_is_told):
         broker = Broker().start()
         try:

@@ -12,14 +12,12 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 
-sys.path.insert(0, os.path.join(os.environ["BUSWARD_SOURCE"], "tools"))
-from world import hub_db  # noqa: E402
+import hub_db
 
 HOST = "hub.test"
 SCOPE = "0ne00000001"
@@ -303,8 +301,8 @@ class Client:
         self.send(0xA2, struct.pack(">H", 1) + text(topic))
         return self.receive() == (0xB0, struct.pack(">H", 1))
 
-    def subscribe(self, topic):
-        self.send(0x82, struct.pack(">H", 1) + text(topic) + b"\1")
+    def subscribe(self, topic, qos=1):
+        self.send(0x82, struct.pack(">H", 1) + text(topic) + bytes([qos]))
         answer = self.receive()
         return answer[1][2] if answer else None
 

@@ -133,6 +133,13 @@ def test_twins_methods_and_messages_over_the_link(hub):
     assert backend.request() == (conns["gw-1"], "gw-1", "$iothub/methods/res/200/?$rid=m1", b"y" * 128000)
     backend.to(conns["gw-1"], "gw-1", "devices/gw-1/messages/devicebound/%24.mid=7", b"c2d", qos=1)
     assert one.message() == ("devices/gw-1/messages/devicebound/%24.mid=7", b"c2d")
+    for qos, granted in ((2, 1), (0, 0), (1, 1)):
+        assert one.subscribe(ANY_C2D, qos) == granted
+        backend.to(conns["gw-1"], "gw-1", "devices/gw-1/messages/devicebound/", b"c2d", qos=1)
+        first, body = one.receive()
+        assert first & 6 == granted << 1, (qos, first)
+        if granted:
+            one.send(0x40, body[-5:-3])
     # Nothing for another one, or on another's topic; the next good message arrives.
     backend.to(conns["gw-1"], "gw-2", "$iothub/twin/res/200/?$rid=1", b"wrong")
     backend.to(conns["gw-1"] + 50, "gw-1", "$iothub/twin/res/200/?$rid=1", b"wrong")

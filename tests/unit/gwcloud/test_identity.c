@@ -135,6 +135,8 @@ static void test_next_certificate_is_adopted_once_accepted(void **state)
     lose(7, IDENTITY_NEXT);
     accept(8, IDENTITY_PRESENT);
     accept(9, IDENTITY_NEXT);
+    identity_failed(&id, 9, false); // a connection that was good
+    accept(9, IDENTITY_NEXT);
     expect_nothing();
     identity_set_next(&id, 10, 0); // moved
     lose(10, IDENTITY_PRESENT);

@@ -190,7 +190,7 @@ static void test_who_changes_in_the_directory_is_closed(void **state)
     assert_string_equal(close_why(bench), "device disabled");
     assert_int_equal(publish(bench, &client[1], topic, text("")).outcome, HUB_REFUSED);
     assert_int_equal(
-        hub_subscribe(&bench->hub, &client[1], text("a"), text("$iothub/twin/res/#")).outcome,
+        hub_subscribe(&bench->hub, &client[1], text("a"), text("$iothub/twin/res/#"), 1).outcome,
         HUB_REFUSED);
     assert_int_equal(connect_as(bench, &client[1], "a", 1).outcome, HUB_REFUSED);
     leave(bench, &client[1]);

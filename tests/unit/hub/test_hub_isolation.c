@@ -100,7 +100,7 @@ static int set_up(void **state)
         assert_int_equal(hub_connect(hub, &in).outcome, HUB_OK);
         for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
             assert_int_equal(hub_subscribe(hub, &place->clients[i], hub_bench_text(NAMES[i]),
-                                           hub_bench_text(all[k]))
+                                           hub_bench_text(all[k]), 1)
                                  .outcome,
                              HUB_OK);
         }
@@ -200,6 +200,14 @@ static void test_what_one_may_read_is_its_own(void **state)
         }
     }
     assert_true(readable > 40);
+    // Nor what it has not subscribed to.
+    const char *call = "$iothub/methods/POST/x/?$rid=1";
+    assert_true(
+        hub_may_receive(hub, &place->clients[0], hub_bench_text("a"), hub_bench_text(call)));
+    hub_unsubscribe(hub, &place->clients[0], hub_bench_text("a"),
+                    hub_bench_text(AZ_FILTER_METHODS));
+    assert_false(
+        hub_may_receive(hub, &place->clients[0], hub_bench_text("a"), hub_bench_text(call)));
 }
 
 static void test_no_filter_reaches_further(void **state)
@@ -218,10 +226,11 @@ static void test_no_filter_reaches_further(void **state)
                                strcmp(filter, AZ_FILTER_TWIN_ANSWER) == 0;
                 struct bytes name = hub_bench_text(NAMES[who]);
                 assert_int_equal(
-                    hub_subscribe(hub, &place->clients[who], name, hub_bench_text(filter)).outcome,
+                    hub_subscribe(hub, &place->clients[who], name, hub_bench_text(filter), 1)
+                        .outcome,
                     is_good ? HUB_OK : HUB_REFUSED);
                 assert_int_equal(
-                    hub_subscribe(hub, &place->clients[1 - who], name, hub_bench_text(filter))
+                    hub_subscribe(hub, &place->clients[1 - who], name, hub_bench_text(filter), 1)
                         .outcome,
                     HUB_REFUSED);
             }

@@ -1,19 +1,14 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a hub.db for tests and the demo, from the tables that apps/hub/directory/schema.c makes:
-
-    hub_db.py import --data-dir FOLDER devices.json
-"""
+"""Writes a hub.db for tests of the plugin alone, from the tables that apps/hub/directory/schema.c makes: also what
+busward-hub would not write."""
 
 import base64
-import json
 import os
 import pathlib
 import re
 import sqlite3
-import sys
 
-SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "apps/hub/directory/schema.c"
+SCHEMA = pathlib.Path(__file__).resolve().parents[3] / "apps/hub/directory/schema.c"
 
 
 def statements() -> str:
@@ -42,24 +37,3 @@ def put_device(db: sqlite3.Connection, device: str, keys: list[str], enabled: bo
     """keys: base64."""
     raw = [base64.b64decode(key, validate=True) for key in keys]
     insert(db, "device", id=device, auth=0, enabled=int(enabled), **{f"key{i}": key for i, key in enumerate(raw, 1)})
-
-
-def import_devices(path: pathlib.Path | str, content: dict) -> None:
-    """What devices.json held: {"hub": host, "devices": [{"id", "keys", "enabled"}]}."""
-    db = open_db(path)
-    insert(db, "meta", key="host", value=content["hub"])
-    for device in content["devices"]:
-        put_device(db, device["id"], device["keys"], device.get("enabled", True))
-    db.close()
-
-
-def main() -> None:
-    match sys.argv[1:]:
-        case ["import", "--data-dir", folder, name]:
-            import_devices(pathlib.Path(folder) / "hub.db", json.loads(pathlib.Path(name).read_text()))
-        case _:
-            sys.exit(__doc__)
-
-
-if __name__ == "__main__":
-    main()
