@@ -23,6 +23,7 @@ from world.world import World, WorldError  # noqa: E402
 SETTLE_S = 20  # how long the end waits for what is journalled to reach the store
 # What the parts log, by part, module and event, in words. sys_demo_words holds these against the sources.
 PLAIN = {
+    ("gateway", "identity", "assigned"): "the gateway registered by itself: it belongs to the hub {hub} as {device}",
     ("gateway", "uplink", "connected"): "the gateway is connected to the hub",
     ("gateway", "uplink", "lost"): "the gateway lost the hub ({reason}) and tries again; samples wait in its journal",
     ("gateway", "uplink", "refused"): "the hub refuses the gateway: {reason}",

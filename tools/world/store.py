@@ -3,6 +3,7 @@
 
 import base64
 import dataclasses
+import hmac
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import subprocess
 from world import certs
 
 PORTS = (20000, 32000)
+HUB_HOST, ID_SCOPE = "localhost", "0ne00000001"
 
 # Place of each sensor slot; the receiver's model knows the same cycle (apps/sensor/store_model.c).
 PLACES = [("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Freezer"),
@@ -91,7 +93,7 @@ class Site:
         self.folder = folder
         self.store = store
         self.device_id = "store-1"
-        self.mqtt_port, self.http_port = free_ports(2)
+        self.mqtt_port, self.dps_port, self.rest_port, self.http_port = free_ports(4)
         for name in ("hub", "gateway", "cloud", "logs", "tls"):
             path = folder / name
             path.mkdir(mode=0o700, exist_ok=True)
@@ -104,23 +106,46 @@ class Site:
         self.line_report = folder / "line-report.json"
         self.sync_trace = folder / "sync-trace.jsonl"
         self.gateway_config = folder / "gateway" / "store-1.json"
-        self._write_hub(plugin, backend)
+        self._make_certificates()
+        self._make_directory(backend)
+        self._write_broker("hub", self.mqtt_port, plugin)
+        self._write_broker("dps", self.dps_port, plugin)
         self._write_gateway(source)
 
     @property
     def port(self) -> str:
         return f"rt:{self.mailbox}" if self.store.core else f"tty:{self.client_tty}"
 
-    def _write_hub(self, plugin: pathlib.Path, backend: pathlib.Path) -> None:
-        tls, hub = self.folder / "tls", self.folder / "hub"
-        certs.make_authority(tls)
-        certificate, key = certs.make_server(tls, "localhost")
-        device_key = base64.b64encode(secrets.token_bytes(32)).decode()
-        write_private(self.folder / "gateway" / "device.key", device_key + "\n")
-        identities = {"hub": "localhost", "devices": [{"id": self.device_id, "keys": [device_key, device_key], "enabled": True}]}
-        write_private(hub / "devices.json", json.dumps(identities, indent=1) + "\n")
-        subprocess.run([backend, "import", "--data-dir", hub, hub / "devices.json"], check=True, capture_output=True)
-        write_private(hub / "mosquitto.conf", f"""# Made for one run; docs/hub.md explains each line.
+    def _make_certificates(self) -> None:
+        certs.make_authority(self.folder / "tls")
+        self.certificate, self.key = certs.make_server(self.folder / "tls", "localhost")
+
+    def _make_directory(self, backend: pathlib.Path) -> None:
+        """What an operator does once: a policy for the cloud, and a group whose members provision themselves."""
+        hub, group_key = self.folder / "hub", secrets.token_bytes(32)
+        key_file = write_private(hub / "stores.key", base64.b64encode(group_key).decode() + "\n")
+        self.policy_file = self.folder / "cloud" / "hub-policy"
+        for words in (["policy", "add", "--name", "cloud", "--rights", "serviceConnect", "--host", HUB_HOST, "--out", self.policy_file],
+                      ["group", "add", "--id", "stores", "--key-file", key_file]):
+            subprocess.run([backend, *words, "--data-dir", hub], check=True, capture_output=True)
+        # What the box is given: the key derived for its name. It never sees the group's.
+        own = hmac.digest(group_key, self.device_id.encode(), "sha256")
+        write_private(self.folder / "gateway" / "device.key", base64.b64encode(own).decode() + "\n")
+
+    def backend_options(self) -> list[str]:
+        hub = self.folder / "hub"
+        return ["serve", "--data-dir", str(hub), "--hub-link", str(hub / "hub.sock"), "--dps-link", str(hub / "dps.sock"),
+                "--host", HUB_HOST, "--dps-host", HUB_HOST, "--id-scope", ID_SCOPE, "--dps-retry-after-s", "1",
+                "--listen", f"127.0.0.1:{self.rest_port}", "--cert", str(self.certificate), "--key", str(self.key)]
+
+    def cloud_options(self) -> list[str]:
+        return ["--hub-url", f"https://{HUB_HOST}:{self.rest_port}", "--hub-key-file", str(self.policy_file),
+                "--hub-ca", str(self.folder / "tls" / "ca.pem")]
+
+    def _write_broker(self, mode: str, port: int, plugin: pathlib.Path) -> None:
+        hub = self.folder / "hub"
+        log = "" if mode == "dps" else f"plugin_opt_data_dir {self.hub_log}\nplugin_opt_log_bytes_max {self.store.hub_log_bytes_max}\n"
+        write_private(hub / f"{mode}.conf", f"""# Made for one run; docs/hub.md explains each line.
 per_listener_settings false
 persistence false
 allow_anonymous false
@@ -129,24 +154,26 @@ log_dest stderr
 log_type error
 log_type warning
 log_type notice
-listener {self.mqtt_port} 127.0.0.1
+listener {port} 127.0.0.1
 max_qos 1
-certfile {certificate}
-keyfile {key}
+certfile {self.certificate}
+keyfile {self.key}
 tls_version tlsv1.2
+listener 0 {hub / f'{mode}.sock'}
 plugin {plugin}
-plugin_opt_data_dir {self.hub_log}
+plugin_opt_mode {mode}
 plugin_opt_directory {hub / 'hub.db'}
-plugin_opt_log_bytes_max {self.store.hub_log_bytes_max}
-""" + ("user root\n" if os.geteuid() == 0 else ""))
+""" + log + ("user root\n" if os.geteuid() == 0 else ""))
         self.hub_log.mkdir(mode=0o700, exist_ok=True)
 
     def _write_gateway(self, source: pathlib.Path) -> None:
         config = {
             "gateway": {"name": "Store 1", "time_zone": "Europe/Berlin", "id": self.device_id,
                         "data_dir": str(self.folder / "gateway")},
-            "hub": {"host": "localhost", "port": self.mqtt_port, "address": "127.0.0.1", "device_id": self.device_id,
-                    "key_file": str(self.folder / "gateway" / "device.key"), "ca_file": str(self.folder / "tls" / "ca.pem")},
+            "hub": {"port": self.mqtt_port, "address": "127.0.0.1", "ca_file": str(self.folder / "tls" / "ca.pem"),
+                    "key_file": str(self.folder / "gateway" / "device.key"),
+                    "provisioning": {"id_scope": ID_SCOPE, "registration_id": self.device_id, "dps_host": HUB_HOST,
+                                     "dps_port": self.dps_port, "dps_address": "127.0.0.1"}},
             "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms},
             "buses": [{
                 "name": "line 1", "port": self.port, "baud": self.store.baud, "format": self.store.format,

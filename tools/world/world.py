@@ -17,7 +17,7 @@ from world.store import Site, Store
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 CORE_PROGRAM = SOURCE / "build" / "m4" / "busward-rt.elf"
-ORDER = ["line", "receiver", "hub", "gateway", "cloud"]
+ORDER = ["line", "receiver", "hub", "dps", "backend", "gateway", "cloud"]
 TICK_S = 0.1
 
 
@@ -71,14 +71,16 @@ class World:
                     "--format", store.format, "--unit", "1", "--sensors", str(store.sensors), "--report-s", str(store.report_s),
                     "--speed", str(store.speed), "--seed", str(store.seed), "--start-of-day", store.start_of_day,
                     *(["--calm"] if store.calm else []), *silences]
-        if name == "hub":
+        if name in ("hub", "dps"):
             return [shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or "/usr/sbin/mosquitto",
-                    "-c", str(site.folder / "hub" / "mosquitto.conf")]
+                    "-c", str(site.folder / "hub" / f"{name}.conf")]
+        if name == "backend":
+            return [find_program(self.build, "busward-hub"), *site.backend_options()]
         if name == "gateway":
             return [find_program(self.build, "busward-gateway"), "--config", str(site.gateway_config),
                     "--sync-trace", str(site.sync_trace), "--trust-clock"]  # a container's kernel knows no NTP
         return [find_program(self.build, "busward-cloud"), "--data", str(site.folder / "cloud"), "--hub-log", str(site.hub_log),
-                "--listen", f"127.0.0.1:{site.http_port}", "--web", str(SOURCE / "web" / "dist")]
+                "--listen", f"127.0.0.1:{site.http_port}", "--web", str(SOURCE / "web" / "dist"), *site.cloud_options()]
 
     def _line_client(self) -> list[str]:
         """Who drives the line: the real-time core's own program in the model, or whoever opens a PTY."""
@@ -97,6 +99,9 @@ class World:
             if name == "line":
                 end = self.site.mailbox if self.store.core else self.site.client_tty
                 self.wait_for(lambda: end.exists() and self.site.device_tty.exists(), 10, "the line's two ends")
+            if name == "backend":  # or the gateway's first registration would have to be tried again
+                self.wait_event(lambda event: event.fields.get("ev") == "hello" and event.fields.get("broker") == "dps", 10,
+                                "the provisioning service")
         return self
 
     def stop(self) -> dict[str, int | None]:

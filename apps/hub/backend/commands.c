@@ -50,6 +50,8 @@ static const struct {
      NEEDED("rights", rights,
             "a comma between: registryRead, registryWrite, serviceConnect, deviceConnect, "
             "enrollmentRead, enrollmentWrite, registrationStatusRead, registrationStatusWrite")},
+    {COMMAND_HOST,
+     TEXT("host", host, "the service's name for --out, kept in hub.db; needed once at most")},
     {COMMAND_DPS, FLAG("dps", is_dps, "of the provisioning service, not the hub")},
     {COMMAND_DEVICE_ID,
      TEXT("device-id", device_id, "that the device gets; else the registration id")},
@@ -98,6 +100,21 @@ bool command_read_key(const struct command_options *o, struct hub_sas_key *out)
         return false;
     }
     return true;
+}
+
+bool command_host(struct store *store, const struct command_options *o, char *out, size_t size)
+{
+    const char *key = o->is_dps ? "dps_host" : "host";
+    if (o->host != NULL && o->host[0] != '\0' && store_set_meta(store, key, o->host) != OK) {
+        fprintf(stderr, "busward-hub: --host could not be stored\n");
+        return false;
+    }
+    if (store_meta(store, key, out, size) == OK || o->out == NULL) {
+        return true;
+    }
+    fprintf(stderr, "busward-hub: a connection string needs the service's name, which hub.db does "
+                    "not have yet: add --host NAME\n");
+    return false;
 }
 
 int command_write_out(const struct command_options *o, const char *text)
@@ -191,16 +208,13 @@ static int run_policy_add(struct store *store, const struct command_options *o)
     char key[KEY_TEXT_SIZE];
     char line[1024];
     snprintf(policy.name, sizeof(policy.name), "%s", o->name);
-    if (!parse_rights(o->rights, o->is_dps, &policy.rights) ||
+    if (!command_host(store, o, host, sizeof(host)) ||
+        !parse_rights(o->rights, o->is_dps, &policy.rights) ||
         !command_read_key(o, &policy.keys[0])) {
         return 1;
     }
     if (!registry_set_policy(store, &policy, &why)) {
         return command_refused(&why);
-    }
-    enum err err = store_meta(store, o->is_dps ? "dps_host" : "host", host, sizeof(host));
-    if (err != OK) {
-        fprintf(stderr, "busward-hub: hub.db has no host name yet: import or serve --host\n");
     }
     key_text(&policy.keys[0], key);
     snprintf(line, sizeof(line), "HostName=%s;SharedAccessKeyName=%s;SharedAccessKey=%s\n", host,
@@ -231,8 +245,8 @@ static int run_ca_add(struct store *store, const struct command_options *o)
 
 enum {
     DEVICE_OPTIONS = 1 << COMMAND_ID | 1 << COMMAND_KEY_FILE | 1 << COMMAND_OUT |
-                     1 << COMMAND_THUMBPRINT | 1 << COMMAND_CERTIFICATE | 1 << COMMAND_BY_CA |
-                     1 << COMMAND_DISABLED,
+                     1 << COMMAND_HOST | 1 << COMMAND_THUMBPRINT | 1 << COMMAND_CERTIFICATE |
+                     1 << COMMAND_BY_CA | 1 << COMMAND_DISABLED,
 };
 
 static const struct command commands[] = {
@@ -242,13 +256,14 @@ static const struct command commands[] = {
      command_device_remove},
     {"device", "list", "prints id, state, authentication", 0, command_device_list},
     {"policy", "add", "adds an operator's policy, or replaces it",
-     1 << COMMAND_NAME | 1 << COMMAND_RIGHTS | 1 << COMMAND_DPS | 1 << COMMAND_KEY_FILE |
-         1 << COMMAND_OUT,
+     1 << COMMAND_NAME | 1 << COMMAND_RIGHTS | 1 << COMMAND_HOST | 1 << COMMAND_DPS |
+         1 << COMMAND_KEY_FILE | 1 << COMMAND_OUT,
      run_policy_add},
     {"ca", "add", "adds a certificate authority of the hub's",
      1 << COMMAND_NAME | 1 << COMMAND_CERTIFICATE, run_ca_add},
     {"enrolment", "add", "lets one device provision itself",
-     DEVICE_OPTIONS | 1 << COMMAND_DEVICE_ID | 1 << COMMAND_ALLOCATION, command_enrolment_add},
+     (DEVICE_OPTIONS & ~(1 << COMMAND_HOST)) | 1 << COMMAND_DEVICE_ID | 1 << COMMAND_ALLOCATION,
+     command_enrolment_add},
     {"group", "add", "lets devices of one key or authority provision themselves",
      1 << COMMAND_ID | 1 << COMMAND_KEY_FILE | 1 << COMMAND_OUT | 1 << COMMAND_CERTIFICATE |
          1 << COMMAND_DISABLED | 1 << COMMAND_ALLOCATION,

@@ -44,8 +44,8 @@ int command_device_add(struct store *store, const struct command_options *o)
     char host[256] = "";
     char key[KEY_TEXT_SIZE];
     char line[1024];
-    if (!copy_id(o, device.id) || !command_read_key(o, &device.keys[0]) ||
-        !read_thumbprint(o, &device.thumbprints[0])) {
+    if (!command_host(store, o, host, sizeof(host)) || !copy_id(o, device.id) ||
+        !command_read_key(o, &device.keys[0]) || !read_thumbprint(o, &device.thumbprints[0])) {
         return 1;
     }
     device.auth = o->by_ca                         ? DEVICE_AUTH_CA
@@ -53,9 +53,6 @@ int command_device_add(struct store *store, const struct command_options *o)
                                                    : DEVICE_AUTH_SAS;
     if (!registry_create(store, &device, command_now_ms(), &why)) {
         return command_refused(&why);
-    }
-    if (store_meta(store, "host", host, sizeof(host)) != OK) {
-        fprintf(stderr, "busward-hub: hub.db has no host name yet: import or serve --host\n");
     }
     key_text(&device.keys[0], key);
     if (device.auth == DEVICE_AUTH_SAS) {

@@ -15,7 +15,7 @@ struct command_options {
     const char *out;      // where a connection string or key is written
     const char *thumbprint;
     const char *certificate; // PEM file
-    const char *rights, *device_id, *allocation, *hubs, *table, *initial_twin;
+    const char *rights, *host, *device_id, *allocation, *hubs, *table, *initial_twin;
     bool by_ca, disabled, is_dps, fixed, fresh;
 };
 
@@ -36,6 +36,7 @@ enum command_option {
     COMMAND_BY_CA,
     COMMAND_DISABLED,
     COMMAND_RIGHTS,
+    COMMAND_HOST,
     COMMAND_DPS,
     COMMAND_DEVICE_ID,
     COMMAND_ALLOCATION, // and hubs, table, initial twin, fixed, fresh
@@ -47,6 +48,9 @@ int64_t command_now_ms(void);
 int command_refused(const struct verdict *why);
 // The primary key from its file, if one is given. False: said.
 bool command_read_key(const struct command_options *o, struct hub_sas_key *out);
+// The name that connection strings carry, of the hub or its provisioning service: kept from --host
+// if that is given. False, said: --out wants it and nobody ever told.
+bool command_host(struct store *store, const struct command_options *o, char *out, size_t size);
 // Writes a line of secrets to --out. 0 or 1.
 int command_write_out(const struct command_options *o, const char *text);
 // A PEM file as text; false: said.
