@@ -20,6 +20,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/system/hub"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import hub_world  # noqa: E402
+from hub_world import hub_db  # noqa: E402
 from gateway_run import memory_mib, row  # noqa: E402
 
 PAYLOAD = b"x" * 3900
@@ -79,8 +80,7 @@ def handshake_rate(hub: hub_world.Hub) -> float:
 
 def measure(build: pathlib.Path, count: int, storm: bool) -> list[dict]:
     hub = hub_world.Hub(devices=())
-    hub.devices = [{"id": f"gw-{i + 1}", "keys": [hub_world.key_of("crowd")]} for i in range(count)]
-    hub.write_identities()
+    hub_db.put_devices(hub.db, {f"gw-{i + 1}": [hub_world.key_of("crowd")] for i in range(count)})
     hub.start()
     crowd = None
     try:

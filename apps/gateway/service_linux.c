@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "port/api/clock.h"
+#include "port/linux/bus.h"
 #include "port/linux/log.h"
 
 #include <stdlib.h>
@@ -103,15 +104,22 @@ static void act(struct service *service, uint64_t now_us, const struct methods_o
     }
 }
 
+// Whoever watches sees each reply when it comes, for some CPU time more.
+static void watch(struct service *service, uint64_t now_us, bool is_watched)
+{
+    log_info("service", "watch", "on=%d", is_watched);
+    north_set_watched(service->cfg.north, now_us, is_watched);
+    for (size_t b = 0; b < service->cfg.setup->config.bus_count; b++) {
+        bus_set_hold(service->cfg.buses[b], is_watched ? 0 : BUS_HOLD_US);
+    }
+}
+
 static void drain_nudges(struct service *service, uint64_t now_us)
 {
     struct nudge_out out;
     while (nudge_next(&service->nudge, &out)) {
         switch (out.kind) {
-        case NUDGE_OUT_WATCH:
-            log_info("service", "watch", "on=%d", out.is_watched);
-            north_set_watched(service->cfg.north, now_us, out.is_watched);
-            break;
+        case NUDGE_OUT_WATCH: watch(service, now_us, out.is_watched); break;
         case NUDGE_OUT_SYNC: north_hurry(service->cfg.north, now_us); break;
         case NUDGE_OUT_TWIN:
             log_info("service", "twin", "");
