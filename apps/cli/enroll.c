@@ -37,7 +37,9 @@ static const struct option OPTIONS[] = {
      .offset = offsetof(struct enroll_options, new_key),
      .help = "make a private key and a request for a certificate authority, and end"},
     TEXT("hub", hub, 0, NULL, "the hub's name, without a provisioning service"),
-    TEXT("device-id", device_id, 0, NULL, "our id at that hub; default: the gateway's id"),
+    TEXT("device-id", device_id, 0, NULL,
+         "our id at that hub; default: as the connection string or certificate says, else the "
+         "gateway's id"),
     TEXT("address", address, 0, NULL, "where to connect if not to the hub's name"),
     {.name = "port",
      .type = OPTION_UINT,

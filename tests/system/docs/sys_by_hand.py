@@ -81,16 +81,19 @@ def test_the_hubs_examples(folder: pathlib.Path) -> None:
         assert "ev=ready" in said and word in said and "ev=directory_opened" in said, said
 
 
-def test_the_gateways_example(folder: pathlib.Path) -> None:
-    (folder / "example.json").write_text(blocks("gateway.md", "jsonc")[0])
-    done = subprocess.run([BUILD / "apps/cli/busward", "check", "--profiles", SOURCE / "profiles", folder / "example.json"],
-                          capture_output=True, text=True)
-    assert done.returncode == 0 and "0 errors, 0 warnings" in done.stdout + done.stderr, done
+def test_the_gateways_examples(folder: pathlib.Path) -> None:
+    whole, hub = blocks("gateway.md", "jsonc")[:2]
+    bus = '"buses": [{"name": "a", "port": "tty:/dev/ttyS0", "devices": [{"name": "m", "unit": 1, "profile": "busward-receiver"}]}]'
+    for text in (whole, '{"gateway": {"id": "store-1", "data_dir": "d"}, ' + hub + ", " + bus + "}"):
+        (folder / "example.json").write_text(text)
+        done = subprocess.run([BUILD / "apps/cli/busward", "check", "--profiles", SOURCE / "profiles", folder / "example.json"],
+                              capture_output=True, text=True)
+        assert done.returncode == 0 and "0 errors, 0 warnings" in done.stdout + done.stderr, done
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="busward-docs-") as name:
-        for test in (test_a_system_by_hand, test_the_hubs_examples, test_the_gateways_example):
+        for test in (test_a_system_by_hand, test_the_hubs_examples, test_the_gateways_examples):
             test(pathlib.Path(name))
             print(f"ok {test.__name__}", flush=True)
 
