@@ -262,6 +262,52 @@ static void test_damage_in_the_backlog_is_told_exactly(void **state)
     }
 }
 
+static uint64_t newest_segment(const struct world *w, size_t *count)
+{
+    struct storage_segment list[128];
+    const struct storage *storage = &w->storage[LANE_TELEMETRY];
+    assert_int_equal(storage->ops->list(storage->ctx, 0, list, 128, count), OK);
+    assert_true(*count > 0 && *count < 128);
+    return list[*count - 1].id;
+}
+
+// Bytes rot at the end of a segment that only live data is in: the backlog is not taken for done.
+static void test_damage_in_live_data_leaves_the_backlog_alone(void **state)
+{
+    (void)state;
+    for (enum journal_order order = JOURNAL_OLDEST_FIRST; order <= JOURNAL_NEWEST_FIRST; order++) {
+        begin_with_outage(&world, 800 + order, order);
+        // What the uplink held is done with, so that nothing is handed out.
+        world.is_online = true;
+        for (unsigned i = 0; i < 100 && world.in_flight_count > 0; i++) {
+            world_pump(&world);
+        }
+        world.is_online = false;
+        size_t count = 0;
+        size_t size = 0;
+        uint8_t *bytes = NULL;
+        while (size < JOURNAL_SEGMENT_SIZE_MIN - 1500) {
+            while (take_live(&world)) {
+            }
+            world_run(&world, 30 * US_PER_S, 5 * US_PER_S);
+            uint64_t newest = newest_segment(&world, &count);
+            bytes = sim_storage_bytes(&world.media[LANE_TELEMETRY], newest, &size);
+        }
+        bytes[size - 40] ^= 0x40;
+        size_t before = count;
+        while (count == before) {
+            world_run(&world, 5 * US_PER_S, 5 * US_PER_S);
+            (void)newest_segment(&world, &count);
+        }
+        world_run(&world, 2 * US_PER_MIN, 5 * US_PER_S);
+        while (take_live(&world)) {
+        }
+        world_drain(&world);
+        assert_accounted_for(&world);
+        world_deinit(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_restarts_and_power_cuts_in_the_middle_of_it),
         cmocka_unit_test(test_a_flapping_link_leaves_no_hole_open),
         cmocka_unit_test(test_damage_in_the_backlog_is_told_exactly),
+        cmocka_unit_test(test_damage_in_live_data_leaves_the_backlog_alone),
         cmocka_unit_test(test_what_is_too_old_is_given_up_with_its_count),
         cmocka_unit_test(test_power_cuts_while_ages_are_judged),
         cmocka_unit_test(test_a_clock_that_jumps_by_years_makes_nothing_old),
