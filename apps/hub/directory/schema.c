@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// tests/system/hub/hub_db.py reads the literals of this table, too.
+// tools/world/hub_db.py reads the literals of this table, too.
 static const char *const STATEMENTS[] = {
     // 'host' (of this hub), 'id_scope', 'dps_host'.
     "CREATE TABLE meta(key TEXT PRIMARY KEY NOT NULL, value TEXT) STRICT;",

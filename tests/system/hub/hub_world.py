@@ -6,18 +6,21 @@ import hashlib
 import hmac
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
 import ssl
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 
-import hub_db
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
+from world import hub_db  # noqa: E402
 
 HOST = "hub.test"
 SCOPE = "0ne00000001"
@@ -64,8 +67,7 @@ class Hub:
         self.db = hub_db.open_db(f"{self.dir}/hub.db")
         hub_db.insert(self.db, "meta", key="host", value=HOST)
         hub_db.insert(self.db, "meta", key="id_scope", value=SCOPE)
-        for device in devices:
-            hub_db.put_device(self.db, device, [key_of(device)])
+        hub_db.put_devices(self.db, {device: [key_of(device)] for device in devices})
         self.make_certificates()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

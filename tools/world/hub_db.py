@@ -8,7 +8,7 @@ import pathlib
 import re
 import sqlite3
 
-SCHEMA = pathlib.Path(__file__).resolve().parents[3] / "apps/hub/directory/schema.c"
+SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "apps/hub/directory/schema.c"
 
 
 def statements() -> str:
@@ -37,3 +37,11 @@ def put_device(db: sqlite3.Connection, device: str, keys: list[str], enabled: bo
     """keys: base64."""
     raw = [base64.b64decode(key, validate=True) for key in keys]
     insert(db, "device", id=device, auth=0, enabled=int(enabled), **{f"key{i}": key for i, key in enumerate(raw, 1)})
+
+
+def put_devices(db: sqlite3.Connection, devices: dict[str, list[str]]) -> None:
+    """Many, in one transaction."""
+    db.execute("BEGIN")
+    for device, keys in devices.items():
+        put_device(db, device, keys)
+    db.execute("COMMIT")
