@@ -22,6 +22,11 @@ void hub_call_clear(struct hub_call *call)
     call->answer_size = 0;
 }
 
+bool hub_call_changes(const struct hub_call *call)
+{
+    return call->verb == HUB_TWIN_PATCH || call->verb == HUB_METHOD;
+}
+
 const char *hub_call_http_method(const struct hub_call *call)
 {
     switch (call->verb) {
@@ -202,17 +207,23 @@ void hub_call_read(struct hub_call *call, const struct hub_reply *reply)
     call->outcome = reply->status == 429 || reply->status == 503 ? HUB_BUSY : HUB_REFUSED;
 }
 
-bool hub_call_retry(const struct hub_call *call, bool was_sent, uint32_t random, uint32_t *wait_ms)
+bool hub_call_retry(struct hub_call *call, uint32_t random, uint32_t *wait_ms)
 {
-    const bool changes = call->verb != HUB_TWIN && call->verb != HUB_QUERY;
+    const bool changes = hub_call_changes(call);
     const bool is_server_down = call->status == 500 || call->status == 502 || call->status == 504;
     bool may = false;
+    if (call->is_too_large && call->item_max > 1) { // ends by itself, so it is no try
+        call->item_max = call->item_max / 4 + 1;
+        call->tries--;
+        *wait_ms = 0;
+        return true;
+    }
     switch (call->outcome) {
     case HUB_DONE:
     case HUB_MISFIT: break;
     case HUB_REFUSED: may = is_server_down && !changes; break;
     case HUB_BUSY: may = true; break;
-    case HUB_UNREACHABLE: may = !was_sent || !changes; break;
+    case HUB_UNREACHABLE: may = !call->was_sent || !changes; break;
     }
     // The next tick nudges again.
     if (!may || call->verb == HUB_MESSAGE || call->tries >= HUB_TRIES_MAX) {
