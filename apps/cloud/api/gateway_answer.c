@@ -29,7 +29,10 @@ static struct refusal refusal_of(const struct hub_call *call)
     switch (call->outcome) {
     case HUB_DONE:
     case HUB_MISFIT: return (struct refusal){"", 502, "hub_misfit"};
-    case HUB_UNREACHABLE: return (struct refusal){"", 502, "hub_unreachable"};
+    case HUB_UNREACHABLE:
+        return call->was_sent && hub_call_changes(call)
+                   ? (struct refusal){"", 504, "hub_silent"}
+                   : (struct refusal){"", 502, "hub_unreachable"};
     case HUB_BUSY: return (struct refusal){"", 503, "hub_busy"};
     case HUB_REFUSED: break;
     }

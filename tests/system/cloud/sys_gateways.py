@@ -17,7 +17,7 @@ import tempfile
 import time
 
 from cloud_world import BUILD, DEADLINE_S, Cloud, Feed, check, wait_for
-from hub_rest import KEY, POLICY, Hub, refusal
+from hub_rest import BREAKS, KEY, POLICY, Hub, refusal
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
 from tools.world import certs  # noqa: E402
@@ -25,7 +25,7 @@ from tools.world import certs  # noqa: E402
 PASSWORD = "correct horse battery"
 GATEWAY = "/api/sites/shop/gateway"
 COMMANDS = f"{GATEWAY}/commands"
-EVERY = ("identify", "sync_now", "diagnostics", "job", "read", "scan", "line_test", "reload", "restart")
+EVERY = ("identify", "sync_now", "diagnostics", "job", "read", "scan", "line_test", "flight_record", "write", "log_level", "reload", "restart")
 
 
 def post(cloud: Cloud, path: str, body: dict) -> tuple[int, dict]:
@@ -122,6 +122,44 @@ def check_retries(cloud: Cloud, hub: Hub) -> None:
     check(post(cloud, f"{COMMANDS}/restart", {})[0] == 502 and len(methods(hub)) == before + 1, "a restart is not")
 
 
+def check_broken_lines(cloud: Cloud, hub: Hub) -> None:
+    """The hub takes a request over a connection that served before, and breaks it: whether it acted is not known."""
+    for path, body, asked in ((f"{COMMANDS}/restart", {}, lambda: methods(hub)),
+                              (f"{GATEWAY}/configuration", {"etag": "x", "patch": {"a": 1}}, lambda: hub.of("PATCH"))):
+        check(cloud.ask("GET", GATEWAY)[0] == 200, "a connection that may be used again")
+        before = len(asked())
+        hub.faults = [(BREAKS, {}, b"")]
+        check(refused(cloud, path, body) == (504, "hub_silent"), f"{path}: the person is told that nobody knows")
+        check(len(asked()) == before + 1, f"{path} went out {len(asked()) - before} times")
+    rows = cloud.get(f"{COMMANDS}?limit=2")["commands"]
+    check(all(row["outcome"].startswith("hub_silent") for row in rows), f"{rows}")
+    hub.faults = [(BREAKS, {}, b"")]
+    check(cloud.ask("GET", GATEWAY)[0] == 200, "a question is asked again")
+
+
+def check_fleet(cloud: Cloud, hub: Hub) -> None:
+    """A page of twins that is larger than an answer may be is asked for in smaller ones."""
+    hub.fleet = [f"store-{number:03}" for number in range(300)]
+    hub.reported["note"] = "x" * 4000
+    found, path = [], "/api/gateways?limit=300"
+    while path:
+        page = cloud.get(path)
+        found += [gateway["id"] for gateway in page["gateways"]]
+        path = f"/api/gateways?limit=300&continuation={page['continuation']}" if page["continuation"] else ""
+    check(found == hub.fleet, f"{len(found)} gateways: {found[:3]} ...")
+    del hub.reported["note"]
+
+
+def check_long_table(cloud: Cloud) -> None:
+    """As many rows as may be asked for, each as long as can be."""
+    row = (5, "owner", "127.0.0.1", "shop", "configure", '"' * 2048, '"' * 255)
+    with contextlib.closing(sqlite3.connect(cloud.folder / "data/accounts.db", timeout=DEADLINE_S)) as db, db:
+        db.executemany("INSERT INTO command(at_ms, user, address, site, action, arguments, outcome) VALUES(?, ?, ?, ?, ?, ?, ?)", [row] * 500)
+    check(len(cloud.get(f"{COMMANDS}?limit=500")["commands"]) == 500, "all of them")
+    with contextlib.closing(sqlite3.connect(cloud.folder / "data/accounts.db", timeout=DEADLINE_S)) as db, db:
+        db.execute("DELETE FROM command WHERE at_ms=5")
+
+
 def check_keys(cloud: Cloud, hub: Hub, key_file: pathlib.Path) -> None:
     """The policy's key is changed: the next 401 makes the client read it anew."""
     hub.key = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY="
@@ -136,7 +174,7 @@ def check_keys(cloud: Cloud, hub: Hub, key_file: pathlib.Path) -> None:
 
 def check_roles(cloud: Cloud, hub: Hub) -> None:
     """The same person as a viewer, then as an operator; by the file, as no route makes accounts yet."""
-    owners = ("reload", "restart")
+    owners = ("write", "log_level", "reload", "restart")
     others = tuple(name for name in EVERY if name not in owners)
     for role, may, may_not in (("viewer", (), EVERY), ("operator", others, owners)):
         cloud.stop()
@@ -146,9 +184,13 @@ def check_roles(cloud: Cloud, hub: Hub) -> None:
         cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
         asked = len(hub.asked)
         for name in may_not:
-            check(post(cloud, f"{COMMANDS}/{name}", {})[0] == 404, f"{role} and {name}")
-        check(post(cloud, f"{GATEWAY}/configuration", {"etag": "x", "patch": {}})[0] == 404, f"{role} configures")
+            check(refused(cloud, f"{COMMANDS}/{name}", {}) == (403, "forbidden"), f"{role} and {name}")
+            check(refused(cloud, f"/api/sites/other/gateway/commands/{name}", {})[0] in (403, 404), f"{role} and {name} elsewhere")
+        check(refused(cloud, f"{GATEWAY}/configuration", {"etag": "x", "patch": {}}) == (403, "forbidden"), f"{role} configures")
         check(len(hub.asked) == asked, "the hub heard nothing of it")
+        check(cloud.ask("GET", COMMANDS)[0] == (200 if role == "operator" else 403), f"{role} and the table")
+        if role == "operator":
+            check(all("address" not in row for row in cloud.get(COMMANDS)["commands"]), "from where is for who may audit")
         check((cloud.ask("GET", GATEWAY)[0] == 200) == (role == "operator"), f"{role} sees the gateway")
         for name in may:
             check(post(cloud, f"{COMMANDS}/{name}", {})[0] == 200, f"{role} and {name}")
@@ -222,6 +264,7 @@ def check_starts(folder: pathlib.Path, key_file: pathlib.Path) -> None:
     cases = [
         ([], 2, "--hub-log is needed"),
         (["--kafka-bootstrap", "127.0.0.1:1"], 2, "come together"),
+        (["--kafka-bootstrap", "127.0.0.1:1", "--kafka-topic", "^d2c.*"], 2, "one name"),
         ([*log, "--kafka-ca", "x"], 2, "need --kafka-bootstrap"),
         ([*log, "--hub-url", "https://h"], 2, "come together"),
         ([*log, "--hub-ca", "x"], 2, "need --hub-url"),
@@ -255,8 +298,9 @@ def main() -> int:
             token = (folder / "data/setup-link").read_text().strip().rsplit("token=", 1)[1]
             cloud.log_in_by("/api/setup", {"token": token, "name": "owner", "password": PASSWORD})
             wait_for(lambda: cloud.get("/api/sites")["sites"], "the site")
-            for step in (check_commands, check_configuration, check_refusals, check_retries):
+            for step in (check_commands, check_configuration, check_refusals, check_retries, check_broken_lines, check_fleet):
                 step(cloud, hub)
+            check_long_table(cloud)
             check_keys(cloud, hub, key_file)
             for step in (check_roles, check_nudges, check_kill):
                 step(cloud, hub)

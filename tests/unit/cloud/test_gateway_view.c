@@ -155,12 +155,15 @@ static void test_a_watched_gateway_is_told_at_its_pace(void **state)
     struct watch w;
     const uint64_t s = US_PER_S;
     assert_int_equal(watch_init(&w, 2), OK);
-    assert_true(watch_is_due(&w, 0, 1000 * s));
+    assert_true(watch_is_due(&w, 0, 999 * s));
+    assert_true(watch_is_due(&w, 0, 1000 * s)); // there was no room: still due
+    watch_begun(&w, 0, 1000 * s);
     assert_false(watch_is_due(&w, 0, 1001 * s));
     assert_true(watch_is_due(&w, 1, 1001 * s)); // each site for itself
     watch_answered(&w, 0, 1001 * s, WATCH_TOLD);
     assert_false(watch_is_due(&w, 0, 1045 * s - 1));
     assert_true(watch_is_due(&w, 0, 1045 * s));
+    watch_begun(&w, 0, 1045 * s);
     watch_answered(&w, 0, 1046 * s, WATCH_FAILED);
     assert_false(watch_is_due(&w, 0, 1046 * s));
     watch_answered(&w, 0, 1046 * s, WATCH_UNKNOWN);
@@ -170,6 +173,7 @@ static void test_a_watched_gateway_is_told_at_its_pace(void **state)
     watch_answered(&w, 1, 1047 * s, WATCH_NO_ROUTE);
     assert_true(w.is_by_method);
     assert_true(watch_is_due(&w, 1, 1047 * s)); // at once, the other way
+    watch_begun(&w, 1, 1047 * s);
     assert_false(watch_is_due(&w, 1, 1048 * s));
     assert_true(WATCH_EVERY_S < WATCH_FOR_S); // or it would cease in between
     watch_deinit(&w);
@@ -179,7 +183,8 @@ static void take_row(void *ctx, const struct command_row *row)
 {
     char *out = ctx;
     const size_t used = strlen(out);
-    snprintf(out + used, 1024 - used, "%s %s %s %s|", row->user, row->action, row->arguments,
+    snprintf(out + used, 1024 - used, "%s %s%s%s %s|", row->user,
+             row->address != NULL ? row->address : "", row->action, row->arguments,
              row->outcome != NULL ? row->outcome : "-");
 }
 
@@ -212,11 +217,13 @@ static void test_the_table_of_commands(void **state)
     assert_int_equal(commands_end(&commands, first, 9, "200"), OK);
     commands_close(&commands); // as a kill would: the second never got an outcome
     assert_int_equal(commands_open(&commands, folder), OK);
-    assert_int_equal(commands_list(&commands, "shop", 10, take_row, out), OK);
-    assert_string_equal(out, "ann restart {} -|ann read {} 200|");
+    struct command_list list = {.site = "shop", .limit = 10};
+    assert_int_equal(commands_list(&commands, &list, take_row, out), OK);
+    assert_string_equal(out, "ann restart{} -|ann read{} 200|");
+    list = (struct command_list){.site = "shop", .limit = 1, .with_address = true};
     out[0] = '\0';
-    assert_int_equal(commands_list(&commands, "shop", 1, take_row, out), OK);
-    assert_string_equal(out, "ann restart {} -|");
+    assert_int_equal(commands_list(&commands, &list, take_row, out), OK);
+    assert_string_equal(out, "ann ::1restart{} -|");
     commands_close(&commands);
     accounts_close(&accounts);
     static const char *const files[] = {"accounts.db", "setup-link", "accounts.db-wal",
