@@ -42,6 +42,7 @@ class Store:
     poll_ms: int = 1000
     diagnostics_s: int = 10
     stale_after_s: int = 60
+    trial_s: int = 20  # how long a configuration from the cloud has to prove itself
     silences: tuple[str, ...] = ()  # SLOT@SECONDS for the receiver
     calm: bool = False
     line_options: tuple[str, ...] = ()
@@ -175,6 +176,7 @@ plugin_opt_directory {hub / 'hub.db'}
                     "provisioning": {"id_scope": ID_SCOPE, "registration_id": self.device_id, "dps_host": HUB_HOST,
                                      "dps_port": self.dps_port, "dps_address": "127.0.0.1"}},
             "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms},
+            "remote": {"trial_s": self.store.trial_s},
             "buses": [{
                 "name": "line 1", "port": self.port, "baud": self.store.baud, "format": self.store.format,
                 "diagnostics_s": self.store.diagnostics_s,

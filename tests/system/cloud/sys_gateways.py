@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from cloud_world import BUILD, DEADLINE_S, Cloud, Feed, check, wait_for
+from cloud_world import BUILD, DEADLINE_S, T0, Cloud, Feed, check, count_of, wait_for
 from hub_rest import BREAKS, KEY, POLICY, Hub, refusal
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
@@ -26,6 +26,10 @@ PASSWORD = "correct horse battery"
 GATEWAY = "/api/sites/shop/gateway"
 COMMANDS = f"{GATEWAY}/commands"
 EVERY = ("identify", "sync_now", "diagnostics", "job", "read", "scan", "line_test", "flight_record", "write", "log_level", "reload", "restart")
+
+
+STORE_BEFORE = {"state", "site", "series", "latest", "log", "tail", "chunk", "apart", "seen", "catalogue", "gap", "event", "aside", "text"}
+ACCOUNTS_BEFORE = {"account", "grants", "sessions", "secret", "audit"}
 
 
 def post(cloud: Cloud, path: str, body: dict) -> tuple[int, dict]:
@@ -245,6 +249,31 @@ def check_kill(cloud: Cloud, hub: Hub) -> None:
     check((row["action"], row["outcome"]) == ("scan", None), f"{row}")
 
 
+def tables_of(path: pathlib.Path) -> set:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return {name for name, in db.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite%'")}
+
+
+def check_earlier_files(cloud: Cloud) -> None:
+    """Files as versions before Kafka and commands wrote them: opened as they are, with all that is in them."""
+    before = count_of(cloud, 1)
+    check(before > 0, "there are samples")
+    cloud.stop()
+    store, accounts = (cloud.folder / "data" / name for name in ("store.db", "accounts.db"))
+    with contextlib.closing(sqlite3.connect(store)) as db, db:
+        db.execute("DROP TABLE source_offset")
+        db.execute("ALTER TABLE state DROP COLUMN record")
+    with contextlib.closing(sqlite3.connect(accounts)) as db, db:
+        db.execute("DROP TABLE command")
+    check(tables_of(store) == STORE_BEFORE and tables_of(accounts) == ACCOUNTS_BEFORE, f"{tables_of(store)} {tables_of(accounts)}")
+    cloud.start()
+    cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
+    check(count_of(cloud, 1) == before, "every sample is still there, once")
+    check(cloud.get(COMMANDS)["commands"] == [], "nobody has said anything yet")
+    check(post(cloud, f"{COMMANDS}/identify", {})[0] == 200 and len(cloud.get(COMMANDS)["commands"]) == 1, "now somebody has")
+    check("source_offset" in tables_of(store) and "command" in tables_of(accounts), "and the next version has its tables")
+
+
 def check_unreachable(cloud: Cloud, hub: Hub) -> None:
     hub.stop()
     check(cloud.ask("GET", GATEWAY)[2]["error"]["code"] == "hub_unreachable", "no hub")
@@ -293,6 +322,7 @@ def main() -> int:
         cloud = Cloud(folder, "--hub-url", hub.url, "--hub-key-file", str(key_file), "--hub-ca", str(folder / "ca.pem"))
         feed = Feed(folder / "log", "shop")
         feed.say("points 3")
+        feed.say(f"series 1 {T0} 1000 20")
         cloud.start()
         try:
             token = (folder / "data/setup-link").read_text().strip().rsplit("token=", 1)[1]
@@ -304,6 +334,7 @@ def main() -> int:
             check_keys(cloud, hub, key_file)
             for step in (check_roles, check_nudges, check_kill):
                 step(cloud, hub)
+            check_earlier_files(cloud)
             stranger = pathlib.Path(folder / "other")
             stranger.mkdir()
             cloud.stop()

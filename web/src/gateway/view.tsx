@@ -9,19 +9,25 @@ import { Crumbs, Loading, Title } from "../views/parts";
 import { type CommandRow, type Gateway, gatewayApi, refusal } from "./api";
 import { Commands, CommandTable } from "./commands";
 import { Editor, Pair, Running } from "./configuration";
-import { isObject } from "./patch";
+import { isObject, type Json } from "./patch";
 import { useWords } from "./words";
 
 const LOOK_MS = 10_000;
 
 function Facts({ gateway }: { gateway: Gateway }) {
   const say = useWords();
+  const { format } = useTongue();
   const about = isObject(gateway.reported.gateway) ? gateway.reported.gateway : {};
+  // Azure's word for never is a day in year 1.
+  const when = (text: Json | undefined) => {
+    const ms = Date.parse(String(text));
+    return ms > 0 ? format.stamp(ms) : undefined;
+  };
   const items = [
     [say("state"), say(gateway.connected ? "connected" : "away")],
-    [say("seen"), gateway.last_activity],
+    [say("seen"), when(gateway.last_activity)],
     [say("software"), about.version],
-    [say("started"), about.started],
+    [say("started"), when(about.started)],
   ].filter(([, value]) => value);
   return (
     <dl data-connected={gateway.connected}>
@@ -51,7 +57,8 @@ function useGateway(site: string) {
   }, [site]);
   useEffect(() => {
     look();
-    const timer = setInterval(look, LOOK_MS);
+    // A metered hub counts each look: a page that nobody sees does not ask.
+    const timer = setInterval(() => document.hidden || look(), LOOK_MS);
     return () => clearInterval(timer);
   }, [look]);
   return { gateway, setGateway, rows, look, problem: error ? refusal(say, error) : "" };
