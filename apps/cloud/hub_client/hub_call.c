@@ -207,6 +207,22 @@ void hub_call_read(struct hub_call *call, const struct hub_reply *reply)
     call->outcome = reply->status == 429 || reply->status == 503 ? HUB_BUSY : HUB_REFUSED;
 }
 
+bool hub_call_is_late(const struct hub_call *call, uint64_t now_us)
+{
+    return now_us > call->give_up_us;
+}
+
+void hub_call_set_late(struct hub_call *call)
+{
+    call->outcome = HUB_BUSY;
+    call->status = 0;
+    call->retry_after_s = 0;
+    call->code[0] = '\0';
+    snprintf(call->message, sizeof(call->message),
+             "other calls took all places at the hub for %d s, so this one was not sent",
+             HUB_GIVE_UP_MS / 1000);
+}
+
 bool hub_call_retry(struct hub_call *call, uint32_t random, uint32_t *wait_ms)
 {
     const bool changes = hub_call_changes(call);

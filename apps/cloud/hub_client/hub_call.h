@@ -87,6 +87,11 @@ NODISCARD enum err hub_call_body(const struct hub_call *call, struct writer *out
 // How long the hub may take for the whole answer.
 uint32_t hub_call_timeout_s(const struct hub_call *call);
 
+// Whether it has waited so long for its first or next turn that whoever asked may have asked again,
+// or gone: then it is not begun any more.
+bool hub_call_is_late(const struct hub_call *call, uint64_t now_us);
+void hub_call_set_late(struct hub_call *call);
+
 // What came back; header values "" if absent. Sets outcome, code and message.
 struct hub_reply {
     int status;

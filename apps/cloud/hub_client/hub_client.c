@@ -93,7 +93,10 @@ static void begin_due(struct hub_client *c, uint64_t now_us)
         while (place < HUB_RUNNING_MAX && c->transfers[place].call != NULL) {
             place++;
         }
-        if (call->due_us > now_us || place == HUB_RUNNING_MAX) {
+        if (hub_call_is_late(call, now_us)) {
+            hub_call_set_late(call);
+            finish(c, call);
+        } else if (call->due_us > now_us || place == HUB_RUNNING_MAX) {
             c->pending[kept++] = call;
         } else {
             begin(c, &c->transfers[place], call);

@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from cloud_world import BUILD, DEADLINE_S, T0, Cloud, Feed, check, count_of, wait_for
@@ -22,10 +23,12 @@ from hub_rest import BREAKS, KEY, POLICY, Hub, refusal
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
 from tools.world import certs  # noqa: E402
 
+CROWD = 20  # more than the cloud asks a hub at a time
 PASSWORD = "correct horse battery"
 GATEWAY = "/api/sites/shop/gateway"
 COMMANDS = f"{GATEWAY}/commands"
-EVERY = ("identify", "sync_now", "diagnostics", "job", "read", "scan", "line_test", "flight_record", "write", "log_level", "reload", "restart")
+EVERY = ("identify", "sync_now", "diagnostics", "job", "read", "scan", "line_test", "flight_record", "write", "log_level", "reload",
+         "restart")
 
 
 STORE_BEFORE = {"state", "site", "series", "latest", "log", "tail", "chunk", "apart", "seen", "catalogue", "gap", "event", "aside", "text"}
@@ -158,7 +161,8 @@ def check_long_table(cloud: Cloud) -> None:
     """As many rows as may be asked for, each as long as can be."""
     row = (5, "owner", "127.0.0.1", "shop", "configure", '"' * 2048, '"' * 255)
     with contextlib.closing(sqlite3.connect(cloud.folder / "data/accounts.db", timeout=DEADLINE_S)) as db, db:
-        db.executemany("INSERT INTO command(at_ms, user, address, site, action, arguments, outcome) VALUES(?, ?, ?, ?, ?, ?, ?)", [row] * 500)
+        columns = "at_ms, user, address, site, action, arguments, outcome"
+        db.executemany(f"INSERT INTO command({columns}) VALUES(?, ?, ?, ?, ?, ?, ?)", [row] * 500)
     check(len(cloud.get(f"{COMMANDS}?limit=500")["commands"]) == 500, "all of them")
     with contextlib.closing(sqlite3.connect(cloud.folder / "data/accounts.db", timeout=DEADLINE_S)) as db, db:
         db.execute("DELETE FROM command WHERE at_ms=5")
@@ -231,6 +235,30 @@ def check_nudges(cloud: Cloud, hub: Hub) -> None:
         wait_for(lambda: len(nudges(hub, method)) > before, "the other way")
         stream.close()
     check(nudges(hub, method)[-1][3]["methodName"] == "sync_now", "by sync_now")
+
+
+def check_hanging_hub(cloud: Cloud, hub: Hub, feed: Feed) -> None:
+    """The hub takes connections and answers nobody: pages, streams and what comes in go on, and later all is answered."""
+    answers = []
+    crowd = [threading.Thread(target=lambda: answers.append(post(cloud, f"{COMMANDS}/identify", {}))) for _ in range(CROWD)]
+    before = count_of(cloud, 1)
+    with contextlib.closing(cloud.connect()) as connection, hub.lock:
+        for each in crowd:
+            each.start()
+        wait_for(lambda: len(cloud.get(f"{COMMANDS}?limit={CROWD}")["commands"]) == CROWD
+                 and all(row["outcome"] is None for row in cloud.get(f"{COMMANDS}?limit={CROWD}")["commands"]), "all of them under way")
+        connection.request("GET", "/api/stream?site=shop", headers={"Cookie": cloud.cookie})
+        stream = connection.getresponse()
+        feed.say(f"series 1 {T0 + 3_600_000} 1000 20")
+        while not stream.readline().startswith(b"event: "):
+            pass
+        wait_for(lambda: count_of(cloud, 1) == before + 20, "the samples")
+        check(cloud.ask("GET", "/api/sites/shop/overview")[0] == 200 and cloud.ask("GET", "/healthz")[0] == 200, "pages go on")
+        check(not answers, "nobody was answered so far")
+        stream.close()
+    for each in crowd:
+        each.join(DEADLINE_S)
+    check([status for status, _ in answers] == [200] * CROWD, f"{answers}")
 
 
 def check_kill(cloud: Cloud, hub: Hub) -> None:
@@ -334,6 +362,7 @@ def main() -> int:
             check_keys(cloud, hub, key_file)
             for step in (check_roles, check_nudges, check_kill):
                 step(cloud, hub)
+            check_hanging_hub(cloud, hub, feed)
             check_earlier_files(cloud)
             stranger = pathlib.Path(folder / "other")
             stranger.mkdir()

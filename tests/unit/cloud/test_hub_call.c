@@ -244,6 +244,20 @@ static void test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(void **st
     assert_false(hub_call_retry(&call, 1, &ms));
 }
 
+static void test_a_command_that_waited_too_long_is_not_begun(void **state)
+{
+    (void)state;
+    struct hub_call call = {.verb = HUB_METHOD, .give_up_us = 25000000};
+    uint32_t ms = 0;
+    assert_false(hub_call_is_late(&call, 25000000));
+    assert_true(hub_call_is_late(&call, 25000001));
+    hub_call_set_late(&call);
+    assert_int_equal(call.outcome, HUB_BUSY); // it was not sent: whoever asked may ask again
+    assert_non_null(strstr(call.message, "25 s"));
+    call.tries = HUB_TRIES_MAX;
+    assert_false(again(call, false, &ms));
+}
+
 static void test_waits_grow_and_follow_the_hub(void **state)
 {
     (void)state;
@@ -276,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_refusals_are_understood),
         cmocka_unit_test(test_nothing_that_changes_is_asked_twice),
         cmocka_unit_test(test_a_page_that_is_too_large_is_asked_for_in_smaller_ones),
+        cmocka_unit_test(test_a_command_that_waited_too_long_is_not_begun),
         cmocka_unit_test(test_waits_grow_and_follow_the_hub),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
