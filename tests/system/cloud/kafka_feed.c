@@ -8,13 +8,15 @@
 
 enum { VALUE_SIZE_MAX = 300 };
 
-enum err kafka_feed_open(struct kafka_feed *feed, const char *bootstrap, const char *topic)
+enum err kafka_feed_open(struct kafka_feed *feed, const char *bootstrap, const char *topic,
+                         const char *codec)
 {
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     *feed = (struct kafka_feed){.topic = topic, .part = RD_KAFKA_PARTITION_UA};
     if (rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, why, sizeof(why)) !=
             RD_KAFKA_CONF_OK ||
+        rd_kafka_conf_set(conf, "compression.codec", codec, why, sizeof(why)) != RD_KAFKA_CONF_OK ||
         rd_kafka_conf_set(conf, "enable.idempotence", "true", why, sizeof(why)) !=
             RD_KAFKA_CONF_OK) {
         return ERR_ARG;
