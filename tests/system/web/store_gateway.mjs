@@ -6,7 +6,7 @@
 // that it refuses and one that it tries and keeps; all of it in the table of who told it what.
 // Method as gateway.mjs. With FOLDER pictures for the README are left there.
 import assert from "node:assert/strict";
-import { Complaints, DESK, findBarriers, launch } from "./browser.mjs";
+import { Complaints, DESK, launch } from "./browser.mjs";
 import * as view from "./gateway_view.mjs";
 import { answered, edit, fillIn, noted, press } from "./gateway_view.mjs";
 
@@ -110,7 +110,6 @@ try {
     await step(page);
   }
   if (folder) await pictures(page);
-  assert.deepEqual(await findBarriers(page, "a store's gateway"), []);
   assert.deepEqual(complaints.list, []);
 } finally {
   await browser.close();
