@@ -44,7 +44,7 @@ def post(cloud: Cloud, path: str, body: dict) -> tuple[int, dict]:
 
 def refused(cloud: Cloud, path: str, body: dict) -> tuple[int, str]:
     status, answer = post(cloud, path, body)
-    check(len(answer["error"]["message"]) > 5, f"{path}: {answer}")
+    check("error" in answer and len(answer["error"]["message"]) > 5, f"{path}: {status} {answer}")
     return status, answer["error"]["code"]
 
 
