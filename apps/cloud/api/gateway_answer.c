@@ -71,7 +71,13 @@ void gateway_outcome(struct gateway_job *job)
         snprintf(job->outcome, sizeof(job->outcome), "%s: %.180s", refusal_of(call).code,
                  call->message);
     } else if (job->verb == GATEWAY_CONFIGURE) {
-        snprintf(job->outcome, sizeof(job->outcome), "stored");
+        // The table keeps but the beginning of a long change: the version leads to the rest.
+        uint64_t version = 0;
+        if (twin_desired_version(answer_of(call), &version) == OK) {
+            snprintf(job->outcome, sizeof(job->outcome), "stored as version %" PRIu64, version);
+        } else {
+            snprintf(job->outcome, sizeof(job->outcome), "stored");
+        }
     } else if (method_answer_read(answer_of(call), &status, &payload) == OK) {
         snprintf(job->outcome, sizeof(job->outcome), "%" PRId64, status);
     } else {

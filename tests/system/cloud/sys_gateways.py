@@ -87,7 +87,7 @@ def check_configuration(cloud: Cloud, hub: Hub) -> None:
     check(refused(cloud, f"{GATEWAY}/configuration", late) == (412, "changed_meanwhile"), "somebody was first")
     check(cloud.get(GATEWAY)["desired"]["telemetry"]["max_age_ms"] == 1000, "the first one's stays")
     rows = cloud.get(f"{COMMANDS}?limit=2")["commands"]
-    check([row["action"] for row in rows] == ["configure"] * 2 and rows[1]["outcome"] == "stored", f"{rows}")
+    check([row["action"] for row in rows] == ["configure"] * 2 and rows[1]["outcome"] == "stored as version 2", f"{rows}")
     check(rows[0]["outcome"].startswith("changed_meanwhile"), f"{rows}")
     large = {"profiles": {f"p{i}": "x" * 1000 for i in range(30)}}
     check(post(cloud, f"{GATEWAY}/configuration", {"etag": answer["etag"], "patch": large})[0] == 200, "30 kB")

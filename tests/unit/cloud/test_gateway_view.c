@@ -56,6 +56,26 @@ static void test_a_twin_without_book_keeping(void **state)
         "\"reported_version\":12,\"connected\":true}");
 }
 
+static void test_the_version_that_is_desired(void **state)
+{
+    (void)state;
+    uint64_t version = 0;
+    assert_int_equal(twin_desired_version(text_of(twin), &version), OK);
+    assert_int_equal(version, 7);
+    static const char *const bad[] = {
+        "",
+        "[]",
+        "{\"properties\":[]}",
+        "{\"properties\":{\"desired\":{}}}",
+        "{\"properties\":{\"desired\":{\"$version\":\"7\"}}}",
+        "{\"properties\":{\"reported\":{\"$version\":7}}}",
+        "{\"properties\":{\"desired\":{\"$version\":",
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_int_equal(twin_desired_version(text_of(bad[i]), &version), ERR_CORRUPT);
+    }
+}
+
 static void test_what_is_no_twin(void **state)
 {
     (void)state;
@@ -239,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_twin_without_book_keeping),
+        cmocka_unit_test(test_the_version_that_is_desired),
         cmocka_unit_test(test_what_is_no_twin),
         cmocka_unit_test(test_a_fleet),
         cmocka_unit_test(test_a_method_s_answer),
