@@ -34,8 +34,8 @@ static bool read_query(const struct rest_request *q, char *text, size_t capacity
     struct json_text key;
     *size = 0;
     json_reader_init(&r, q->body, NULL);
-    (void)json_enter_object(&r);
-    while (json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && json_next_key(&r, &key)) {
         if (json_text_is(&key, "query")) {
             json_get_string(&r, text, capacity, size);
         } else {
@@ -85,8 +85,8 @@ void query_post(struct rest *rest, const struct rest_request *q)
 static void take_properties(struct json_reader *r, struct query_row *row)
 {
     struct json_text key;
-    (void)json_enter_object(r);
-    while (json_next_key(r, &key)) {
+    const bool is_object = json_enter_object(r);
+    while (is_object && json_next_key(r, &key)) {
         if (json_text_is(&key, "desired")) {
             json_raw(r, &row->desired);
         } else if (json_text_is(&key, "reported")) {
@@ -113,8 +113,8 @@ static void take_row(struct bytes twin, const struct device *device, char *store
                  {"lastActivityTime", &row->last_activity},
                  {"authenticationType", &row->authentication_type}};
     json_reader_init(&r, twin, &(struct json_options){.depth_max = JSON_DEPTH_MAX});
-    (void)json_enter_object(&r);
-    while (json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && json_next_key(&r, &key)) {
         bool is_taken = false;
         for (size_t i = 0; i < COUNT_OF(texts) && !is_taken; i++) {
             size_t size = 0;
