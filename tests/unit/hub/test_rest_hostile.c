@@ -68,12 +68,107 @@ static void test_bodies_of_the_wrong_shape(void **state)
     assert_int_equal(client_ask(c, "GET", "/devices/gw-1", NULL, NULL), 200);
 }
 
+static void assert_refused(struct rest_client *c, const char *path, const char *headers,
+                           const char *body)
+{
+    if (client_ask(c, "POST", path, headers, body) != 400) {
+        fail_msg("%s %s: %d %s", path, headers != NULL ? headers : body, c->status, c->body);
+    }
+    assert_whole_json(c);
+}
+
+// What a device is to believe of the hub alone cannot come out of a header, and what cannot stand
+// in a topic is refused at once instead of getting lost on its way.
+static void test_messages_with_forged_properties(void **state)
+{
+    struct rest_client *c = *state;
+    static const char send[] = "/devices/gw-1/messages/devicebound";
+    static const char *const wrong[] = {
+        "iothub-app-$.mid: forged\r\n",
+        "iothub-app-$.to: /devices/other\r\n",
+        "iothub-app-iothub-ack: full\r\n",
+        "iothub-app-IoTHub-Ack: full\r\n",
+        "iothub-app-a: 1\r\niothub-app-a: 2\r\n",
+        "iothub-messageid: m1\r\niothub-messageid: m2\r\n",
+        "iothub-correlationid: 1\r\nIoTHub-CorrelationId: 2\r\n",
+        "iothub-messageid: \xc3\xa4\r\n",
+        "iothub-messageid: \xff\r\n",
+        "iothub-app-a: \xff\r\n",
+        "iothub-app-a: b\tc\r\n",
+    };
+    make(c, "gw-1");
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        assert_refused(c, send, wrong[i], "x");
+    }
+    assert_int_equal(client_ask(c, "GET", "/devices/gw-1", NULL, NULL), 200);
+    assert_true(client_says(c, "\"cloudToDeviceMessageCount\":0"));
+    assert_int_equal(client_ask(c, "POST", send,
+                                "iothub-app-a&b=%0d%0a: c&d=%26\r\niothub-messageid: a:b=c&\r\n",
+                                "x"),
+                     204);
+}
+
+static void test_method_names_that_no_topic_may_hold(void **state)
+{
+    struct rest_client *c = *state;
+    static const char *const bodies[] = {
+        "{\"methodName\":\"\xc3\xa4\"}",
+        "{\"methodName\":\"a\\u00e4\"}",
+        "{\"methodName\":\"a/b\"}",
+        "{\"methodName\":\"a\\u0000b\"}",
+        "{\"methodName\":\"a\\r\\nb\"}",
+        "{\"methodName\":\"#\"}",
+        "{\"methodName\":\"a\",\"payload\":[1}",
+        "{\"methodName\":\"a\",\"payload\":\"\xff\"}",
+    };
+    make(c, "gw-1");
+    struct session *s = sessions_add(&c->sessions, bytes_of("gw-1", 4));
+    s->connection = 9;
+    s->subscriptions = SESSION_METHODS;
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        assert_refused(c, "/twins/gw-1/methods", NULL, bodies[i]);
+    }
+}
+
+static void test_forged_continuations(void **state)
+{
+    struct rest_client *c = *state;
+    static const char body[] = "{\"query\":\"SELECT * FROM devices\"}";
+    char next[300];
+    char headers[700];
+    make(c, "gw-1");
+    make(c, "gw-2");
+    assert_int_equal(client_ask(c, "POST", "/devices/query", "x-ms-max-item-count: 1\r\n", body),
+                     200);
+    client_header(c, "x-ms-continuation", next, sizeof(next));
+    assert_true(strlen(next) > 8);
+    static const char *const tails[] = {"0", "00", "0a", "zz", "6", "' OR 1", "\xff\xff"};
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        snprintf(headers, sizeof(headers), "x-ms-continuation: %s%s\r\n", next, tails[i]);
+        assert_refused(c, "/devices/query", headers, body);
+        snprintf(headers, sizeof(headers), "x-ms-continuation: %s\r\n", tails[i]);
+        assert_refused(c, "/devices/query", headers, body);
+    }
+    snprintf(headers, sizeof(headers), "x-ms-continuation: %.8s%0260d\r\n", next, 61);
+    assert_refused(c, "/devices/query", headers, body);
+    // Of two nobody can say which counts.
+    snprintf(headers, sizeof(headers), "x-ms-continuation: %s\r\nx-ms-continuation: %s\r\n", next,
+             next);
+    assert_refused(c, "/devices/query", headers, body);
+    snprintf(headers, sizeof(headers), "x-ms-continuation: %s\r\n", next);
+    assert_int_equal(client_ask(c, "POST", "/devices/query", headers, body), 200);
+    assert_true(client_says(c, "gw-2") && !client_says(c, "gw-1"));
+}
+
 #define REST_TEST(name) cmocka_unit_test_setup_teardown(name, client_setup, client_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         REST_TEST(test_bodies_of_the_wrong_shape),
+        REST_TEST(test_messages_with_forged_properties),
+        REST_TEST(test_method_names_that_no_topic_may_hold),
+        REST_TEST(test_forged_continuations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
