@@ -40,7 +40,8 @@ static struct hub_answer connect_backend(struct hub *hub, const struct hub_conne
 static void begin(struct hub *hub, struct hub_connection *connection, const struct hub_connect *in,
                   const struct hub_login *login)
 {
-    bool keeps = !in->is_clean && hub->cfg.mode == HUB_MODE_HUB; // DPS begins anew every time
+    bool is_dps = hub->cfg.mode == HUB_MODE_DPS;
+    bool keeps = !in->is_clean && !is_dps; // at DPS nothing is worth its place in the table
     bool has_session = keeps && connection->is_kept;
     hub->replaced = connection->client;
     if (connection->client != NULL) {
@@ -52,7 +53,9 @@ static void begin(struct hub *hub, struct hub_connection *connection, const stru
     connection->login = *login;
     connection->close_why = NULL;
     connection->waiting = 0;
-    connection->filters = has_session ? connection->filters : 0;
+    // mosquitto may have told such a client of DPS that its subscription is still there.
+    unsigned assumed = is_dps && !in->is_clean ? HUB_FILTER_DPS : 0;
+    connection->filters = has_session ? connection->filters : assumed;
     connection->filters_qos1 = has_session ? connection->filters_qos1 : 0;
     connection->is_kept = keeps;
     connection->was_clean |= !keeps;
