@@ -290,61 +290,6 @@ static void test_chains(void **state)
     free_family(&f);
 }
 
-// An intermediate authority that its maker has limited, or whose time is over, signs nobody in:
-// neither at the hub nor, with its root, for a group of DPS.
-static void test_intermediates_that_may_not(void **state)
-{
-    struct hub_bench *bench = *state;
-    struct test_cert root;
-    struct test_cert middle;
-    struct test_cert leaf;
-    const struct test_cert_wish wishes[] = {
-        {.name = "m", .is_authority = true, .to_utc_s = TO_S},
-        {.name = "m", .is_authority = true, .to_utc_s = NOW_S - 1},
-        {.name = "m", .is_authority = true, .from_utc_s = NOW_S + 1, .to_utc_s = TO_S},
-        {.name = "m", .is_authority = true, .may_not_sign = true, .to_utc_s = TO_S},
-        {.name = "m", .is_authority = false, .to_utc_s = TO_S},
-        {.name = "m",
-         .is_authority = true,
-         .names = "critical,permitted;DNS:elsewhere.example",
-         .to_utc_s = TO_S},
-    };
-    // A name with a dot: constraints on host names count for a common name that looks like one.
-    const char *id = "gw.example";
-    hub_bench_run(bench, "INSERT INTO device(id, auth) VALUES ('gw.example', 2)");
-    for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
-        struct test_cert_wish wish = {
-            .name = "root", .is_authority = true, .from_utc_s = FROM_S, .to_utc_s = TO_S};
-        test_cert_make(&root, &wish);
-        wish = wishes[i];
-        wish.issuer = &root;
-        wish.from_utc_s = wish.from_utc_s != 0 ? wish.from_utc_s : FROM_S;
-        test_cert_make(&middle, &wish);
-        wish = (struct test_cert_wish){
-            .name = id, .issuer = &middle, .from_utc_s = FROM_S, .to_utc_s = TO_S};
-        test_cert_make(&leaf, &wish);
-        hub_bench_run(bench, "DELETE FROM ca");
-        run_with(bench, "INSERT INTO ca(name, pem, verified) SELECT 'r', ?2, 1 WHERE ?1 IS NULL",
-                 (struct bytes){0}, text(test_cert_pem(&root)));
-        if (i == 0) {
-            admit_leaf(bench, id, &leaf, &middle);
-        } else {
-            refuse_leaf(bench, id, &leaf, &middle, "does not chain");
-        }
-        // Nor as the authority itself.
-        run_with(bench, "UPDATE ca SET pem = ?2 WHERE ?1 IS NULL", (struct bytes){0},
-                 text(test_cert_pem(&middle)));
-        if (i == 0) {
-            admit_leaf(bench, id, &leaf, NULL);
-        } else {
-            refuse_leaf(bench, id, &leaf, NULL, "does not chain");
-        }
-        test_cert_free(&leaf);
-        test_cert_free(&middle);
-        test_cert_free(&root);
-    }
-}
-
 // NULL: in. The key is raw bytes as text.
 static const char *register_with(struct hub_bench *bench, const char *id, const char *resource,
                                  const char *key, const char *policy)
@@ -526,7 +471,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tokens_of_policies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_thumbprints, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_chains, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_intermediates_that_may_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_registrations_by_key, set_up_dps, tear_down),
         cmocka_unit_test_setup_teardown(test_registrations_by_certificate, set_up_dps, tear_down),
         cmocka_unit_test_setup_teardown(test_the_nearest_group_decides, set_up_dps, tear_down),
