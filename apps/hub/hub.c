@@ -69,6 +69,9 @@ struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in)
     if (in->is_local) {
         return connect_backend(hub, in);
     }
+    if (in->utc_s == 0) { // every token that ever expired would be good again
+        return refused("the clock of the hub is not set yet");
+    }
     struct hub_login login;
     const char *why = hub->cfg.mode == HUB_MODE_DPS
                           ? hub_login_registration(hub->cfg.directory, in, &login)

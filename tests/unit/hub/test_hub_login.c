@@ -444,6 +444,15 @@ static void test_the_nearest_group_decides(void **state)
     free_family(&f);
 }
 
+static void test_without_a_clock(void **state)
+{
+    struct hub_bench *bench = *state;
+    struct hub_connect in = hub_bench_connect(bench, &client, "a", 0);
+    assert_refused(bench, &in, "clock"); // else a token that expired long ago would open
+    in.utc_s = 1;
+    assert_null(why_not(bench, &in));
+}
+
 static void test_without_a_database(void **state)
 {
     struct hub_bench *bench = *state;
@@ -474,6 +483,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_registrations_by_key, set_up_dps, tear_down),
         cmocka_unit_test_setup_teardown(test_registrations_by_certificate, set_up_dps, tear_down),
         cmocka_unit_test_setup_teardown(test_the_nearest_group_decides, set_up_dps, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_a_clock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_a_database, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
