@@ -160,6 +160,51 @@ static void test_forged_continuations(void **state)
     assert_true(client_says(c, "gw-2") && !client_says(c, "gw-1"));
 }
 
+// Twins of thousands of keys and a query of many parts: each device is a turn of its own, so that
+// everybody else is served in between, and none is left out.
+static void test_a_query_that_is_much_work(void **state)
+{
+    struct rest_client *c = *state;
+    static char body[REST_BODY_SIZE_MAX];
+    char id[16];
+    size_t size = 0;
+    for (int i = 0; i < 2000; i++) {
+        size += (size_t)snprintf(body + size, sizeof(body) - size, "%s\"k%x\":1",
+                                 i == 0 ? "{" : ",", (unsigned)i);
+    }
+    snprintf(body + size, sizeof(body) - size, "}");
+    for (int i = 0; i < 3; i++) {
+        uint64_t version = 0;
+        struct verdict why;
+        snprintf(id, sizeof(id), "gw-%d", i);
+        make(c, id);
+        const struct twins_patch patch = {.body = bytes_of(body, strlen(body)), .utc_ms = 1};
+        assert_true(twins_report(&c->twins, bytes_of(id, strlen(id)), &patch, &version, &why));
+    }
+    size = (size_t)snprintf(body, sizeof(body),
+                            "{\"query\":\"SELECT * FROM devices WHERE "
+                            "properties.reported.k0=1");
+    for (int i = 0; i < 30; i++) {
+        size +=
+            (size_t)snprintf(body + size, sizeof(body) - size, " AND properties.reported.k7cf=1");
+    }
+    snprintf(body + size, sizeof(body) - size, "\"}");
+    assert_int_equal(client_ask(c, "POST", "/devices/query", NULL, body), 200);
+    assert_int_equal(c->rest.slice_count, 3);
+    assert_true(client_says(c, "gw-0") && client_says(c, "gw-1") && client_says(c, "gw-2"));
+}
+
+static void test_what_is_not_there(void **state)
+{
+    struct rest_client *c = *state;
+    assert_int_equal(client_ask(c, "DELETE", "/devices/none/commands", NULL, NULL), 404);
+    assert_whole_json(c);
+    assert_int_equal(client_ask(c, "GET", "/devices/%ff%fe", NULL, NULL), 404);
+    assert_whole_json(c);
+    assert_int_equal(client_ask(c, "GET", "/twins/%27%20OR%201", NULL, NULL), 404);
+    assert_whole_json(c);
+}
+
 #define REST_TEST(name) cmocka_unit_test_setup_teardown(name, client_setup, client_teardown)
 
 int main(void)
@@ -169,6 +214,8 @@ int main(void)
         REST_TEST(test_messages_with_forged_properties),
         REST_TEST(test_method_names_that_no_topic_may_hold),
         REST_TEST(test_forged_continuations),
+        REST_TEST(test_a_query_that_is_much_work),
+        REST_TEST(test_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
