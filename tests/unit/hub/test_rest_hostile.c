@@ -26,7 +26,8 @@ static void make(struct rest_client *c, const char *id)
 static void assert_whole_json(const struct rest_client *c)
 {
     struct json_reader r;
-    json_reader_init(&r, bytes_of(c->body, c->body_size), NULL);
+    json_reader_init(&r, bytes_of(c->body, c->body_size),
+                     &(struct json_options){.depth_max = JSON_DEPTH_MAX});
     assert_true(json_skip(&r) && json_end(&r));
 }
 
@@ -205,12 +206,94 @@ static void test_what_is_not_there(void **state)
     assert_whole_json(c);
 }
 
+static const struct {
+    const char *method, *path, *body;
+} GOOD[] = {
+    {"PUT", "/devices/gw-1",
+     "{\"deviceId\":\"gw-1\",\"status\":\"disabled\",\"authentication\":{\"type\":\"sas\","
+     "\"symmetricKey\":{"
+     "\"primaryKey\":\"AAAAAAAAAAAAAAAAAAAAAA==\"},\"x509Thumbprint\":{\"primaryThumbprint\":null}}"
+     "}"},
+    {"POST", "/devices",
+     "[{\"id\":\"x\",\"importMode\":\"create\"},{\"id\":\"gw-1\",\"importMode\":\"update\"}]"},
+    {"POST", "/devices/query",
+     "{\"query\":\"SELECT * FROM devices WHERE tags.a IN ['x',1] AND NOT (tags.b >= -1.5e3)\"}"},
+    {"PATCH", "/twins/gw-1",
+     "{\"tags\":{\"a\":[1,{\"c\":null}]},\"properties\":{\"desired\":{\"x\":{\"y\":-1e1},\"w\":"
+     "null}}}"},
+    {"PUT", "/twins/gw-1", "{\"tags\":null,\"properties\":{\"desired\":{\"x\":{\"x\":true}}}}"},
+    {"POST", "/twins/gw-1/methods", "{\"methodName\":\"m\",\"payload\":{\"a\":[[[]]]}}"},
+    {"PUT", "/enrollments/gw-1",
+     "{\"registrationId\":\"gw-1\",\"attestation\":{\"type\":\"symmetricKey\",\"symmetricKey\":{}},"
+     "\"initialTwin\":{\"tags\":{}},\"allocationPolicy\":\"custom\",\"customAllocationDefinition\":"
+     "{"
+     "\"table\":[{\"match\":\"g*\",\"hub\":\"h\",\"payload\":{}}]},\"iotHubs\":[\"a\",\"b\"]}"},
+    {"PUT", "/enrollmentGroups/g",
+     "{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"x509\",\"x509\":{"
+     "\"signingCertificates\":{"
+     "\"primary\":{\"certificate\":\"x\"}},\"caReferences\":{\"primary\":\"r\"}}}}"},
+    {"POST", "/enrollments",
+     "{\"mode\":\"create\",\"enrollments\":[{\"registrationId\":\"e\",\"attestation\":{\"type\":"
+     "\"symmetricKey\"}}]}"},
+    {"POST", "/enrollments/query", "{\"query\":\"SELECT * FROM enrollments\"}"},
+    {"GET", "/twins/gw-1", ""},
+    {"GET", "/enrollments/gw-1", ""},
+};
+
+static uint32_t next_random(uint32_t *seed, size_t below)
+{
+    *seed = *seed * 1664525U + 1013904223U;
+    return (*seed >> 8) % (uint32_t)below;
+}
+
+// Cuts something out, puts something in.
+static void damage(uint32_t *seed, char body[1024])
+{
+    static const char *const bits[] = {"{",    "}",     "[",       "]",     "\"",     ",", ":",
+                                       "null", "5",     "-",       "1e999", "true",   "$", "\\",
+                                       "\xff", "\"\"",  "{}",      "[]",    "\"a\":", "(", ")",
+                                       "'",    " NOT ", "\\u0000", ""};
+    char out[1024];
+    size_t size = strlen(body);
+    size_t at = next_random(seed, size + 1);
+    size_t cut = next_random(seed, next_random(seed, 3) == 0 ? size - at + 1 : 4);
+    cut = cut < size - at ? cut : size - at;
+    snprintf(out, sizeof(out), "%.*s%s%s", (int)at, body, bits[next_random(seed, COUNT_OF(bits))],
+             body + at + cut);
+    memcpy(body, out, sizeof(out));
+}
+
+static void test_damaged_bodies(void **state)
+{
+    struct rest_client *c = *state;
+    uint32_t seed = 1;
+    unsigned taken = 0;
+    char body[1024];
+    make(c, "gw-1");
+    for (int i = 0; i < 3000; i++) {
+        size_t which = next_random(&seed, COUNT_OF(GOOD));
+        snprintf(body, sizeof(body), "%s", GOOD[which].body);
+        for (uint32_t edits = next_random(&seed, 4); edits > 0; edits--) {
+            damage(&seed, body);
+        }
+        const char *match = next_random(&seed, 2) == 0 ? "If-Match: *\r\n" : NULL;
+        int status = client_ask(c, GOOD[which].method, GOOD[which].path, match, body);
+        if (status >= 500) {
+            fail_msg("%d: %s %s: %d %s", i, GOOD[which].path, body, status, c->body);
+        }
+        assert_whole_json(c);
+        taken += status == 200 ? 1 : 0;
+    }
+    assert_true(taken > 500); // it is not the first byte that decides all
+}
+
 #define REST_TEST(name) cmocka_unit_test_setup_teardown(name, client_setup, client_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         REST_TEST(test_bodies_of_the_wrong_shape),
+        REST_TEST(test_damaged_bodies),
         REST_TEST(test_messages_with_forged_properties),
         REST_TEST(test_method_names_that_no_topic_may_hold),
         REST_TEST(test_forged_continuations),
