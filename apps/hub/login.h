@@ -15,7 +15,7 @@ struct hub_connect {
     const struct hub_certificate *certificate; // NULL: none was shown
     bool is_clean;                             // begins a new session
     bool is_local;                             // through the unix socket
-    uint64_t utc_s;
+    uint64_t utc_s;                            // 0: the clock was never set
 };
 
 enum hub_credential {

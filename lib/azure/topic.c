@@ -72,6 +72,17 @@ static bool take_status(struct bytes *rest, struct az_topic *out)
     return true;
 }
 
+// It comes back in a topic, where wildcards, controls and what is no ASCII have no place.
+static bool is_rid(struct bytes in)
+{
+    for (size_t i = 0; i < in.size; i++) {
+        if (in.data[i] < ' ' || in.data[i] > '~' || in.data[i] == '+' || in.data[i] == '#') {
+            return false;
+        }
+    }
+    return in.size > 0 && in.size <= AZ_RID_SIZE_MAX;
+}
+
 static bool take_parameter(struct bytes pair, struct az_topic *out)
 {
     uint64_t number = 0;
@@ -79,7 +90,7 @@ static bool take_parameter(struct bytes pair, struct az_topic *out)
     struct bytes key = take_until(&value, '=');
     if (bytes_equal(key, bytes_of("$rid", 4))) {
         out->rid = value;
-        return value.size > 0 && value.size <= AZ_RID_SIZE_MAX;
+        return is_rid(value);
     }
     if (bytes_equal(key, bytes_of("$version", 8))) {
         out->has_version = to_number(value, INT64_MAX, &out->version);

@@ -43,8 +43,7 @@ static bool is_name(struct bytes name)
 {
     bool is_good = name.size > 0 && name.size <= AZ_METHOD_NAME_SIZE_MAX;
     for (size_t i = 0; is_good && i < name.size; i++) {
-        is_good =
-            name.data[i] > ' ' && name.data[i] != 0x7f && strchr("/+#?", name.data[i]) == NULL;
+        is_good = name.data[i] > ' ' && name.data[i] < 0x7f && strchr("/+#?", name.data[i]) == NULL;
     }
     return is_good;
 }
@@ -52,9 +51,10 @@ static bool is_name(struct bytes name)
 static bool check(const struct methods_request *in, struct verdict *why)
 {
     if (!is_name(in->name)) {
-        return refuse(why, HUB_ARGUMENT_INVALID,
-                      "a method name has 1 to %d characters, no space, control, / + # ? among them",
-                      AZ_METHOD_NAME_SIZE_MAX);
+        return refuse(
+            why, HUB_ARGUMENT_INVALID,
+            "a method name has 1 to %d characters of ASCII, no space or / + # ? among them",
+            AZ_METHOD_NAME_SIZE_MAX);
     }
     if (in->response_s != 0 &&
         (in->response_s < METHODS_RESPONSE_S_MIN || in->response_s > METHODS_RESPONSE_S_MAX)) {
