@@ -219,19 +219,21 @@ void north_set_catalogue(struct north *north, const struct tm_catalogue *catalog
 void north_add_event(struct north *north, uint64_t now_us, const struct tm_event *event)
 {
     struct north_batch *batch = north->batch;
-    struct north_input *in =
-        batch->event_count < NORTH_EVENTS_MAX ? new_input(north, now_us, NORTH_EVENT) : NULL;
+    bool has_text = event->text.size > 0;
+    bool fits = batch->event_count < NORTH_EVENTS_MAX &&
+                (!has_text || batch->event_text_count < NORTH_EVENT_TEXTS_MAX);
+    struct north_input *in = fits ? new_input(north, now_us, NORTH_EVENT) : NULL;
     if (in == NULL) {
         log_warn("journal", "event_dropped", "kind=%s", tm_event_name(event->kind));
         return;
     }
-    size_t size = event->text.size < TM_TEXT_SIZE_MAX ? event->text.size : TM_TEXT_SIZE_MAX;
-    char *text = batch->event_texts[batch->event_count];
-    if (size > 0) {
-        memcpy(text, event->text.data, size);
-    }
     batch->events[batch->event_count] = *event;
-    batch->events[batch->event_count].text = bytes_of(text, size);
+    if (has_text) {
+        size_t size = event->text.size < TM_TEXT_SIZE_MAX ? event->text.size : TM_TEXT_SIZE_MAX;
+        char *text = batch->event_texts[batch->event_text_count++];
+        memcpy(text, event->text.data, size);
+        batch->events[batch->event_count].text = bytes_of(text, size);
+    }
     in->u.event_index = batch->event_count++;
     north->is_urgent = true;
 }
