@@ -414,13 +414,26 @@ static void drain_forward(struct north *north, uint64_t now_us)
     }
 }
 
+// An attempt that hangs ends by the uplink's own time-out: nobody else would tell of it.
+static void tick_uplink(struct north *north, uint64_t now_us)
+{
+    uint32_t losses = north->uplink.stats.losses;
+    uplink_tick(&north->uplink, now_us);
+    if (north->uplink.stats.losses != losses) {
+        identity_failed(&north->id.machine, now_us, false);
+        log_warn("uplink", "lost", "hub=%s reason=\"no answer in time\" retry_ms=%llu",
+                 log_quote(north->id.assignment.host).text,
+                 (unsigned long long)((uplink_deadline_us(&north->uplink) - now_us) / US_PER_MS));
+    }
+}
+
 uint64_t north_turn(struct north *north, uint64_t now_us)
 {
     look_at_clock(north, now_us);
     uint64_t deadline_us = north->is_clock_known ? TIME_NEVER : north->clock_us;
     if (north->mqtt != NULL) {
         deadline_us = time_min(deadline_us, north_identity_turn(north, now_us));
-        uplink_tick(&north->uplink, now_us);
+        tick_uplink(north, now_us);
         north_drain_uplink(north, now_us);
         drain_forward(north, now_us);
         deadline_us = time_min(deadline_us, north_channel_turn(north, now_us));
