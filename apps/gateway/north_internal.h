@@ -8,8 +8,8 @@
 #include "apps/gateway/journal.h"
 #include "apps/gateway/north_identity.h"
 #include "apps/gateway/north_linux.h"
+#include "apps/gateway/proxy_linux.h"
 #include "port/linux/mqtt.h"
-#include "port/linux/proxy.h"
 #include "port/linux/storage.h"
 #include "port/linux/worker.h"
 
@@ -132,8 +132,5 @@ void north_trace(struct north_side *side);
 // sync_trace.c: a JSON line for each sample that became durable, by write(2).
 void sync_trace_write(int fd, const struct tm_catalogue *catalogue,
                       const struct journal_synced *synced);
-
-// proxy_linux.c: a proxy's address and login; logs what is wrong.
-NODISCARD enum err proxy_read(const char *address, const char *login_file, struct proxy *out);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/remote_linux.h"
 
+#include "apps/gateway/proxy_linux.h"
 #include "apps/gateway/remote_check_linux.h"
 #include "apps/gateway/twin.h"
 #include "base/assert.h"
@@ -26,6 +27,7 @@ struct remote_side {
     struct remote_name name;
     struct remote_state *state;
     struct remote_check check;
+    struct proxy proxy;
     atomic_bool stop;
     enum err err;
     char reason[REMOTE_REASON_SIZE];
@@ -375,6 +377,11 @@ static void start_machines(struct remote *remote)
                                                 .ca_file = cfg->ca_file,
                                                 .fits = setup->fits,
                                                 .stop = &remote->side->stop};
+    const struct config_hub *hub = &remote->o.app->config->hub;
+    struct proxy *proxy = &remote->side->proxy;
+    bool has_proxy =
+        hub->proxy[0] != '\0' && proxy_read(hub->proxy, hub->proxy_login_file, proxy) == OK;
+    remote->side->check.proxy = has_proxy ? proxy : NULL;
 }
 
 static void release(void *ctx)
