@@ -27,7 +27,7 @@ enum {
     BUDGET_PACK_FACTOR = 4, // max_age_ms while PACKED
     BUDGET_CLOSES_MAX = 3,
     BUDGET_PROBE_MIN_S = 30,
-    BUDGET_PROBE_MAX_S = 60, // a hub that was not well is found again as soon
+    BUDGET_PROBE_MAX_S = 45, // with it, live data is back within a minute
 };
 
 enum budget_step { BUDGET_FREE, BUDGET_NO_BACKFILL, BUDGET_PACKED, BUDGET_RESERVE, BUDGET_SPENT };

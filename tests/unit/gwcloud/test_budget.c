@@ -160,7 +160,7 @@ static void test_a_hub_out_of_quota_is_noticed_and_tried_now_and_then(void **sta
         }
     }
     assert_true(budget.is_refused);
-    assert_true(tries >= 9 * 60 - 10 && tries <= 9 * 60 + 10);
+    assert_true(tries >= 9 * 80 - 10 && tries <= 9 * 80 + 10);
     assert_non_null(strstr(budget_next_note(&budget), "quota"));
     budget_online(&budget, now_us);
     budget_published(&budget, now_us, 1);
