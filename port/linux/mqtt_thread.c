@@ -85,11 +85,21 @@ static int start_connect(struct mqtt *mqtt, const struct mqtt_login *login)
     }
     // The library tries only the first address that a name has, often an IPv6 one that nobody
     // serves: after a failure the next attempt is held to IPv4, by a local address of that family.
-    const char *local = mqtt->must_use_ipv4 ? "0.0.0.0" : NULL;
-    mqtt->must_use_ipv4 = !mqtt->must_use_ipv4;
+    // Where there is no IPv4 that fails at once, and another client (this one keeps the local
+    // address) goes on without.
+    bool is_held = mqtt->must_use_ipv4;
+    mqtt->must_use_ipv4 = !is_held;
     // Blocks in the name lookup only; TCP and TLS go on in the poll loop.
-    int code =
-        mosquitto_connect_bind_async(mqtt->client, login->address, port, mqtt->keep_alive_s, local);
+    int code = mosquitto_connect_bind_async(mqtt->client, login->address, port, mqtt->keep_alive_s,
+                                            is_held ? "0.0.0.0" : NULL);
+    if (is_held && code != MOSQ_ERR_SUCCESS) {
+        mqtt->reason[0] = 0;
+        mosquitto_destroy(mqtt->client);
+        mqtt->client = mqtt_client_new(mqtt, login);
+        code = mqtt->client == NULL ? MOSQ_ERR_NOMEM
+                                    : mosquitto_connect_bind_async(mqtt->client, login->address,
+                                                                   port, mqtt->keep_alive_s, NULL);
+    }
     if (code == MOSQ_ERR_EAI) {
         mqtt_set_reason(mqtt, "host name not found");
     }
