@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Goal: what the documents tell a stranger to type works as it stands. Method: the very blocks of docs/by-hand.md
-in a shell, from the certificates to the first good value, a command and a configuration on trial; the examples of docs/hub.md and docs/gateway.md given to
-the programs that they are for."""
+in a shell, from the certificates to the first good value, a command and a configuration on trial; the examples of
+docs/hub.md and docs/gateway.md given to the programs that they are for."""
 
 import os
 import pathlib
