@@ -42,6 +42,10 @@ enum err proxy_parse(const char *text, struct proxy *out)
         return ERR_ARG;
     }
     memcpy(proxy.host, text, size);
+    uint8_t literal[16];
+    if (is_literal && inet_pton(AF_INET6, proxy.host, literal) != 1) {
+        return ERR_ARG;
+    }
     rest += is_literal;
     size_t slash = strlen(rest);
     char port[8] = "";
