@@ -94,9 +94,13 @@ def check_users_and_folders(root: pathlib.Path) -> None:
     users = (root / "etc/passwd").read_text()
     wanted = {value for unit in UNITS for key, value in settings(unit) if key == "User"}
     assert wanted == set(re.findall(r"^(busward-\w+):", users, re.M)), users
-    run("systemd-tmpfiles", "--create", f"--root={root}", "--prefix=/run/busward-hub")
-    folder = (root / "run/busward-hub").stat()
-    assert folder.st_mode & 0o777 == 0o700 and f":{folder.st_uid}:" in users
+    folders = re.findall(r"^d (\S+) 0700 busward-hub ", (DEPLOY / "tmpfiles.conf").read_text(), re.M)
+    run("systemd-tmpfiles", "--create", f"--root={root}", *(f"--prefix={folder}" for folder in folders))
+    needed = {value for unit in UNITS for key, value in settings(unit) if key == "ReadWritePaths"}
+    assert needed and needed <= set(folders), f"a unit does not start without {needed - set(folders)}"
+    for folder in folders:
+        made = (root / folder.lstrip("/")).stat()
+        assert made.st_mode & 0o777 == 0o700 and f"busward-hub:x:{made.st_uid}:" in users, folder
 
 
 def check_examples(root: pathlib.Path) -> None:
