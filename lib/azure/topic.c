@@ -200,11 +200,6 @@ enum err az_topic_parse(struct bytes topic, struct az_topic *out)
     return ERR_NOT_FOUND;
 }
 
-static void put_text(struct writer *out, const char *text)
-{
-    put_bytes(out, bytes_of_text(text));
-}
-
 static void put_number(struct writer *out, uint64_t value)
 {
     char digits[20];

@@ -2,6 +2,7 @@
 #include "apps/cloud/hub_client/hub_call.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -39,30 +40,6 @@ const char *hub_call_http_method(const struct hub_call *call)
     return "POST";
 }
 
-// An id may hold any of - . + % _ # * ? ! ( ) , = @ $ ': in a path all but the plain ones are
-// escaped.
-static void put_segment(struct writer *w, const char *text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    for (; *text != '\0'; text++) {
-        const uint8_t c = (uint8_t)*text;
-        const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                              (c >= 'A' && c <= 'Z') || strchr("-._~", c) != NULL;
-        if (is_plain) {
-            put_u8(w, c);
-        } else {
-            put_u8(w, '%');
-            put_u8(w, (uint8_t)hex[c >> 4]);
-            put_u8(w, (uint8_t)hex[c & 15U]);
-        }
-    }
-}
-
-static void put_text(struct writer *w, const char *text)
-{
-    put_bytes(w, bytes_of(text, strlen(text)));
-}
-
 enum err hub_call_url(const struct hub_call *call, const char *base, char *out, size_t capacity)
 {
     static const struct {
@@ -80,7 +57,8 @@ enum err hub_call_url(const struct hub_call *call, const char *base, char *out, 
     put_text(&w, base);
     put_text(&w, paths[call->verb].before);
     if (paths[call->verb].after != NULL) {
-        put_segment(&w, call->device);
+        // a path's segment: an id may hold any of + % # ? and more
+        put_percent(&w, bytes_of_text(call->device), HEX_CAPITAL);
         put_text(&w, paths[call->verb].after);
     }
     put_text(&w, "?api-version=" HUB_API_VERSION);

@@ -2,6 +2,7 @@
 #include "apps/hub/rest/c2d_headers.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "json/utf8.h"
 
 #include <string.h>
@@ -52,23 +53,6 @@ static bool is_text(struct bytes text, const char *wanted)
     return text.size == strlen(wanted) && starts_with(text, wanted);
 }
 
-// Percent-encoded but for RFC 3986's unreserved characters.
-static void put_encoded(struct writer *w, struct bytes text)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < text.size; i++) {
-        const uint8_t c = text.data[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            c == '-' || c == '.' || c == '_' || c == '~') {
-            put_u8(w, c);
-        } else {
-            put_u8(w, '%');
-            put_u8(w, (uint8_t)digits[c >> 4]);
-            put_u8(w, (uint8_t)digits[c & 15]);
-        }
-    }
-}
-
 static void put_property(struct writer *w, struct bytes key, struct bytes value, bool is_encoded)
 {
     if (w->size > 0) {
@@ -77,10 +61,10 @@ static void put_property(struct writer *w, struct bytes key, struct bytes value,
     if (is_encoded) {
         put_bytes(w, key);
     } else {
-        put_encoded(w, key);
+        put_percent(w, key, HEX_CAPITAL);
     }
     put_u8(w, '=');
-    put_encoded(w, value);
+    put_percent(w, value, HEX_CAPITAL);
 }
 
 static bool take_ack(struct bytes value, enum c2d_ack *out)

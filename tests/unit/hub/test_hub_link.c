@@ -254,8 +254,8 @@ static void test_the_link_of_dps(void **state)
            "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=2&operationId=o|body");
     static const char *const refused[] = {GET, "devices/a/messages/events/",
                                           "$dps/registrations/res/200/?$rid=1",
-                                          "$dps/registrations/GET/iotdps-get-operationstatus/"
-                                          "?$rid=2"};
+                                          ("$dps/registrations/GET/iotdps-get-operationstatus/"
+                                           "?$rid=2")};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         assert_int_equal(ask(bench, &a, refused[i]), HUB_REFUSED);
     }
