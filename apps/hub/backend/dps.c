@@ -118,7 +118,7 @@ static bool write_device(struct dps *dps, const struct dps_request *in,
     }
     struct bytes twin = chosen->initial_twin.size > 0 ? chosen->initial_twin : span("{}");
     return (!is_there && chosen->initial_twin.size == 0) ||
-           twins_set_initial(dps->twins, span(device.id), twin, in->utc_ms, why);
+           twins_set_initial(dps->twins, span(device.id), twin, !is_there, in->utc_ms, why);
 }
 
 static bool is_own(const struct dps *dps, const char *hub)

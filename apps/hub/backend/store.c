@@ -89,6 +89,15 @@ static enum err check_version(struct store *store)
             return ERR_UNSUPPORTED;
         }
     }
+    if (err == OK && version > 0 && version < HUB_SCHEMA_VERSION) {
+        enum err made = hub_schema_upgrade(store->handle, version); // or another process just did
+        int found = version;
+        err = read_version(store, &version);
+        if (made == OK) {
+            log_info(MODULE, "upgraded", "path=%s from=%d to=%d", log_quote(store->path).text,
+                     found, version);
+        }
+    }
     if (err == OK && version != HUB_SCHEMA_VERSION) {
         log_error(MODULE, "version", "path=%s found=%d known=%d", log_quote(store->path).text,
                   version, HUB_SCHEMA_VERSION);
