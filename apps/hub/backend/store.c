@@ -259,7 +259,7 @@ void store_text(sqlite3_stmt *s, int column, char *out, size_t size)
 {
     struct bytes text = store_span(s, column);
     size_t used = text.size < size ? text.size : size - 1;
-    if (used > 0) {
+    if (text.data != NULL && used > 0) {
         memcpy(out, text.data, used);
     }
     out[used] = '\0';
