@@ -10,7 +10,7 @@
 
 enum { METHOD_DEPTH_MAX = 64 };
 
-// Gives the size of the answer.
+// Gives the size of the twin; 0: it was refused.
 static size_t answer_twin(struct rest *rest, const struct rest_request *q)
 {
     struct verdict why;
@@ -41,7 +41,10 @@ static size_t answer_twin(struct rest *rest, const struct rest_request *q)
 
 void twin_get(struct rest *rest, const struct rest_request *q)
 {
-    metered_charge(rest->cfg.quota, q->utc_ms, answer_twin(rest, q));
+    const size_t size = answer_twin(rest, q);
+    if (size > 0) {
+        metered_charge(rest->cfg.quota, q->utc_ms, size);
+    }
 }
 
 static void update(struct rest *rest, const struct rest_request *q, bool is_replace)

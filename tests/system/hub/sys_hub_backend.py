@@ -338,7 +338,8 @@ def test_it_refuses_to_start_on_a_foreign_database(hub):
 
 
 def main():
-    for test in (test_kill_loses_nothing_acknowledged, test_what_a_service_was_promised, test_broker_restart_is_survived, test_disk_that_takes_nothing,
+    for test in (test_kill_loses_nothing_acknowledged, test_what_a_service_was_promised,
+                 test_broker_restart_is_survived, test_disk_that_takes_nothing,
                  test_operator_acts_while_it_runs, test_devices_provision_themselves, test_it_refuses_to_start_on_a_foreign_database):
         hub = Hub()
         hub.start()
