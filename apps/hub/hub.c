@@ -351,7 +351,7 @@ static void recheck(struct hub *hub)
 void hub_tick(struct hub *hub, uint64_t utc_s, bool directory_changed)
 {
     hub->utc_s = utc_s;
-    if (hub->cfg.quota != NULL) {
+    if (hub->cfg.quota != NULL && hub->cfg.quota->limits.messages_per_day > 0) {
         hub_link_metered(&hub->link, hub->cfg.quota->own);
     }
     if (directory_changed && hub_is_checking(hub)) {

@@ -31,8 +31,8 @@ NODISCARD enum err plugin_open(struct plugin *plugin, const struct mosquitto_opt
                                int count);
 void plugin_free(struct plugin *plugin);
 
-// The day's messages into their file, if there were more.
-void plugin_keep_quota(struct plugin *plugin, uint64_t used_before);
+// The day's messages into their file, if they are others than before.
+void plugin_keep_quota(struct plugin *plugin, struct hub_quota_day before);
 
 // Sends and closes what the hub has put out.
 void plugin_drain(struct plugin *plugin);

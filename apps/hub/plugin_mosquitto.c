@@ -172,9 +172,9 @@ static void log_publish_refused(const struct mosquitto *client, const struct hub
 static int take_will(struct plugin *plugin, const struct hub_publish *publish,
                      const struct mosquitto *client)
 {
-    uint64_t used = plugin->quota.own.used;
+    struct hub_quota_day before = plugin->quota.own;
     struct hub_answer answer = hub_store_will(&plugin->hub, publish);
-    plugin_keep_quota(plugin, used);
+    plugin_keep_quota(plugin, before);
     tell_fullness(plugin, &answer);
     if (answer.outcome != HUB_OK) {
         log_publish_refused(client, &answer);
@@ -240,9 +240,9 @@ static int on_message(int event, void *event_data, void *user_data)
     struct mosquitto_evt_message *in = event_data;
     struct hub_publish publish =
         publish_of(in->client, in->topic, bytes_of(in->payload, in->payloadlen), in->retain);
-    uint64_t used = plugin->quota.own.used;
+    struct hub_quota_day before = plugin->quota.own;
     struct hub_answer answer = hub_publish(&plugin->hub, &publish);
-    plugin_keep_quota(plugin, used);
+    plugin_keep_quota(plugin, before);
     plugin_drain(plugin);
     tell_fullness(plugin, &answer);
     in->retain = false; // the broker keeps nothing; the record says that it was set

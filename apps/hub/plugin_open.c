@@ -60,11 +60,12 @@ static enum err open_quota(struct plugin *plugin)
     return err;
 }
 
-void plugin_keep_quota(struct plugin *plugin, uint64_t used_before)
+void plugin_keep_quota(struct plugin *plugin, struct hub_quota_day before)
 {
+    const struct hub_quota_day *now = &plugin->quota.own;
     bool is_wanted = plugin->quota.limits.messages_per_day > 0;
-    if (is_wanted && plugin->quota.own.used != used_before &&
-        hub_quota_save(&plugin->quota, &plugin->quota_cells.cells) != OK) {
+    bool is_new = now->number != before.number || now->used != before.used;
+    if (is_wanted && is_new && hub_quota_save(&plugin->quota, &plugin->quota_cells.cells) != OK) {
         log_warn("hub", "quota_not_kept", "used=%" PRIu64, plugin->quota.own.used);
     }
 }

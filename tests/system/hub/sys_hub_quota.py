@@ -111,12 +111,11 @@ def test_rates():
         while (client := Client(hub, "gw-1")).login is None:  # soon it may again
             pass
         assert client.login == 0 and client.subscribe("$iothub/twin/res/#") == 1
-        answers = set()
-        for rid in range(3):
+        for rid in range(16):  # together: one of them passes
             client.publish(b" ", topic=f"$iothub/twin/GET/?$rid={rid}", qos=0)
-            topic, body = client.message()
-            answers.add(topic.split("/")[3])
-        assert answers == {"200", "429"} and json.loads(body)["errorCode"] == 429001
+        answers = [client.message() for _ in range(16)]
+        assert {topic.split("/")[3] for topic, _ in answers} == {"200", "429"}
+        assert {json.loads(body).get("errorCode") for _, body in answers} == {None, 429001}
         for path, method, body, wait_s in (("/devices/query", "POST", b'{"query":"SELECT * FROM devices"}', range(50, 61)),
                                            (EMPTY, "POST", b"m", range(50, 61)), ("/devices/gw-1", "GET", b"", range(1, 31))):
             seen = [service.ask(method, path, body) for _ in range(3)]
@@ -124,7 +123,7 @@ def test_rates():
             assert int(seen[-1][1]["Retry-After"]) in wait_s and seen[-1][1]["iothub-errorcode"] == "ThrottlingException"
         for path, method, body in (("/twins/gw-1", "PATCH", b'{"tags":{}}'), ("/twins/gw-1", "GET", b""),
                                    ("/twins/gw-1/methods", "POST", b'{"methodName":"x"}')):
-            assert 429 in [service.ask(method, path, body)[0] for _ in range(3)], path
+            assert any(service.ask(method, path, body)[0] == 429 for _ in range(50)), path
         backend.kill(signal.SIGTERM)
     finally:
         hub.close()

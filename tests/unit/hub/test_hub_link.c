@@ -331,6 +331,10 @@ static void test_messages_of_the_day_are_told(void **state)
     assert_int_equal(ask(bench, &a, "devices/a/messages/events/"), HUB_OK);
     hub_tick(&bench->hub, 7, false);
     expect(bench, "l/7/metered", "0 2");
+    quota.limits.messages_per_day = 0; // nobody needs to know
+    assert_int_equal(ask(bench, &a, "devices/a/messages/events/"), HUB_OK);
+    hub_tick(&bench->hub, 8, false);
+    assert_true(hub_bench_is_quiet(bench));
 }
 
 static void test_the_link_of_dps(void **state)
