@@ -230,6 +230,20 @@ def test_what_a_service_was_promised(hub):
     backend.kill(signal.SIGTERM)
 
 
+def test_requests_under_way_when_it_dies(hub):
+    backend = Backend(hub).start()
+    device = Device(hub, "gw-1")
+    backend.process.send_signal(signal.SIGSTOP)
+    device.client.publish(b" ", topic="$iothub/twin/GET/?$rid=q", qos=0)
+    assert device.client.deliver(b"behind it")  # the plugin has it
+    backend.kill()
+    rid, status, body = device.take()
+    assert (rid, status, json.loads(body)["errorCode"]) == ("q", 503, 503001)
+    backend.start()
+    assert device.twin()["reported"] == {"$version": 1}
+    backend.kill(signal.SIGTERM)
+
+
 def test_broker_restart_is_survived(hub):
     backend = Backend(hub).start()
     hub.kill()
@@ -338,7 +352,7 @@ def test_it_refuses_to_start_on_a_foreign_database(hub):
 
 
 def main():
-    for test in (test_kill_loses_nothing_acknowledged, test_what_a_service_was_promised,
+    for test in (test_kill_loses_nothing_acknowledged, test_what_a_service_was_promised, test_requests_under_way_when_it_dies,
                  test_broker_restart_is_survived, test_disk_that_takes_nothing,
                  test_operator_acts_while_it_runs, test_devices_provision_themselves, test_it_refuses_to_start_on_a_foreign_database):
         hub = Hub()
