@@ -22,6 +22,21 @@ void hub_init(struct hub *hub, const struct hub_config *cfg)
     hub_link_init(&hub->link, cfg->mode, cfg->connections, cfg->boot);
 }
 
+static struct hub_answer failed(const char *why)
+{
+    return (struct hub_answer){.outcome = HUB_FAILED, .why = why};
+}
+
+static struct hub_answer admit(struct hub *hub, enum hub_quota_kind kind, struct hub_quota_time now)
+{
+    switch (hub->cfg.quota != NULL ? hub_quota_take(hub->cfg.quota, kind, now) : HUB_QUOTA_PASS) {
+    case HUB_QUOTA_THROTTLED: return failed("429001: more a second than the quota allows");
+    case HUB_QUOTA_USED_UP: return failed("403002: the day's messages are used up");
+    case HUB_QUOTA_PASS: break;
+    }
+    return (struct hub_answer){.outcome = HUB_OK};
+}
+
 static struct bytes backend_id(void)
 {
     return bytes_of(HUB_LINK_CLIENT, strlen(HUB_LINK_CLIENT));
@@ -78,6 +93,12 @@ struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in)
                           : hub_login_device(hub->cfg.directory, in, &login);
     if (why != NULL) {
         return refused(why);
+    }
+    // Strangers, who were refused above, take nobody's tokens.
+    struct hub_quota_time now = {.now_us = in->now_us, .utc_ms = (int64_t)in->utc_s * 1000};
+    struct hub_answer answer = admit(hub, HUB_QUOTA_CONNECTS, now);
+    if (answer.outcome != HUB_OK) {
+        return answer;
     }
     struct hub_connection *connection = hub_connections_enter(hub->cfg.connections, in->client_id);
     if (connection == NULL) {
@@ -143,7 +164,7 @@ static struct hub_answer judge_size(struct bytes bag, struct bytes payload)
     if (size > HUB_PAYLOAD_SIZE_MAX) {
         return refused("message above 262144 bytes");
     }
-    return (struct hub_answer){.outcome = HUB_OK};
+    return (struct hub_answer){.outcome = HUB_OK, .size = size};
 }
 
 static struct hub_answer judge_events(const struct hub_publish *in, const struct az_topic *topic)
@@ -198,8 +219,13 @@ struct hub_answer hub_may_publish(struct hub *hub, const struct hub_publish *in)
 }
 
 static struct hub_answer store(struct hub *hub, const struct hub_publish *in,
-                               const struct az_topic *topic, bool is_will)
+                               const struct az_topic *topic, size_t size, bool is_will)
 {
+    struct hub_quota_time now = {.now_us = in->now_us, .utc_ms = in->utc_ms};
+    struct hub_answer answer = admit(hub, HUB_QUOTA_SENDS, now);
+    if (answer.outcome != HUB_OK) {
+        return answer;
+    }
     struct hub_record record = {
         .received_utc_ms = in->utc_ms,
         .is_retained = in->is_retained,
@@ -208,11 +234,12 @@ static struct hub_answer store(struct hub *hub, const struct hub_publish *in,
         .properties = topic->bag,
         .payload = in->payload,
     };
-    struct hub_answer answer = {.outcome = HUB_OK};
     answer.err = hub_log_store(hub->cfg.log, &record, &answer.sequence);
     if (answer.err != OK) {
         answer.outcome = HUB_FAILED;
         answer.why = answer.err == ERR_FULL ? "log full" : "log cannot store";
+    } else if (hub->cfg.quota != NULL) {
+        hub_quota_charge(hub->cfg.quota, in->utc_ms, size);
     }
     return answer;
 }
@@ -230,7 +257,7 @@ struct hub_answer hub_publish(struct hub *hub, const struct hub_publish *in)
         return answer;
     }
     if (topic.kind == AZ_EVENTS) {
-        return store(hub, in, &topic, false);
+        return store(hub, in, &topic, answer.size, false);
     }
     hub_link_request(&hub->link, connection, &topic, in->topic, in->payload,
                      (uint64_t)in->utc_ms / 1000);
@@ -255,7 +282,7 @@ struct hub_answer hub_store_will(struct hub *hub, const struct hub_publish *in)
     if (answer.outcome == HUB_OK && topic.kind != AZ_EVENTS) {
         return refused("a will that is no event");
     }
-    return answer.outcome == HUB_OK ? store(hub, in, &topic, true) : answer;
+    return answer.outcome == HUB_OK ? store(hub, in, &topic, answer.size, true) : answer;
 }
 
 struct hub_answer hub_subscribe(struct hub *hub, const void *client, struct bytes client_id,
@@ -347,6 +374,9 @@ static void recheck(struct hub *hub)
 void hub_tick(struct hub *hub, uint64_t utc_s, bool directory_changed)
 {
     hub->utc_s = utc_s;
+    if (hub->cfg.quota != NULL && hub->cfg.quota->limits.messages_per_day > 0) {
+        hub_link_metered(&hub->link, hub->cfg.quota->own);
+    }
     if (directory_changed && hub_is_checking(hub)) {
         hub->check_again = true; // from the start, but this round comes to its end
     } else if (directory_changed) {

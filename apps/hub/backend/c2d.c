@@ -267,11 +267,13 @@ void c2d_hello(struct c2d *c, const char *boot)
     snprintf(c->boot, sizeof(c->boot), "%s", boot);
 }
 
-void c2d_sent(struct c2d *c, uint64_t now_us, int64_t utc_ms, uint32_t token)
+void c2d_taken(struct c2d *c, uint64_t now_us, int64_t utc_ms, struct bytes device_id,
+               uint64_t token)
 {
     for (size_t i = 0; i < C2D_FLIGHT_MAX; i++) {
         struct c2d_flight *flight = &c->flights[i];
-        if (flight->sequence == 0 || flight->token != token || flight->settle_us != TIME_NEVER) {
+        if (flight->sequence == 0 || flight->token != token || flight->settle_us != TIME_NEVER ||
+            !bytes_equal(bytes_of_text(flight->device_id), device_id)) {
             continue;
         }
         // Flights of connections that ended are gone already: this one had it.

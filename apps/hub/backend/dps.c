@@ -113,7 +113,8 @@ static bool write_device(struct dps *dps, const struct dps_request *in,
     }
     struct bytes twin = chosen->initial_twin.size > 0 ? chosen->initial_twin : bytes_of_text("{}");
     return (!is_there && chosen->initial_twin.size == 0) ||
-           twins_set_initial(dps->twins, bytes_of_text(device.id), twin, in->utc_ms, why);
+           twins_set_initial(dps->twins, bytes_of_text(device.id), twin, !is_there, in->utc_ms,
+                             why);
 }
 
 static bool is_own(const struct dps *dps, const char *hub)

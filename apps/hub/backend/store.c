@@ -90,6 +90,15 @@ static enum err check_version(struct store *store)
             return ERR_UNSUPPORTED;
         }
     }
+    if (err == OK && version > 0 && version < HUB_SCHEMA_VERSION) {
+        enum err made = hub_schema_upgrade(store->handle, version); // or another process just did
+        int found = version;
+        err = read_version(store, &version);
+        if (made == OK) {
+            log_info(MODULE, "upgraded", "path=%s from=%d to=%d", log_quote(store->path).text,
+                     found, version);
+        }
+    }
     if (err == OK && version != HUB_SCHEMA_VERSION) {
         log_error(MODULE, "version", "path=%s found=%d known=%d", log_quote(store->path).text,
                   version, HUB_SCHEMA_VERSION);
@@ -251,7 +260,7 @@ void store_text(sqlite3_stmt *s, int column, char *out, size_t size)
 {
     struct bytes text = store_span(s, column);
     size_t used = text.size < size ? text.size : size - 1;
-    if (used > 0) {
+    if (text.data != NULL && used > 0) {
         memcpy(out, text.data, used);
     }
     out[used] = '\0';

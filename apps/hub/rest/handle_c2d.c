@@ -24,6 +24,7 @@ void c2d_post(struct rest *rest, const struct rest_request *q)
         is_good = c2d_send(rest->cfg.c2d, &message, q->utc_ms, NULL, &why);
     }
     if (is_good) {
+        metered_charge(rest->cfg.quota, q->utc_ms, q->body.size + headers.bag_size);
         answer_empty(q->conn, 204);
     } else {
         answer_refusal(q->conn, ANSWER_HUB, &why);

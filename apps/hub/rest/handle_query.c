@@ -5,6 +5,7 @@
 #include "apps/hub/rest/handlers.h"
 #include "base/assert.h"
 #include "base/crc.h"
+#include "port/api/clock.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -166,6 +167,9 @@ static void finish(struct rest *rest, struct rest_scan *scan, bool is_end)
     snprintf(header + used, sizeof(header) - used, "x-ms-item-type: %s\r\n",
              scan->query.select == QUERY_COUNT ? "raw" : "twin");
     scan->conn = NULL;
+    struct wall_time wall = {0};
+    (void)port_wall_time(&wall); // it was set when the query came
+    metered_charge(rest->cfg.quota, wall.utc_ms, size);
     answer_json(conn, 200, bytes_of(rest->out, size), header);
 }
 

@@ -7,6 +7,7 @@
 
 #include "apps/hub/backend/c2d.h"
 #include "apps/hub/backend/enrolments.h"
+#include "apps/hub/backend/metered.h"
 #include "apps/hub/backend/methods.h"
 #include "apps/hub/backend/registry.h"
 #include "apps/hub/backend/twins.h"
@@ -39,6 +40,7 @@ struct rest_config {
     struct twins *twins;
     struct c2d *c2d;
     struct methods *methods;
+    struct hub_quota *quota; // NULL: no limits
     // Outputs of twins, c2d or methods may wait now. The loop should turn soon.
     void (*stirred)(void *ctx);
     void *ctx;

@@ -458,7 +458,7 @@ static void test_without_a_database(void **state)
     struct hub_bench *bench = *state;
     struct hub_connect in = hub_bench_connect(bench, &client, "a", 1);
     assert_int_equal(hub_connect(&bench->hub, &in).outcome, HUB_OK);
-    hub_bench_run(bench, "PRAGMA user_version = 2");
+    hub_bench_run(bench, "PRAGMA user_version = 3");
     hub_directory_close(&bench->directory);
     hub_directory_open(&bench->directory, bench->path);
     int other = 0;
@@ -469,7 +469,7 @@ static void test_without_a_database(void **state)
     assert_int_equal(
         hub_bench_publish(bench, &client, "a", "devices/a/messages/events/", text("x")).outcome,
         HUB_OK);
-    hub_bench_run(bench, "PRAGMA user_version = 1; DELETE FROM meta");
+    hub_bench_run(bench, "PRAGMA user_version = 2; DELETE FROM meta");
     assert_true(hub_directory_poll(&bench->directory));
     assert_refused(bench, &in, "host");
 }
