@@ -59,7 +59,8 @@ def outage(world: World) -> None:
 
 
 def judge_order(highest: int, after: list[int], is_newest_first: bool) -> list[str]:
-    """after: what the hub stored of samples since it is back, beyond the highest number before. The backlog is what came after a higher number."""
+    """after: what the hub stored of samples since it is back; before, `highest` was the last. The backlog is what came
+    after a higher number."""
     backlog, live = [], []
     for number in after:
         (live if number > highest else backlog).append(number)
