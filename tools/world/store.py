@@ -42,11 +42,14 @@ class Store:
     sync_ms: int = 1000
     poll_ms: int = 1000
     diagnostics_s: int = 10
+    reply_timeout_ms: int = 0  # for every unit, whatever its habit; 0: the gateway learns it
     stale_after_s: int = 60
     trial_s: int = 20  # how long a configuration from the cloud has to prove itself
     silences: tuple[str, ...] = ()  # SLOT@SECONDS for the receiver
     calm: bool = False
     line_options: tuple[str, ...] = ()
+    journal_order: str = "oldest_first"
+    backfill_per_min: int = 120
     hub_log_bytes_max: int = 256 * 1024 * 1024
     core: bool = False  # the line is driven by the real-time core's program in its model, else by the gateway's tty
     phases: bool = False  # each sensor has a point more, an enumeration of PHASES
@@ -152,6 +155,7 @@ class Site:
         self.hub_log.mkdir(mode=0o700, exist_ok=True)
 
     def _write_gateway(self, source: pathlib.Path) -> None:
+        timeouts = {key: self.store.reply_timeout_ms for key in ("reply_timeout_ms", "reply_timeout_min_ms") if self.store.reply_timeout_ms}
         config = {
             "gateway": {"name": "Store 1", "time_zone": "Europe/Berlin", "id": self.device_id,
                         "data_dir": str(self.folder / "gateway")},
@@ -159,11 +163,13 @@ class Site:
                     "key_file": str(self.folder / "gateway" / "device.key"),
                     "provisioning": {"id_scope": ID_SCOPE, "registration_id": self.device_id, "dps_host": HUB_HOST,
                                      "dps_port": self.dps_port, "dps_address": "127.0.0.1"}},
-            "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms},
+            "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms,
+                          "backfill_messages_per_min": self.store.backfill_per_min},
+            "journal": {"order": self.store.journal_order},
             "remote": {"trial_s": self.store.trial_s},
             "buses": [{
                 "name": "line 1", "port": self.port, "baud": self.store.baud, "format": self.store.format,
-                "diagnostics_s": self.store.diagnostics_s,
+                "diagnostics_s": self.store.diagnostics_s, **timeouts,
                 "devices": [{"name": "Receiver", "unit": 1, "profile": "store-receiver",
                              "sensors": sensor_entries(self.store.sensors)}],
             }],
