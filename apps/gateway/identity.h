@@ -56,7 +56,7 @@ struct identity {
     bool is_next_proven; // the hub accepted it: preferred, whether its files could be moved or not
     bool is_forced_next; // the registration is the next certificate's
     uint64_t provision_us;
-    uint64_t away_us; // the hub is given up for gone then; TIME_NEVER: it was there
+    uint64_t away_us;    // the hub is given up for gone then; TIME_NEVER: it was there
     uint32_t provisions; // without success at the hub, in a row
 };
 

@@ -17,7 +17,7 @@ struct remote_check {
     const char *cache_dir;
     const char *ca_file;
     const struct proxy *proxy; // NULL: none
-    bool fits; // what runs now fits on its buses
+    bool fits;                 // what runs now fits on its buses
     const atomic_bool *stop;
     struct bytes content;
     struct bytes keep[2]; // contents whose references stay in the cache beside this one's
