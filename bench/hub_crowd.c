@@ -308,10 +308,11 @@ static void on_line(evutil_socket_t fd, short what, void *ctx)
     (void)what;
     struct crowd *crowd = ctx;
     char line[64];
-    unsigned seconds = 0;
+    unsigned long seconds = 0;
     if (fgets(line, sizeof(line), stdin) == NULL) {
         event_base_loopbreak(crowd->base);
-    } else if (sscanf(line, "publish %u", &seconds) == 1) {
+    } else if (strncmp(line, "publish ", 8) == 0) {
+        seconds = strtoul(line + 8, NULL, 10);
         crowd->publish_from_us = port_now_us();
         crowd->publish_until_us = crowd->publish_from_us + seconds * UINT64_C(1000000);
         crowd->acknowledged_before = crowd->acknowledged;
