@@ -35,8 +35,8 @@ endfunction()
 # A system test: a script that starts real processes. It gets the build directory as BUSWARD_BUILD.
 #   busward_system(sys_store SCRIPT sys_store.py TIMEOUT 120)
 function(busward_system NAME)
-  cmake_parse_arguments(A "SERIAL" "SCRIPT;TIMEOUT" "" ${ARGN})
-  add_test(NAME system.${NAME} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${A_SCRIPT})
+  cmake_parse_arguments(A "SERIAL" "SCRIPT;TIMEOUT" "ARGS" ${ARGN})
+  add_test(NAME system.${NAME} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${A_SCRIPT} ${A_ARGS})
   set_tests_properties(system.${NAME} PROPERTIES LABELS system TIMEOUT ${A_TIMEOUT}
     ENVIRONMENT "BUSWARD_BUILD=${PROJECT_BINARY_DIR};BUSWARD_SOURCE=${PROJECT_SOURCE_DIR}")
   if(A_SERIAL)

@@ -91,17 +91,28 @@ static uint8_t *resized(uint8_t *data, size_t size)
     return grown;
 }
 
+// Room for so many bytes, and for many more: files grow by small steps.
+static uint8_t *roomy(uint8_t *data, size_t *room, size_t size)
+{
+    if (data != NULL && size <= *room) {
+        return data;
+    }
+    *room = size + size / 2;
+    return resized(data, *room);
+}
+
 void sim_medium_resize(struct sim_file *file, size_t size)
 {
     ASSERT(size <= file->now_size);
     file->now_size = size;
+    file->same_size = file->same_size < size ? file->same_size : size;
     file->doubt_to = file->doubt_to < size ? file->doubt_to : size;
 }
 
 bool sim_medium_append(struct sim_medium *medium, struct sim_file *file, struct bytes in)
 {
     uint64_t used = 0;
-    for (size_t i = 0; i < SIM_FILES_MAX; i++) {
+    for (size_t i = 0; medium->capacity != 0 && i < SIM_FILES_MAX; i++) {
         used += medium->files[i].now_size;
     }
     size_t size = in.size;
@@ -109,7 +120,7 @@ bool sim_medium_append(struct sim_medium *medium, struct sim_file *file, struct 
         size = used < medium->capacity ? (size_t)(medium->capacity - used) : 0;
     }
     if (size > 0) {
-        file->now = resized(file->now, file->now_size + size);
+        file->now = roomy(file->now, &file->now_room, file->now_size + size);
         memcpy(file->now + file->now_size, in.data, size);
         file->now_size += size;
     }
@@ -118,12 +129,14 @@ bool sim_medium_append(struct sim_medium *medium, struct sim_file *file, struct 
 
 void sim_medium_keep(struct sim_medium *medium, struct sim_file *file)
 {
-    file->kept = resized(file->kept, file->now_size);
+    file->kept = roomy(file->kept, &file->kept_room, file->now_size);
     file->kept_size = file->now_size;
     file->is_durable = true;
-    if (file->now_size > 0) {
-        memcpy(file->kept, file->now, file->now_size);
+    if (file->now_size > file->same_size) {
+        memcpy(file->kept + file->same_size, file->now + file->same_size,
+               file->now_size - file->same_size);
     }
+    file->same_size = file->now_size;
     for (size_t i = file->doubt_from; i < file->doubt_to; i++) {
         file->kept[i] = (uint8_t)sim_random(medium, 256);
     }
@@ -155,7 +168,8 @@ static void settle(struct sim_medium *medium, struct sim_file *file)
     }
     free(file->now);
     file->now = out;
-    file->now_size = size;
+    file->now_size = file->now_room = size;
+    file->same_size = 0;
     file->doubt_from = 0;
     file->doubt_to = 0;
 }

@@ -19,6 +19,8 @@ struct sim_file {
     size_t now_size;
     uint8_t *kept; // what is sure to survive
     size_t kept_size;
+    size_t same_size; // so much of both is the same, but for what is in doubt
+    size_t now_room, kept_room;
     // Bytes that a failed sync left in doubt: later syncs claim them, the disk does not have them.
     size_t doubt_from;
     size_t doubt_to;

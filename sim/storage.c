@@ -39,8 +39,11 @@ static enum err segments_list(void *ctx, uint64_t from, struct storage_segment *
     size_t found = 0;
     for (size_t i = 0; i < SIM_FILES_MAX; i++) {
         const struct sim_file *file = &medium->files[i];
+        if (!file->is_used || strncmp(file->name, "segment:", 8) != 0) {
+            continue;
+        }
         uint64_t id = strtoull(file->name + strlen("segment:"), NULL, 16);
-        if (file->is_used && strncmp(file->name, "segment:", 8) == 0 && id >= from) {
+        if (id >= from) {
             all[found] = (struct storage_segment){.id = id, .size = file->now_size};
             found++;
         }
@@ -105,6 +108,7 @@ static enum err segment_sync(void *ctx, uint64_t id)
     if (fate == SIM_STEP_FAILS && file->now_size > file->kept_size) {
         file->doubt_from = file->kept_size;
         file->doubt_to = file->now_size;
+        file->same_size = 0; // of what was in doubt before
     }
     if (fate == SIM_STEP_WORKS || (fate == SIM_STEP_CUT && sim_random(medium, 2) == 0)) {
         sim_medium_keep(medium, file);
@@ -157,5 +161,8 @@ uint8_t *sim_storage_bytes(struct sim_medium *medium, uint64_t id, size_t *size)
 {
     struct sim_file *file = find(medium, id);
     *size = file != NULL ? file->now_size : 0;
+    if (file != NULL) {
+        file->same_size = 0; // they may be changed
+    }
     return file != NULL ? file->now : NULL;
 }

@@ -84,13 +84,12 @@ void poller_set_port(struct poller *poller, uint64_t now_us, bool is_up)
 }
 
 static void push_read(struct poller *poller, const struct poller_block *block,
-                      const struct poller_done *done, const struct poller_out *what)
+                      const struct poller_out *what)
 {
     struct poller_out out = *what;
     out.kind = POLLER_OUT_READ;
     out.block = block->block;
     out.unit = block->block.unit;
-    out.jitter_us = done->jitter_us;
     poller_push(poller, &out);
 }
 
@@ -107,7 +106,7 @@ static void refused(struct poller *poller, struct poller_block *block,
         return;
     }
     block->refusals += is_address ? 1 : 0;
-    push_read(poller, block, done,
+    push_read(poller, block,
               &(struct poller_out){
                   .failure = POLL_EXCEPTION, .exception = exception, .at_us = done->line.at_us});
     schedule_next_period(poller, block, done->line.at_us);
@@ -130,17 +129,23 @@ static void replied(struct poller *poller, struct poller_block *block,
 {
     struct poller_unit *unit = poller_unit_of(poller, block);
     uint64_t first_us = first_byte_us(poller, done);
-    uint64_t delay_us = first_us - done->tx_end_us;
+    uint64_t wait_us = first_us - done->tx_end_us;
+    uint32_t delay_us = wait_us > UINT32_MAX ? UINT32_MAX : (uint32_t)wait_us;
     unit_answered(poller, unit, done->line.at_us);
-    unit_measured(poller, unit, delay_us > UINT32_MAX ? UINT32_MAX : (uint32_t)delay_us);
+    unit_measured(poller, unit, delay_us);
     if (answer->reply.exception != MB_EX_NONE) {
         refused(poller, block, done, answer->reply.exception);
         return;
     }
     block->refusals = 0;
     poller->stats.read++;
-    push_read(poller, block, done,
-              &(struct poller_out){.data = answer->reply.data, .at_us = first_us});
+    // What a unit says was true at some time between our frame's end and its reply.
+    uint64_t jitter_us = (uint64_t)done->jitter_us + delay_us;
+    push_read(poller, block,
+              &(struct poller_out){.data = answer->reply.data,
+                                   .at_us = first_us,
+                                   .jitter_us =
+                                       jitter_us > UINT32_MAX ? UINT32_MAX : (uint32_t)jitter_us});
     schedule_next_period(poller, block, done->line.at_us);
 }
 
@@ -156,7 +161,7 @@ static void unanswered(struct poller *poller, struct poller_block *block,
     bool is_last = block->tries > unit->retry_max || unit->state != UNIT_ONLINE ||
                    unit->failures + 1 >= poller->bus->suspend_after;
     if (is_last) {
-        push_read(poller, block, done,
+        push_read(poller, block,
                   &(struct poller_out){.failure = kind == MB_ANSWER_TIMEOUT ? POLL_NO_REPLY
                                                                             : POLL_BAD_REPLY,
                                        .at_us = now_us});

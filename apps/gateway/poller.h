@@ -31,7 +31,7 @@ struct poller_out {
     uint8_t exception;
     struct bytes data;  // borrowed until the next call
     uint64_t at_us;     // when the reply's first byte came, or when the failure was certain
-    uint32_t jitter_us; // how exactly that is known
+    uint32_t jitter_us; // the unit made up its reply at most so long before at_us
     uint32_t unit;      // index in points.units
     enum unit_state state;
     struct foreign_answer answer;

@@ -16,7 +16,8 @@ struct remote_check {
     const char *profiles_dir; // NULL: none
     const char *cache_dir;
     const char *ca_file;
-    bool fits; // what runs now fits on its buses
+    const struct proxy *proxy; // NULL: none
+    bool fits;                 // what runs now fits on its buses
     const atomic_bool *stop;
     struct bytes content;
     struct bytes keep[2]; // contents whose references stay in the cache beside this one's

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { CLOCK_OFF_PART = 100 }; // a unit's clock may be wrong by one part in so many
+
 enum err sampler_init(struct sampler *sampler, const struct points *points, struct arena *arena)
 {
     *sampler = (struct sampler){.points = points};
@@ -129,8 +131,10 @@ static void open_relay(struct sampler *sampler, const struct item *item)
     }
     uint64_t at_us = c->read_us > age_us ? c->read_us - age_us : 0;
     uint64_t moved_us = at_us > state->at_us ? at_us - state->at_us : 0;
-    uint64_t resolution_us = profile->age_unit_ms * US_PER_MS;
-    bool has_moved = state->at_us != 0 && moved_us > resolution_us + c->jitter_us;
+    // The age is rounded down, read at some time within the jitter, and counted by the unit's
+    // clock.
+    uint64_t slack_us = profile->age_unit_ms * US_PER_MS + c->jitter_us + age_us / CLOCK_OFF_PART;
+    bool has_moved = state->at_us != 0 && moved_us > slack_us;
     if (state->has_state && state->sequence == sequence && !has_moved) {
         c->news = RELAY_SAME;
         sampler->relayed_again++;

@@ -87,7 +87,7 @@ NODISCARD enum err sampler_init(struct sampler *sampler, const struct points *po
 void sampler_set_relay(struct sampler *sampler, uint32_t relay, const struct sampler_relay *state);
 
 // A block was read: `data` as in the reply, `at_us` when its first byte came, borrowed until
-// drained. jitter_us: how exactly that time is known.
+// drained. jitter_us: what it says was true then, or at most so long before.
 void sampler_read(struct sampler *sampler, const struct block *block, struct bytes data,
                   uint64_t at_us, uint32_t jitter_us);
 // A block, or all points of a unit, have no value now.

@@ -2,6 +2,7 @@
 // The sync trace: what the journal has durably, told to a test that then pulls the plug.
 #include "apps/gateway/north_internal.h"
 
+#include "port/api/clock.h"
 #include "port/linux/log.h"
 #include "json/writer.h"
 
@@ -54,6 +55,7 @@ static void put_point(struct json_writer *w, const struct tm_catalogue *catalogu
 void sync_trace_write(int fd, const struct tm_catalogue *catalogue,
                       const struct journal_synced *synced)
 {
+    uint64_t now_us = port_now_us();
     for (size_t i = 0; fd >= 0 && i < synced->count; i++) {
         const struct tm_sample *sample = &synced->samples[i];
         char line[LINE_SIZE_MAX];
@@ -65,6 +67,7 @@ void sync_trace_write(int fd, const struct tm_catalogue *catalogue,
         put_value(&w, &sample->value);
         json_put_key_string(&w, "q", tm_quality_name(sample->quality));
         json_put_key_u64(&w, "at_us", sample->at_us);
+        json_put_key_u64(&w, "told_us", now_us);
         json_end_object(&w);
         struct bytes text = json_writer_bytes(&w);
         line[text.size] = '\n';

@@ -55,7 +55,9 @@ static struct hub_answer connect_backend(struct hub *hub, const struct hub_conne
 static void begin(struct hub *hub, struct hub_connection *connection, const struct hub_connect *in,
                   const struct hub_login *login)
 {
-    bool has_session = !in->is_clean && connection->is_kept;
+    bool is_dps = hub->cfg.mode == HUB_MODE_DPS;
+    bool keeps = !in->is_clean && !is_dps; // at DPS nothing is worth its place in the table
+    bool has_session = keeps && connection->is_kept;
     hub->replaced = connection->client;
     if (connection->client != NULL) {
         connection->end = "taken_over";
@@ -66,10 +68,12 @@ static void begin(struct hub *hub, struct hub_connection *connection, const stru
     connection->login = *login;
     connection->close_why = NULL;
     connection->waiting = 0;
-    connection->filters = has_session ? connection->filters : 0;
+    // mosquitto may have told such a client of DPS that its subscription is still there.
+    unsigned assumed = is_dps && !in->is_clean ? HUB_FILTER_DPS : 0;
+    connection->filters = has_session ? connection->filters : assumed;
     connection->filters_qos1 = has_session ? connection->filters_qos1 : 0;
-    connection->is_kept = !in->is_clean;
-    connection->was_clean |= in->is_clean;
+    connection->is_kept = keeps;
+    connection->was_clean |= !keeps;
     hub_link_changed(&hub->link, connection);
 }
 
@@ -79,6 +83,9 @@ struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in)
     hub->replaced = NULL;
     if (in->is_local) {
         return connect_backend(hub, in);
+    }
+    if (in->utc_s == 0) { // every token that ever expired would be good again
+        return refused("the clock of the hub is not set yet");
     }
     struct hub_login login;
     const char *why = hub->cfg.mode == HUB_MODE_DPS
@@ -323,6 +330,19 @@ bool hub_is_checking(const struct hub *hub)
     return hub->cfg.mode == HUB_MODE_HUB && hub->check_at < hub->cfg.connections->capacity;
 }
 
+// A session whose device is gone from the registry would hold its place for ever.
+static void recheck_session(struct hub *hub, struct hub_connection *connection)
+{
+    struct hub_device device;
+    struct bytes id = bytes_of(connection->id, strlen(connection->id));
+    if (hub_directory_device(hub->cfg.directory, id, &device) == ERR_NOT_FOUND) {
+        connection->is_kept = false;
+        connection->filters = 0;
+        connection->filters_qos1 = 0;
+        hub_connections_leave(hub->cfg.connections, connection);
+    }
+}
+
 // Some of the connections against hub.db, from where the last turn stopped.
 static void recheck(struct hub *hub)
 {
@@ -338,6 +358,9 @@ static void recheck(struct hub *hub)
             struct bytes id = bytes_of(connection->id, strlen(connection->id));
             connection->close_why =
                 hub_login_recheck(hub->cfg.directory, &trust, id, &connection->login);
+            n++;
+        } else if (connection->client == NULL && connection->is_kept) {
+            recheck_session(hub, connection);
             n++;
         }
     }

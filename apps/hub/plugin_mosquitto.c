@@ -89,6 +89,8 @@ static int on_basic_auth(int event, void *event_data, void *user_data)
         log_refusal("connect_refused", in->client, fault);
         return MOSQ_ERR_AUTH;
     }
+    struct wall_time wall = {0}; // stays so if it was never set
+    (void)port_wall_time(&wall);
     bool has_certificate = hub_tls_certificate(in->client, &certificate);
     struct hub_connect connect = {
         .client = in->client,
@@ -98,7 +100,7 @@ static int on_basic_auth(int event, void *event_data, void *user_data)
         .certificate = has_certificate ? &certificate : NULL,
         .is_clean = mosquitto_client_clean_session(in->client),
         .is_local = is_local,
-        .utc_s = utc_s(),
+        .utc_s = (uint64_t)(wall.utc_ms / 1000),
         .now_us = port_now_us(),
     };
     struct hub_answer answer = hub_connect(&plugin->hub, &connect);

@@ -5,6 +5,7 @@ The line's log holds every reply it carried; the trace holds every sample that w
 counters are never asked.
 """
 
+import bisect
 import dataclasses
 import json
 import pathlib
@@ -191,31 +192,55 @@ class Judge:
             verdict.doubled += [f"point {point} at {second}: stored twice" for second in untraced if stored[second][0] > 1]
         return verdict
 
+    def _proven(self, carried: dict[tuple[int, float], list[tuple[int, int]]], deaths_us: list[int]) -> list[int]:
+        """For each life of the gateway (the last one has no death): when the line carried the latest report that this life
+        is known to have journalled, at the earliest. What came before that it cannot have lost by its death."""
+        proven = [0] * (len(deaths_us) + 1)
+        for row in self._temperatures():
+            life = bisect.bisect_left(deaths_us, row["told_us"])
+            begin_us = deaths_us[life - 1] if life else 0
+            ends = [end_us for measured_us, end_us in carried.get((self.slots[row["sensor"]], round(float(row["v"]), 6)), [])
+                    if abs(measured_us - row["at_us"]) < TIME_OFF_US and begin_us < end_us <= row["told_us"]]
+            proven[life] = max(proven[life], min(ends, default=0))
+        return proven
+
+    def _temperatures(self) -> list[dict]:
+        """Good samples of sensors' temperatures that were synced."""
+        return [row for row in self.journalled() if row.get("name") == "temperature" and row.get("sensor") in self.slots]
+
     def missed(self, deaths_us: list[int], slack_s: float) -> list[str]:
-        """Reports that the line carried and the journal never synced, but for those read within slack_s before a death
-        of the gateway: what was not synced yet may go with it. After judge(), which knows what is stored."""
+        """Reports that the line carried and the journal never synced, but for those that a death took along: read within
+        slack_s before one, and nothing that was read later was journalled in that life. After judge(), which knows what
+        is stored. deaths_us: of the gateway, and of whatever carries the replies to it; rising."""
         offset_us = next((row["utc_ms"] * 1000 - row["at_us"] for row in self.journalled()), 0)
         traced: dict[tuple[int, float], list[int]] = defaultdict(list)
-        for row in self.journalled():
-            slot = self.slots.get(row.get("sensor"))
-            if slot is not None and row.get("name") == "temperature" and not row.get("diag"):
-                traced[slot, round(float(row["v"]), 6)].append(row["at_us"])
+        for row in self._temperatures():
+            traced[self.slots[row["sensor"]], round(float(row["v"]), 6)].append(row["at_us"])
         offset, _, scale = VALUES["temperature"]
+        blocks = []  # key, value, measured, end of the reply
+        carried: dict[tuple[int, float], list[tuple[int, int]]] = defaultdict(list)
+        for slot, block, end_us in sensor_blocks(self.line_log):
+            word = block[offset]
+            if word != NOT_AVAILABLE[offset]:
+                value = round((word - 65536 if word >= 32768 else word) * scale, 6)
+                measured_us = end_us - block[1] * 1_000_000
+                blocks.append(((slot, block[0], word), value, measured_us, end_us))
+                carried[slot, value].append((measured_us, end_us))
+        proven = self._proven(carried, deaths_us)
         # A receiver that starts anew counts its reports anew, with other values.
         missing: dict[tuple[int, int, int], str] = {}
         found: set[tuple[int, int, int]] = set()
-        for slot, block, end_us in sensor_blocks(self.line_log):
-            word = block[offset]
-            if word == NOT_AVAILABLE[offset] or any(0 <= death - end_us < slack_s * 1e6 for death in deaths_us):
-                continue
-            value = round((word - 65536 if word >= 32768 else word) * scale, 6)
-            measured_us = end_us - block[1] * 1_000_000
-            near = [at_us for at_us in traced.get((slot, value), []) if abs(at_us - measured_us) < TIME_OFF_US]
+        for key, value, measured_us, end_us in blocks:
+            slot, number, _ = key
+            near = any(abs(at_us - measured_us) < TIME_OFF_US for at_us in traced.get((slot, value), []))
             second = (measured_us + offset_us) // 1_000_000
             if near or any(abs(one - second) <= 1 for one in self.untraced.get(slot, ())):
-                found.add((slot, block[0], word))
-            else:
-                missing.setdefault((slot, block[0], word), f"slot {slot}, report {block[0]}: {value} measured at {measured_us} us")
+                found.add(key)
+                continue
+            life = bisect.bisect_left(deaths_us, end_us)
+            is_excused = life < len(deaths_us) and end_us >= proven[life] and deaths_us[life] - end_us < slack_s * 1e6
+            if not is_excused:
+                missing.setdefault(key, f"slot {slot}, report {number}: {value} measured at {measured_us} us")
         return [text for key, text in missing.items() if key not in found]
 
     def repeated(self) -> list[str]:
@@ -229,10 +254,8 @@ class Judge:
             if not any(number == block[0] and abs(at_us - other) < TIME_OFF_US for number, other in carried[slot, value]):
                 carried[slot, value].append((block[0], at_us))
         traced: dict[tuple[int, float], list[int]] = defaultdict(list)
-        for row in self.journalled():
-            slot = self.slots.get(row.get("sensor"))
-            if slot is not None and row.get("name") == "temperature":
-                traced[slot, round(float(row["v"]), 6)].append(row["at_us"])
+        for row in self._temperatures():
+            traced[self.slots[row["sensor"]], round(float(row["v"]), 6)].append(row["at_us"])
         found = []
         for (slot, value), times in traced.items():
             for at_us in times:

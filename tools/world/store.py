@@ -13,6 +13,7 @@ import socket
 import subprocess
 
 from world import certs
+from world.broker import broker_conf
 
 PORTS = (20000, 32000)
 HUB_HOST, ID_SCOPE = "localhost", "0ne00000001"
@@ -41,10 +42,14 @@ class Store:
     sync_ms: int = 1000
     poll_ms: int = 1000
     diagnostics_s: int = 10
+    reply_timeout_ms: int = 0  # for every unit, whatever its habit; 0: the gateway learns it
     stale_after_s: int = 60
+    trial_s: int = 20  # how long a configuration from the cloud has to prove itself
     silences: tuple[str, ...] = ()  # SLOT@SECONDS for the receiver
     calm: bool = False
     line_options: tuple[str, ...] = ()
+    journal_order: str = "oldest_first"
+    backfill_per_min: int = 120
     hub_log_bytes_max: int = 256 * 1024 * 1024
     core: bool = False  # the line is driven by the real-time core's program in its model, else by the gateway's tty
     phases: bool = False  # each sensor has a point more, an enumeration of PHASES
@@ -143,30 +148,14 @@ class Site:
                 "--hub-ca", str(self.folder / "tls" / "ca.pem")]
 
     def _write_broker(self, mode: str, port: int, plugin: pathlib.Path) -> None:
-        hub = self.folder / "hub"
-        log = "" if mode == "dps" else f"plugin_opt_data_dir {self.hub_log}\nplugin_opt_log_bytes_max {self.store.hub_log_bytes_max}\n"
-        write_private(hub / f"{mode}.conf", f"""# Made for one run; docs/hub.md explains each line.
-per_listener_settings false
-persistence false
-allow_anonymous false
-max_packet_size 300000
-log_dest stderr
-log_type error
-log_type warning
-log_type notice
-listener {port} 127.0.0.1
-max_qos 1
-certfile {self.certificate}
-keyfile {self.key}
-tls_version tlsv1.2
-listener 0 {hub / f'{mode}.sock'}
-plugin {plugin}
-plugin_opt_mode {mode}
-plugin_opt_directory {hub / 'hub.db'}
-""" + log + ("user root\n" if os.geteuid() == 0 else ""))
+        hub, is_hub = self.folder / "hub", mode == "hub"
+        write_private(hub / f"{mode}.conf", broker_conf(
+            mode, port, certificate=self.certificate, key=self.key, link=hub / f"{mode}.sock", plugin=plugin, directory=hub / "hub.db",
+            log=self.hub_log if is_hub else None, log_bytes_max=self.store.hub_log_bytes_max if is_hub else 0, quiet=True))
         self.hub_log.mkdir(mode=0o700, exist_ok=True)
 
     def _write_gateway(self, source: pathlib.Path) -> None:
+        timeouts = {key: self.store.reply_timeout_ms for key in ("reply_timeout_ms", "reply_timeout_min_ms") if self.store.reply_timeout_ms}
         config = {
             "gateway": {"name": "Store 1", "time_zone": "Europe/Berlin", "id": self.device_id,
                         "data_dir": str(self.folder / "gateway")},
@@ -174,10 +163,13 @@ plugin_opt_directory {hub / 'hub.db'}
                     "key_file": str(self.folder / "gateway" / "device.key"),
                     "provisioning": {"id_scope": ID_SCOPE, "registration_id": self.device_id, "dps_host": HUB_HOST,
                                      "dps_port": self.dps_port, "dps_address": "127.0.0.1"}},
-            "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms},
+            "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms,
+                          "backfill_messages_per_min": self.store.backfill_per_min},
+            "journal": {"order": self.store.journal_order},
+            "remote": {"trial_s": self.store.trial_s},
             "buses": [{
                 "name": "line 1", "port": self.port, "baud": self.store.baud, "format": self.store.format,
-                "diagnostics_s": self.store.diagnostics_s,
+                "diagnostics_s": self.store.diagnostics_s, **timeouts,
                 "devices": [{"name": "Receiver", "unit": 1, "profile": "store-receiver",
                              "sensors": sensor_entries(self.store.sensors)}],
             }],

@@ -11,11 +11,6 @@
 
 enum { FLUSH_US = US_PER_S };
 
-static struct bytes span(const char *text)
-{
-    return bytes_of(text, strlen(text));
-}
-
 void backend_init(struct backend *b, const struct backend_config *cfg)
 {
     b->store = cfg->store;
@@ -69,11 +64,11 @@ static enum err store_changes(struct backend *b)
     enum err err = OK;
     for (size_t i = 0; err == OK && i < b->change_count; i++) {
         const struct backend_change *change = &b->changes[i];
-        err = registry_set_connected(b->store, span(change->device_id), change->is_connected,
-                                     change->utc_ms);
+        err = registry_set_connected(b->store, bytes_of_text(change->device_id),
+                                     change->is_connected, change->utc_ms);
     }
     for (size_t i = 0; err == OK && i < b->told_count; i++) {
-        err = twins_told(&b->twins, span(b->told[i].device_id), b->told[i].version);
+        err = twins_told(&b->twins, bytes_of_text(b->told[i].device_id), b->told[i].version);
     }
     if (err == OK && !is_quota_kept(b)) {
         err = metered_save(&b->quota, b->store);
@@ -271,9 +266,9 @@ static void on_hub_request(struct backend *b, struct backend_time now, struct se
                            const struct az_topic *topic, struct bytes body)
 {
     if (topic->kind == AZ_METHOD_ANSWER) {
-        methods_answer(&b->methods, span(session->id), topic->rid, topic->status, body);
+        methods_answer(&b->methods, bytes_of_text(session->id), topic->rid, topic->status, body);
     } else if (topic->kind == AZ_TWIN_GET || topic->kind == AZ_TWIN_REPORT) {
-        twin_request(b, now, span(session->id), topic, body);
+        twin_request(b, now, bytes_of_text(session->id), topic, body);
         b->has_answer = true;
     }
 }
@@ -406,7 +401,7 @@ static bool next_answer(struct backend *b, enum backend_broker broker, struct ba
         return false;
     }
     b->has_answer = false;
-    write_to(b, (struct target){span(b->answer_device), b->answer_connection, 0, 0},
+    write_to(b, (struct target){bytes_of_text(b->answer_device), b->answer_connection, 0, 0},
              &b->answer_topic, b->answer_body, out);
     return true;
 }

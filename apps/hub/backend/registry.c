@@ -13,11 +13,6 @@
     " status_updated_ms, connected, connection_updated_ms, last_activity_ms,"                      \
     " (SELECT count(*) FROM c2d WHERE device_id=device.id)"
 
-static struct bytes span(const char *text)
-{
-    return bytes_of(text, strlen(text));
-}
-
 static void read_key(sqlite3_stmt *s, int column, struct hub_sas_key *out)
 {
     struct bytes key = store_span(s, column);
@@ -82,7 +77,7 @@ static void bind_row(sqlite3_stmt *s, const struct device *d)
 // Keys where there are none, and nothing that the way of authentication does not use.
 static bool complete(struct device *d, struct verdict *why)
 {
-    const char *fault = hub_id_fault(span(d->id));
+    const char *fault = hub_id_fault(bytes_of_text(d->id));
     if (fault != NULL) {
         return refuse(why, HUB_ARGUMENT_INVALID, "device id: %s", fault);
     }
@@ -162,7 +157,7 @@ static bool look_for_room(struct store *store, bool *is_full, struct verdict *wh
 static bool insert(struct store *store, struct device *d, int64_t utc_ms, struct verdict *why)
 {
     struct device other;
-    if (find(store, span(d->id), &other, why)) {
+    if (find(store, bytes_of_text(d->id), &other, why)) {
         return refuse(why, HUB_DEVICE_EXISTS, "a device %s is registered already", d->id);
     }
     bool is_full = false;
@@ -255,14 +250,15 @@ bool registry_update(struct store *store, struct device *device, const char *if_
     if (!begin(store, why)) {
         return false;
     }
-    bool is_good = find(store, span(device->id), &old, why) && may_change(&old, if_match, why);
+    bool is_good =
+        find(store, bytes_of_text(device->id), &old, why) && may_change(&old, if_match, why);
     for (int i = 0; is_good && i < 2; i++) {
         if (fresh.keys[i].size == 0) {
             fresh.keys[i] = old.keys[i];
         }
     }
     is_good = is_good && complete(&fresh, why) && update(store, &fresh, utc_ms, why) &&
-              find(store, span(device->id), &fresh, why);
+              find(store, bytes_of_text(device->id), &fresh, why);
     if (!end(store, is_good, why)) {
         return false;
     }
@@ -330,9 +326,9 @@ bool registry_count(struct store *store, struct registry_counts *out, struct ver
 bool registry_set_policy(struct store *store, struct policy *policy, struct verdict *why)
 {
     grant(why);
-    if (hub_id_fault(span(policy->name)) != NULL) {
+    if (hub_id_fault(bytes_of_text(policy->name)) != NULL) {
         return refuse(why, HUB_ARGUMENT_INVALID, "policy name: %s",
-                      hub_id_fault(span(policy->name)));
+                      hub_id_fault(bytes_of_text(policy->name)));
     }
     for (int i = 0; i < 2; i++) {
         if (policy->keys[i].size == 0 && key_generate(&policy->keys[i]) != OK) {

@@ -4,6 +4,7 @@
 #include "apps/hub/backend/ids.h"
 #include "apps/hub/directory/schema.h"
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "port/linux/file.h"
 #include "port/linux/log.h"
 

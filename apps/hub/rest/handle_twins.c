@@ -26,8 +26,8 @@ static size_t answer_twin(struct rest *rest, const struct rest_request *q)
     }
     json_reader_init(&r, json_writer_bytes(&w),
                      &(struct json_options){.depth_max = JSON_DEPTH_MAX});
-    (void)json_enter_object(&r);
-    while (etag[0] == '\0' && json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && etag[0] == '\0' && json_next_key(&r, &key)) {
         if (json_text_is(&key, "etag")) {
             json_get_string(&r, etag, sizeof(etag), NULL);
         } else {
@@ -79,8 +79,8 @@ static bool read_call(const struct rest_request *q, char *name, size_t name_capa
     size_t name_size = 0;
     *out = (struct methods_request){.device_id = q->routed.id};
     json_reader_init(&r, q->body, &(struct json_options){.depth_max = METHOD_DEPTH_MAX});
-    (void)json_enter_object(&r);
-    while (json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && json_next_key(&r, &key)) {
         if (json_text_is(&key, "methodName")) {
             json_get_string(&r, name, name_capacity, &name_size);
         } else if (json_text_is(&key, "responseTimeoutInSeconds")) {

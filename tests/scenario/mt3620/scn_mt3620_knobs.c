@@ -13,6 +13,7 @@
 #include "tests/scenario/mt3620/campaign.h"
 
 #define SHIPPED_GUARD_BITS8 12
+enum { SIZES = 20 }; // of frames: each once, in steps of 13 bytes
 
 // Every 7 us at the highest speeds, and several times per bit at any.
 static uint64_t storm_u(uint32_t baud)
@@ -29,7 +30,7 @@ static void test_with_the_shipped_guard_never_early_whatever_the_silicon(void **
         bool is_stormy = (knobs & 32U) != 0;
         bool is_slow = is_stormy && baud <= 19200; // to compute: seconds full of interrupts
         struct campaign campaign = {.elf = "rt-probe",
-                                    .frames = campaign_frames(baud, is_slow ? 8 : 40),
+                                    .frames = campaign_frames(baud, is_slow ? 8 : SIZES),
                                     .size_step = is_slow ? 37 : 13,
                                     .line = {.baud = baud,
                                              .parity = (enum serial_parity)(knobs % 3),

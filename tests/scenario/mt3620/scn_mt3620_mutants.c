@@ -72,12 +72,15 @@ static void test_one_character_late_cuts_the_reply(void **state)
 }
 
 // It is wrong only if an interrupt comes within some 40 instructions: storms of several periods, so
-// that no change of the code's layout lets it get through.
+// that no change of the code's layout lets it get through. The first that catches it is enough,
+// unless BUSWARD_SEEDS asks for a long campaign.
 static void test_raw_basepri(void **state)
 {
     (void)state;
     unsigned caught = 0;
-    for (uint64_t storm_us = 5; storm_us <= 13; storm_us += 2) { // of the UART's interrupt
+    bool is_long = campaign_frames(921600, 100) > 100;
+    for (uint64_t storm_us = 5; storm_us <= 13 && (caught == 0 || is_long);
+         storm_us += 2) { // of the UART's interrupt
         struct campaign campaign = {
             .frames = 100,
             .size_step = 13,

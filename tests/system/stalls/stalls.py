@@ -17,7 +17,8 @@ from world.judge import Judge, read_lines  # noqa: E402
 from world.store import Store, sensor_entries  # noqa: E402
 from world.world import World, find_program  # noqa: E402
 
-STORE = Store(sensors=8, report_s=2, sync_ms=200, max_age_ms=500, poll_ms=500, stale_after_s=60)
+STORE = Store(sensors=8, report_s=2, sync_ms=200, max_age_ms=500, poll_ms=500, stale_after_s=60,
+              reply_timeout_ms=5000)  # what the line carried is taken, however late a busy machine reads it
 CALM_POLLS = 16  # of each block, before anything stalls
 GAP_FACTOR = 4.0  # a gap this much longer than the longest calm one is a missed poll, not a busy machine
 RATE_FACTOR = 2.0

@@ -17,13 +17,13 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from sys_store_kill import HEAL_S, JOURNAL_S, REPLY_US, fresh_value, settle  # noqa: E402
+from sys_store_kill import HEAL_S, REPLY_US, fresh_value, settle  # noqa: E402
 from world.judge import Judge  # noqa: E402
 from world.store import Store, sensor_entries  # noqa: E402
 from world.world import World  # noqa: E402
 
 STORE = Store(sensors=8, report_s=2, sync_ms=200, max_age_ms=500, poll_ms=500, stale_after_s=30, phases=True, core=True,
-              diagnostics_s=2)
+              diagnostics_s=2, reply_timeout_ms=5000)
 BLOWS = [("line", signal.SIGUSR1), ("gateway", signal.SIGKILL), ("line", signal.SIGKILL), ("line", signal.SIGUSR1)]
 GUARD_BITS = 1.5
 HOLD_OFF_BITS = 0.1  # the shipped guard may be exceeded by so much at this speed
@@ -38,8 +38,9 @@ def figures(world: World) -> dict[str, float]:
     return {point["name"]: point["value"] for point in points if point["quality"] == "good"}
 
 
-def strike(world: World, part: str, blow: int) -> None:
+def strike(world: World, part: str, blow: int, deaths_us: list[int]) -> None:
     world.parts[part].signal(blow)
+    deaths_us.append(time.monotonic_ns() // 1000 + REPLY_US)
     struck_ms = time.time_ns() // 1_000_000
     world.wait_for(lambda: fresh_value(world, struck_ms), HEAL_S, f"recovery of the {part} from signal {blow}")
     print(f"{part}, signal {blow}: healed after {time.time() - struck_ms / 1000:.1f} s", flush=True)
@@ -94,14 +95,11 @@ def main() -> int:
         world.log_in()
         world.first_value()
         for part, blow in BLOWS:
-            deaths_us.append(time.monotonic_ns() // 1000)
-            strike(world, part, blow)
+            strike(world, part, blow, deaths_us)
         bad = judge_figures(world)
         wait_for_frames(world)
         world.parts["receiver"].stop()
-        ended_us = time.monotonic_ns() // 1000 + REPLY_US
-        verdict = settle(world, judge)
-        missed = judge.missed([*deaths_us, ended_us], JOURNAL_S)
+        verdict, missed = settle(world, judge, deaths_us)
         repeated = judge.repeated()
         bad += judge_line(world)
         print(f"{verdict.text()}, reports not journalled {len(missed)}, twice {len(repeated)}")

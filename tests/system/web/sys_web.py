@@ -22,7 +22,7 @@ from world.world import World  # noqa: E402
 ASKED = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "continue": signal.SIGCONT}
 LINK_S = 30
 DATA_S = 120
-STORE = Store(sensors=8, diagnostics_s=2, report_s=2, stale_after_s=20, silences=("0@40",))
+STORE = Store(sensors=8, diagnostics_s=2, report_s=2, stale_after_s=8, silences=("0@10",))
 
 
 def main() -> int:

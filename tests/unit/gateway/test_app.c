@@ -147,6 +147,45 @@ static void test_one_relayed_value_polled_a_hundred_times_is_one_sample(void **s
     close_world(&w);
 }
 
+// What a unit says of an age is as old as its reply may be late: a busy gateway that reads a reply
+// late must not take the same report for another one.
+static void test_a_late_reply_is_no_new_report(void **state)
+{
+    (void)state;
+    static struct world w;
+    open_world(&w, RELAY_CONFIG, RELAY_PROFILE);
+    w.registers[100] = 7;
+    bus_state(&w, BUS_UP);
+    run_until(&w, w.now_us + US_PER_S / 2); // read at once: its age is 0
+    assert_int_equal(w.sample_count, 1);
+    w.late_us = 300000; // asked a second later, read another 0.3 s later, and the age is still 0
+    run_until(&w, w.now_us + US_PER_S);
+    assert_int_equal(w.asked[1], 2);
+    assert_int_equal(w.sample_count, 1);
+    assert_int_equal(w.app.sampler.relayed_again, 1);
+    w.late_us = 0;
+    run_until(&w, w.now_us + US_PER_S); // still 0, two seconds later, and read at once: another
+    assert_int_equal(w.sample_count, 2);
+    close_world(&w);
+}
+
+// A receiver counts an hour by a clock of its own, here 0.9 % slow.
+static void test_an_age_counted_slowly_is_no_new_report(void **state)
+{
+    (void)state;
+    static struct world w;
+    open_world(&w, RELAY_CONFIG, RELAY_PROFILE);
+    w.registers[100] = 7;
+    bus_state(&w, BUS_UP);
+    uint64_t heard_us = w.now_us;
+    for (int i = 0; i < 299; i++) {
+        w.registers[101] = (uint16_t)((w.now_us - heard_us) * 991 / 1000 / US_PER_S);
+        run_until(&w, w.now_us + US_PER_S);
+    }
+    assert_int_equal(w.sample_count, 1);
+    close_world(&w);
+}
+
 static void test_silence_is_one_transition_and_limits_tell(void **state)
 {
     (void)state;
@@ -222,6 +261,8 @@ int main(void)
         cmocka_unit_test(test_blocks_of_one_unit_queue_behind_one_another),
         cmocka_unit_test(test_an_illegal_address_is_cut_out),
         cmocka_unit_test(test_one_relayed_value_polled_a_hundred_times_is_one_sample),
+        cmocka_unit_test(test_a_late_reply_is_no_new_report),
+        cmocka_unit_test(test_an_age_counted_slowly_is_no_new_report),
         cmocka_unit_test(test_silence_is_one_transition_and_limits_tell),
         cmocka_unit_test(test_state_of_a_relay_survives_a_restart),
         cmocka_unit_test(test_ids_stay_for_ever),

@@ -32,6 +32,7 @@ struct world {
     uint16_t registers[REGISTERS];
     bool is_dead[UNITS];   // by unit
     bool is_tardy;         // replies begin later, and end when they did
+    uint32_t late_us;      // every reply comes later by this, as the unit made it up before
     uint32_t illegal;      // register that units refuse; 0: none
     uint32_t late_until;   // requests that get their reply after the time-out
     uint32_t asked[UNITS]; // requests per unit

@@ -2,6 +2,7 @@
 #include "tests/unit/hub/rest_client.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "port/api/clock.h"
 #include "port/api/hmac.h"
 

@@ -366,8 +366,8 @@ static void test_the_link_of_dps(void **state)
            "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=2&operationId=o|body");
     static const char *const refused[] = {GET, "devices/a/messages/events/",
                                           "$dps/registrations/res/200/?$rid=1",
-                                          "$dps/registrations/GET/iotdps-get-operationstatus/"
-                                          "?$rid=2"};
+                                          ("$dps/registrations/GET/iotdps-get-operationstatus/"
+                                           "?$rid=2")};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         assert_int_equal(ask(bench, &a, refused[i]), HUB_REFUSED);
     }
@@ -382,6 +382,58 @@ static void test_the_link_of_dps(void **state)
     assert_int_equal(say(bench, "to/1/0/a", bytes_of(foreign, sizeof(foreign) - 1)), HUB_IGNORED);
 }
 
+static void come_and_go(struct hub_bench *bench, const char *id)
+{
+    int client = 0;
+    arrive(bench, &client, id, false);
+    hub_disconnect(&bench->hub, &client, text(id));
+}
+
+// More devices than the table holds, one after the other: none may stay in it for ever.
+static void test_sessions_of_dps_are_not_kept(void **state)
+{
+    struct hub_bench *bench = *state;
+    char id[16];
+    int a = 0;
+    hub_bench_run(bench, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20)"
+                         " INSERT INTO enrolment(registration_id, attestation, key2) SELECT 'd' || "
+                         "i, 0, " HUB_BENCH_KEY_SQL " FROM n");
+    for (int i = 1; i <= 20; i++) {
+        snprintf(id, sizeof(id), "d%d", i);
+        come_and_go(bench, id);
+    }
+    assert_int_equal(bench->connections.count, 0);
+    arrive(bench, &a, "d1", false);
+    // The broker says "session present" to this one, so that it need not subscribe.
+    struct bytes answer = text("$dps/registrations/res/200/?$rid=1");
+    assert_true(hub_may_receive(&bench->hub, &a, text("d1"), answer));
+    hub_disconnect(&bench->hub, &a, text("d1"));
+    arrive(bench, &a, "d1", true);
+    assert_false(hub_may_receive(&bench->hub, &a, text("d1"), answer));
+}
+
+static void test_sessions_of_removed_devices_make_room(void **state)
+{
+    struct hub_bench *bench = *state;
+    char id[16];
+    int b = 0;
+    hub_bench_run(bench,
+                  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 16)"
+                  " INSERT INTO device(id, key1) SELECT 'd' || i, " HUB_BENCH_KEY_SQL " FROM n");
+    for (int i = 1; i <= 16; i++) {
+        snprintf(id, sizeof(id), "d%d", i);
+        come_and_go(bench, id);
+    }
+    struct hub_connect in = hub_bench_connect(bench, &b, "b", 1);
+    assert_int_equal(hub_connect(&bench->hub, &in).outcome, HUB_REFUSED); // all have a session
+    hub_directory_poll(&bench->directory);
+    hub_bench_run(bench, "DELETE FROM device WHERE id IN ('d3', 'd4')");
+    hub_tick(&bench->hub, 1, hub_directory_poll(&bench->directory));
+    assert_int_equal(bench->connections.count, 14);
+    assert_int_equal(hub_connect(&bench->hub, &in).outcome, HUB_OK);
+    assert_int_equal(bench->connections.count, 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +446,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_messages_of_the_day_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_link_of_dps, set_up_dps, tear_down),
+        cmocka_unit_test_setup_teardown(test_sessions_of_dps_are_not_kept, set_up_dps, tear_down),
+        cmocka_unit_test_setup_teardown(test_sessions_of_removed_devices_make_room, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The hub is away while samples flow, and comes back: sys_store_outage.py ORDER, how what waited follows (journal.order).
+
+Goal: everything arrives exactly once; live data go ahead of what waited, which follows in its order. Method: the hub's broker
+is killed and not started again until the outage has left a long row of messages; the end is judged as in the kill story, and
+the messages' numbers by their order in the hub's own log. The gateway's counters are not asked.
+"""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "hub")]
+
+from hub_world import Hub  # noqa: E402
+from sys_store_kill import HEAL_S, fresh_value, settle  # noqa: E402
+from world.judge import Judge, read_lines  # noqa: E402
+from world.store import Store, sensor_entries  # noqa: E402
+from world.world import World  # noqa: E402
+
+WAITING_MIN = 20  # messages: well beyond the 16 that may wait before the live ones are taken first
+AHEAD = 6  # messages that leave as live ones, or hold the samples of two syncs
+OUTAGE_S = 60
+
+
+class Log(Hub):
+    """The hub's log of this world, read by the documents of its format alone."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.log_dir = str(folder)
+
+    def numbers(self) -> dict[int, str]:
+        """Numbers and kinds of the gateway's messages, in the order in which the hub stored them first."""
+        found = {}
+        for _, _, properties, _, _ in self.records():
+            fields = dict(part.split("=", 1) for part in properties.split("&"))
+            found.setdefault(int(fields["n"]), fields["t"])
+        return found
+
+
+def outage(world: World) -> None:
+    """The hub is gone until enough was journalled meanwhile."""
+    hub = world.parts["hub"]
+    hub.wanted = False
+    hub.signal(signal.SIGKILL)
+    moments = set()
+
+    def enough() -> bool:
+        moments.update(row["told_us"] for row in read_lines(world.site.sync_trace) if row["told_us"] > gone_us)
+        return len(moments) > WAITING_MIN + AHEAD
+
+    gone_us = time.monotonic_ns() // 1000
+    world.wait_for(enough, OUTAGE_S, "samples journalled while the hub is away")
+    hub.start()
+
+
+def judge_order(highest: int, after: list[int], is_newest_first: bool) -> list[str]:
+    """after: what the hub stored of samples since it is back; before, `highest` was the last. The backlog is what came
+    after a higher number."""
+    backlog, live = [], []
+    for number in after:
+        (live if number > highest else backlog).append(number)
+        highest = max(highest, number)
+    print(f"live {live}\nbacklog {backlog}", flush=True)
+    wrong = []
+    if len(backlog) < WAITING_MIN - AHEAD:
+        wrong.append(f"only {len(backlog)} messages followed as backlog")
+    if backlog != sorted(backlog, reverse=is_newest_first):
+        wrong.append("the backlog did not come in its order")
+    if backlog and after.index(live[-1]) < after.index(backlog[len(backlog) // 2]):
+        wrong.append("no live message came between those of the backlog")
+    return wrong
+
+
+def main() -> int:
+    order = sys.argv[1]
+    store = Store(sensors=8, report_s=2, sync_ms=100, max_age_ms=100, poll_ms=500, stale_after_s=60, reply_timeout_ms=5000,
+                  journal_order=order, backfill_per_min=600)
+    with World(pathlib.Path(os.environ["BUSWARD_BUILD"]), store) as world:
+        judge = Judge(world.site.device_id, world.site.line_log, world.site.sync_trace,
+                      {entry["name"]: entry["slot"] for entry in sensor_entries(store.sensors)})
+        log = Log(world.site.hub_log)
+        world.log_in()
+        world.first_value()
+        outage(world)
+        before = log.numbers()
+        back_ms = time.time_ns() // 1_000_000
+        world.wait_for(lambda: fresh_value(world, back_ms), HEAL_S, "live value after the outage")
+        def complete() -> bool:
+            numbers = log.numbers()
+            return len(numbers) > len(before) + WAITING_MIN - AHEAD and len(numbers) == max(numbers) - min(numbers) + 1
+
+        world.wait_for(complete, HEAL_S, "end of the backlog")
+        world.parts["receiver"].stop()
+        verdict, missed = settle(world, judge, [])
+        after = [number for number, kind in log.numbers().items() if kind == "s" and number not in before]
+        wrong = [*judge_order(max(before), after, order == "newest_first"), *judge.repeated(), *missed]
+        print(f"{order}: {verdict.text()}, reports not journalled {len(missed)}")
+        for text in [*wrong[:5], *verdict.lost[:5], *verdict.doubled[:5], *verdict.wrong[:5], *verdict.invented[:5]]:
+            print("  " + text)
+        good = verdict.good() and not wrong
+        if not good:
+            print(world.last_lines(10))
+        return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
