@@ -31,14 +31,16 @@ def test_day_is_used_up():
             assert not client.deliver(b"5")  # closed, not acknowledged
             client = Client(hub, "gw-1")
             assert client.login == 0  # it may come
-        assert not client.deliver(b"6", qos=0) and "403002" in hub.output()
+        assert not client.deliver(b"6", qos=0)
+        hub.wait_for("the reason", lambda: "403002" in hub.output())
         assert stored(hub) == [b"1", b"x" * 4097, b"4"]
         # Another day's count is none of today's.
         hub.kill()
         with open(f"{hub.log_dir}/quota", "wb") as file:
             file.write(b"damaged")
         hub.start()
-        assert "ev=quota_unreadable" in hub.output() and Client(hub, "gw-1").deliver(b"7")
+        assert Client(hub, "gw-1").deliver(b"7")
+        hub.wait_for("the word of the damage", lambda: "ev=quota_unreadable" in hub.output())
     finally:
         hub.close()
 
@@ -101,7 +103,7 @@ def test_rates():
             clients.append(client)
             assert len(clients) < 30
         assert client.login is None and len(clients) >= 10  # closed without a word: he is not unknown here
-        assert "429001" in hub.output()
+        hub.wait_for("the reason", lambda: "429001" in hub.output())
         client = clients[-1]
         sent = 0
         while client.deliver(b"x"):
