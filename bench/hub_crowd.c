@@ -58,7 +58,7 @@ struct crowd {
     struct member *members;
 };
 
-static void put_text(struct evbuffer *out, const char *text)
+static void put_mqtt_text(struct evbuffer *out, const char *text)
 {
     size_t size = strlen(text);
     const uint8_t head[2] = {(uint8_t)(size >> 8), (uint8_t)size};
@@ -92,12 +92,12 @@ static void put_u16(struct evbuffer *out, unsigned value)
 static void say_connect(struct member *m)
 {
     struct evbuffer *body = evbuffer_new();
-    put_text(body, "MQTT");
+    put_mqtt_text(body, "MQTT");
     evbuffer_add(body, "\x04\xc2", 2); // 3.1.1; user name, password, clean session
     put_u16(body, KEEP_ALIVE_S);
-    put_text(body, m->device);
-    put_text(body, m->user);
-    put_text(body, m->password);
+    put_mqtt_text(body, m->device);
+    put_mqtt_text(body, m->user);
+    put_mqtt_text(body, m->password);
     put_packet(m, 0x10, body);
 }
 
@@ -106,7 +106,7 @@ static void say_subscribe(struct member *m, const struct uplink_out *out)
     struct evbuffer *body = evbuffer_new();
     put_u16(body, ++m->packet_id);
     for (size_t i = 0; i < UPLINK_FILTERS; i++) {
-        put_text(body, out->filters[i]);
+        put_mqtt_text(body, out->filters[i]);
         evbuffer_add(body, "\x01", 1);
     }
     put_packet(m, 0x82, body);
@@ -115,7 +115,7 @@ static void say_subscribe(struct member *m, const struct uplink_out *out)
 static void say_publish(struct member *m, const struct uplink_out *out)
 {
     struct evbuffer *body = evbuffer_new();
-    put_text(body, out->topic);
+    put_mqtt_text(body, out->topic);
     put_u16(body, out->token + 1); // names the slot: a packet id must not be 0
     evbuffer_add(body, out->payload.data, out->payload.size);
     put_packet(m, 0x32, body);

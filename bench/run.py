@@ -22,6 +22,7 @@ BENCHES = {
     "journal": [["{build}/bench/bench_journal", "--out", "{out}"]],
     "store": [["{build}/bench/bench_store", "--out", "{out}"]],
     "hub": [[str(HERE / "bench_hub.py"), "--build", "{build}", "--out", "{out}"],
+            [str(HERE / "bench_hub_service.py"), "--build", "{build}", "--out", "{out}"],
             [str(HERE / "bench_hub_crowd.py"), "--build", "{build}", "--out", "{out}"]],
     "system": [[str(HERE / "bench_system.py"), "--build", "{build}", "--out", "{out}"]],
 }

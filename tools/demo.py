@@ -147,9 +147,10 @@ def run(world: World, narrator: Narrator, seconds: float, stop: threading.Event)
         say(f"first value on the page after {time.monotonic() - started:.1f} s: "
             f"{point['sensor_name']}, {point['name']} {point['value']} {point['unit']}")
         narrator.quiet = False
-        print(f"\n  page   {api.base}/\n"
-              f"  line   {api.base}/sites/{world.site.device_id}/diagnostics (how the RS-485 line is doing)\n"
-              f"  login  {api.user}\n  with   {api.password}\n\n"
+        print(f"\n  page     {api.base}/\n"
+              f"  line     {api.base}/sites/{world.site.device_id}/diagnostics (how the RS-485 line is doing)\n"
+              f"  gateway  {api.base}/sites/{world.site.device_id}/gateway (tell it what to do, change its configuration)\n"
+              f"  login    {api.user}\n  with     {api.password}\n\n"
               "  (the first account was made with the single-use link in cloud/setup-link)\n"
               "  parts: " + ", ".join(f"{name} {part.pid()}" for name, part in world.parts.items()) +
               "; kill -9 any of them and watch it heal. Ctrl-C ends all of it.\n", flush=True)

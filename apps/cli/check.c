@@ -133,6 +133,7 @@ static size_t check_file(const struct check_options *options, const char *path)
     struct profile profile;
     enum err err;
     bool of_profile = is_profile(&source, arena);
+    arena.is_zero = false; // it wrote there
     char folder[FOLDER_SIZE];
     struct config_overlay overlay;
     if (options->desired != NULL && !of_profile) {

@@ -115,6 +115,31 @@ static bool write_secret(const struct enroll *enroll, const char *path, const ch
                    : enroll_failed(path, strerror(errno), "Run this as the gateway's user.");
 }
 
+// Another key that is there may be the one that a gateway lives on: it stays beside the new one.
+static bool keep_old(const char *path, const char *text)
+{
+    char old[ENROLL_PATH_MAX + 8];
+    char there[SAS_KEY_TEXT_SIZE_MAX + 1] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        return true;
+    }
+    ssize_t size = fd < 0 ? -1 : read(fd, there, sizeof(there));
+    bool is_same = size == (ssize_t)strlen(text) && memcmp(there, text, (size_t)size) == 0;
+    explicit_bzero(there, sizeof(there));
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (is_same) {
+        return true;
+    }
+    snprintf(old, sizeof(old), "%s.old", path);
+    (void)unlink(old);
+    return link(path, old) == 0
+               ? enroll_step(old, "the key that was there")
+               : enroll_failed(old, strerror(errno), "Run this as the gateway's user or as root.");
+}
+
 static bool write_key(const struct enroll *enroll, char path[ENROLL_PATH_MAX])
 {
     char text[SAS_KEY_TEXT_SIZE_MAX + 1];
@@ -123,7 +148,7 @@ static bool write_key(const struct enroll *enroll, char path[ENROLL_PATH_MAX])
     size_t size = strlen(text);
     text[size] = '\n';
     text[size + 1] = 0;
-    bool is_good = write_secret(enroll, path, text);
+    bool is_good = keep_old(path, text) && write_secret(enroll, path, text);
     explicit_bzero(text, sizeof(text));
     return is_good;
 }
@@ -218,7 +243,28 @@ static bool insert_section(struct enroll *enroll, const char *section, const cha
                    (geteuid() != 0 || fchown(fileno(file), status.st_uid, status.st_gid) == 0) &&
                    fflush(file) == 0 && ferror(file) == 0 && fsync(fileno(file)) == 0;
     is_good = fclose(file) == 0 && is_good;
+    if (!is_good) {
+        (void)unlink(aside);
+    }
     return is_good || enroll_failed(aside, "cannot be written whole", "Is the disk full?");
+}
+
+// The new file takes the place of `path`, if it is right; else nothing is left of it.
+static bool replace_config(struct enroll *enroll, const char *section, const char *path)
+{
+    static struct config checked;
+    char aside[ENROLL_PATH_MAX];
+    if (snprintf(aside, sizeof(aside), "%s.new", path) >= ENROLL_PATH_MAX) {
+        return enroll_failed(path, "the path is too long", "");
+    }
+    if (!insert_section(enroll, section, aside)) {
+        return false; // a file of that name may be a person's
+    }
+    bool is_good = load(enroll, aside, &checked) && rename(aside, path) == 0;
+    if (!is_good) {
+        (void)unlink(aside);
+    }
+    return is_good;
 }
 
 static bool write_config(struct enroll *enroll, const char *section)
@@ -228,14 +274,10 @@ static bool write_config(struct enroll *enroll, const char *section)
         printf("%s has a hub section, which is yours to change:\n    \"hub\": %s\n", path, section);
         return true;
     }
-    char aside[ENROLL_PATH_MAX];
-    if (snprintf(aside, sizeof(aside), "%s.new", path) >= ENROLL_PATH_MAX) {
-        return enroll_failed(path, "the path is too long", "");
-    }
-    static struct config checked;
-    bool is_good = insert_section(enroll, section, aside) && load(enroll, aside, &checked);
-    if (!is_good || rename(aside, path) != 0) {
-        (void)unlink(aside);
+    char *real = realpath(path, NULL); // a link stays one
+    bool is_good = real != NULL && replace_config(enroll, section, real);
+    free(real);
+    if (!is_good) {
         printf("The section to be added by hand:\n    \"hub\": %s\n", section);
         return enroll_failed(path, "is left as it was", "Run this as the configuration's owner.");
     }

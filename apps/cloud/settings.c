@@ -110,6 +110,8 @@ static const struct option_table table = {
     .count = COUNT_OF(options),
 };
 
+#define TOPIC_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
 static bool split_listen(struct settings *s)
 {
     struct listen_address address;
@@ -166,6 +168,10 @@ static const char *contradiction(struct settings *s)
     }
     if (has_kafka != (s->kafka_topic != NULL)) {
         return "--kafka-bootstrap and --kafka-topic come together";
+    }
+    // librdkafka takes what begins with ^ for a pattern; offsets are kept for one topic.
+    if (has_kafka && s->kafka_topic[strspn(s->kafka_topic, TOPIC_CHARACTERS)] != '\0') {
+        return "--kafka-topic is one name of letters, digits, '.', '_' and '-'";
     }
     if (!has_kafka && (s->kafka_connection_string_file != NULL || s->kafka_ca != NULL)) {
         return "--kafka-connection-string-file and --kafka-ca need --kafka-bootstrap";

@@ -9,6 +9,11 @@ struct arena arena_of(void *data, size_t capacity)
     return (struct arena){.data = data, .capacity = capacity};
 }
 
+struct arena arena_of_zeros(void *data, size_t capacity)
+{
+    return (struct arena){.data = data, .capacity = capacity, .is_zero = true};
+}
+
 void *arena_take(struct arena *arena, size_t count, size_t size)
 {
     size_t align = alignof(max_align_t);
@@ -18,7 +23,8 @@ void *arena_take(struct arena *arena, size_t count, size_t size)
         return NULL;
     }
     arena->used = from + count * size;
-    return memset(arena->data + from, 0, count * size);
+    uint8_t *taken = arena->data + from;
+    return arena->is_zero ? taken : memset(taken, 0, count * size);
 }
 
 const char *arena_text(struct arena *arena, struct bytes text)

@@ -10,9 +10,12 @@ struct arena {
     size_t capacity; // bytes
     size_t used;
     bool is_full; // something did not fit
+    bool is_zero; // what was not taken is zero: it is not touched before it is used
 };
 
 struct arena arena_of(void *data, size_t capacity);
+// Of memory that is zero, as calloc() gives it; `used` must not go back.
+struct arena arena_of_zeros(void *data, size_t capacity);
 // Zeroed, aligned for any type; NULL when it does not fit (then is_full stays set).
 void *arena_take(struct arena *arena, size_t count, size_t size);
 // A copy with a final 0.

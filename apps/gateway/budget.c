@@ -80,13 +80,18 @@ static void look_at_day(struct budget *budget, uint64_t now_us)
         return;
     }
     uint32_t day = (uint32_t)(utc_ms(budget, now_us) / DAY_MS);
-    if (day > budget->day) {
+    bool is_return = day == budget->left_day;
+    if (day < budget->day) {
+        budget->left_day = budget->day;
+    }
+    if (day > budget->day && !is_return) {
         budget->used = budget->granted = budget->asked = 0;
         budget->probe_us = now_us; // a quota that was used up is whole again
         budget->probe_gap_us = BUDGET_PROBE_MIN_S * US_PER_S;
     }
-    // A clock that went back gives nothing back.
+    // A clock that went back gives nothing back, and nothing when it returns either.
     bool is_new = day > budget->day;
+    budget->left_day = is_new ? 0 : budget->left_day;
     budget->day = day;
     take_step(budget, now_us, is_new);
 }

@@ -27,7 +27,7 @@ enum {
     BUDGET_PACK_FACTOR = 4, // max_age_ms while PACKED
     BUDGET_CLOSES_MAX = 3,
     BUDGET_PROBE_MIN_S = 30,
-    BUDGET_PROBE_MAX_S = 3600,
+    BUDGET_PROBE_MAX_S = 45, // with it, live data is back within a minute
 };
 
 enum budget_step { BUDGET_FREE, BUDGET_NO_BACKFILL, BUDGET_PACKED, BUDGET_RESERVE, BUDGET_SPENT };
@@ -45,7 +45,8 @@ struct budget {
     uint64_t sent;   // messages published, ever
     // Private:
     struct budget_config cfg;
-    uint32_t day; // 0: the clock is not known
+    uint32_t day;      // 0: the clock is not known
+    uint32_t left_day; // that the clock went back from: nothing is given anew on it
     int64_t utc_offset_ms;
     uint32_t granted;          // up to here it is stored
     uint32_t asked;            // and up to here on its way to be

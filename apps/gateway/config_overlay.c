@@ -93,7 +93,8 @@ static void open_base(const struct config_source *source, struct arena *arena,
         out->is_missing = true;
         return;
     }
-    const struct doc_node *root = parse(arena, report, ref->url, text, hash);
+    // Not by its URL: that may hold a signature, and findings are logged and reported.
+    const struct doc_node *root = parse(arena, report, ref->name, text, hash);
     if (root == NULL) {
         return;
     }

@@ -37,11 +37,6 @@ const char *dps_failure_name(enum dps_failure failure)
     return FAILURES[failure].name;
 }
 
-static void put_text(struct writer *w, const char *text)
-{
-    put_bytes(w, bytes_of(text, strlen(text)));
-}
-
 static bool is_json(const char *text)
 {
     struct json_reader reader;

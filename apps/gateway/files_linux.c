@@ -70,7 +70,7 @@ struct config_files config_files_linux(void)
 
 enum err config_memory(struct arena *arena, struct config_report *report)
 {
-    *arena = arena_of(calloc(1, CONFIG_MEMORY_SIZE), CONFIG_MEMORY_SIZE);
+    *arena = arena_of_zeros(calloc(1, CONFIG_MEMORY_SIZE), CONFIG_MEMORY_SIZE);
     *report = (struct config_report){0};
     if (arena->data == NULL) {
         return ERR_FULL;

@@ -128,11 +128,6 @@ struct flight_reader flight_read(const struct flight *flight, uint64_t since_us)
     return reader;
 }
 
-static void put_text(struct writer *out, const char *text)
-{
-    put_bytes(out, bytes_of(text, strlen(text)));
-}
-
 static void put_hex(struct writer *out, struct reader *in)
 {
     static const char DIGITS[] = "0123456789abcdef";

@@ -7,6 +7,7 @@ enum {
     REFUSALS_OF_CERTIFICATE = 2,
     PROVISION_GAP_S = 600, // doubled each time, up to:
     PROVISION_GAP_MAX_S = 6 * 3600,
+    AWAY_S = 3600, // up to twice: a thousand boxes of one hub must not come together
     NEXT_REFUSED_S = 6 * 3600,
     NEXT_FAILED_S = 3600, // nobody said no: it may have been the network
 };
@@ -14,6 +15,12 @@ enum {
 static uint64_t after_s(uint64_t now_us, uint64_t seconds)
 {
     return time_after(now_us, seconds * US_PER_S);
+}
+
+static uint64_t chance(struct identity *id, uint64_t most)
+{
+    id->random = id->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (id->random >> 33) % (most + 1);
 }
 
 static void enter_provisioning(struct identity *id, uint64_t now_us)
@@ -27,8 +34,8 @@ static void enter_provisioning(struct identity *id, uint64_t now_us)
         gap_s *= 2;
     }
     gap_s = gap_s < PROVISION_GAP_MAX_S ? gap_s : PROVISION_GAP_MAX_S;
-    id->random = id->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    id->provision_us = after_s(now_us, gap_s / 2 + (id->random >> 33) % (gap_s / 2 + 1));
+    id->provision_us = after_s(now_us, gap_s / 2 + chance(id, gap_s / 2));
+    id->away_us = TIME_NEVER;
     id->provisions++;
 }
 
@@ -42,7 +49,8 @@ static void enter_using(struct identity *id)
 
 void identity_init(struct identity *id, const struct identity_config *cfg, uint64_t now_us)
 {
-    *id = (struct identity){.state = IDENTITY_USING, .cfg = *cfg, .random = cfg->seed};
+    *id = (struct identity){
+        .state = IDENTITY_USING, .cfg = *cfg, .random = cfg->seed, .away_us = TIME_NEVER};
     if (cfg->is_assigned) {
         id->must_resume = true;
     } else if (cfg->has_provisioning) {
@@ -79,6 +87,7 @@ enum identity_slot identity_attempt(struct identity *id, uint64_t now_us)
 void identity_accepted(struct identity *id, uint64_t now_us)
 {
     id->is_online = true;
+    id->away_us = TIME_NEVER;
     id->refusals = 0;
     id->provisions = 0;
     if (id->slot == IDENTITY_NEXT) {
@@ -108,6 +117,17 @@ static void next_refused(struct identity *id, uint64_t now_us)
     }
 }
 
+// A hub that was taken down says no to nobody: the service may know another one.
+static bool is_gone(struct identity *id, uint64_t now_us, bool is_refusal)
+{
+    if (is_refusal) {
+        id->away_us = TIME_NEVER;
+    } else if (id->away_us == TIME_NEVER) {
+        id->away_us = after_s(now_us, AWAY_S + chance(id, AWAY_S));
+    }
+    return now_us >= id->away_us;
+}
+
 void identity_failed(struct identity *id, uint64_t now_us, bool is_refusal)
 {
     bool was_online = id->is_online;
@@ -126,7 +146,8 @@ void identity_failed(struct identity *id, uint64_t now_us, bool is_refusal)
     }
     id->refusals += is_refusal;
     uint32_t most = id->cfg.has_certificate ? REFUSALS_OF_CERTIFICATE : REFUSALS_OF_KEY;
-    if (id->refusals >= most && id->cfg.has_provisioning && now_us >= id->provision_us) {
+    bool must_ask = id->refusals >= most || is_gone(id, now_us, is_refusal);
+    if (must_ask && id->cfg.has_provisioning && now_us >= id->provision_us) {
         enter_provisioning(id, now_us);
     }
 }

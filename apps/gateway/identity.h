@@ -3,7 +3,7 @@
 // to show. A pure machine between the uplink, the DPS machine and the files.
 //
 //   PROVISIONING -assigned-> USING -refused again and again-> PROVISIONING
-//                              ^                                   |
+//                              ^   or away for an hour or two      |
 //                              +-- no success, but an assignment --+
 //
 // An assignment is kept while the service fails: the hub may take us again before the service does.
@@ -56,6 +56,7 @@ struct identity {
     bool is_next_proven; // the hub accepted it: preferred, whether its files could be moved or not
     bool is_forced_next; // the registration is the next certificate's
     uint64_t provision_us;
+    uint64_t away_us; // the hub is given up for gone then; TIME_NEVER: it was there
     uint32_t provisions; // without success at the hub, in a row
 };
 

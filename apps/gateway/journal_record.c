@@ -204,17 +204,29 @@ size_t journal_put_samples(struct writer *w, uint64_t boot, uint64_t first_ordin
     return done;
 }
 
+// What counts up by ones never comes near this: beyond it a record is damage, and adding would
+// wrap.
+#define ORDINAL_MAX (UINT64_C(1) << 62)
+
+static uint64_t get_ordinal(struct reader *r)
+{
+    uint64_t ordinal = get_u64le(r);
+    r->failed = r->failed || ordinal > ORDINAL_MAX;
+    return ordinal;
+}
+
 static void get_acks(struct reader *r, struct journal_acks *out)
 {
-    *out = (struct journal_acks){.floor = get_u64le(r), .range_count = get_u8(r)};
+    *out = (struct journal_acks){.floor = get_ordinal(r)};
+    out->range_count = get_u8(r);
     uint64_t least = out->floor;
     if (out->range_count > COUNT_OF(out->ranges)) {
         r->failed = true;
         out->range_count = 0;
     }
     for (size_t i = 0; i < out->range_count; i++) {
-        out->ranges[i].from = get_u64le(r);
-        out->ranges[i].to = get_u64le(r);
+        out->ranges[i].from = get_ordinal(r);
+        out->ranges[i].to = get_ordinal(r);
         r->failed =
             r->failed || out->ranges[i].from <= least || out->ranges[i].to <= out->ranges[i].from;
         least = out->ranges[i].to;
@@ -224,17 +236,17 @@ static void get_acks(struct reader *r, struct journal_acks *out)
 static void get_seal(struct reader *r, struct journal_section *out)
 {
     struct journal_seal *seal = &out->u.seal;
-    *seal = (struct journal_seal){.ordinal = get_u64le(r)};
+    *seal = (struct journal_seal){.ordinal = get_ordinal(r)};
     seal->bag.journal_id = get_u64le(r);
-    seal->bag.number = get_u64le(r);
+    seal->bag.number = get_ordinal(r);
     uint8_t kind = get_u8(r);
     r->failed = r->failed || kind > TM_MESSAGE_EVENTS;
     seal->bag.kind = (enum tm_message_kind)kind;
     seal->axis_boot = get_u64le(r);
     seal->from_ms = (int64_t)get_u64le(r);
     seal->to_ms = (int64_t)get_u64le(r);
-    seal->sample_count = get_u64le(r);
-    seal->samples_to = get_u64le(r);
+    seal->sample_count = get_ordinal(r);
+    seal->samples_to = get_ordinal(r);
     out->payload = get_bytes(r, reader_left(r));
     r->failed = r->failed || out->payload.size == 0 || out->payload.size > JOURNAL_PAYLOAD_SIZE_MAX;
 }
@@ -250,7 +262,7 @@ static bool get_section(struct reader *r, struct journal_section *out)
         break;
     case SECTION_SAMPLES:
         out->u.samples.boot = get_u64le(r);
-        out->u.samples.first_ordinal = get_u64le(r);
+        out->u.samples.first_ordinal = get_ordinal(r);
         out->u.samples.count = get_u16le(r);
         out->u.samples.body = *r;
         is_open = true;
@@ -265,8 +277,8 @@ static bool get_section(struct reader *r, struct journal_section *out)
     case SECTION_SEAL: get_seal(r, out); break;
     case SECTION_ACKS: get_acks(r, &out->u.acks); break;
     case SECTION_COUNTERS:
-        out->u.counters.seal_next = get_u64le(r);
-        out->u.counters.sample_next = get_u64le(r);
+        out->u.counters.seal_next = get_ordinal(r);
+        out->u.counters.sample_next = get_ordinal(r);
         break;
     case SECTION_BUDGET:
         out->u.budget.day = get_u32le(r);

@@ -12,6 +12,7 @@ enum {
     JOURNAL_ROOM_BYTES = UPLINK_WINDOW_MAX * (JOURNAL_PAYLOAD_SIZE_MAX + UPLINK_TOPIC_SIZE_MAX),
     ONE_PUBLISH_BYTES = MQTT_PAYLOAD_SIZE_MAX + MQTT_TOPIC_SIZE_MAX,
     CHANNEL_TOKEN = UPLINK_WINDOW_MAX, // no slot of the uplink has it
+    ROOM_LOOK_US = 100 * 1000,         // new room wakes us anyway
 };
 _Static_assert((int)JOURNAL_ROOM_BYTES + (int)ONE_PUBLISH_BYTES <= (int)MQTT_PUBLISH_BYTES_MAX,
                "the largest message must find room beside the journal's");
@@ -80,16 +81,23 @@ static void follow_uplink(struct north *north, uint64_t now_us)
     }
 }
 
+static bool has_room(struct north *north)
+{
+    return mqtt_has_room(north->mqtt, UPLINK_WINDOW_MAX + 1,
+                         JOURNAL_ROOM_BYTES + ONE_PUBLISH_BYTES);
+}
+
 uint64_t north_channel_turn(struct north *north, uint64_t now_us)
 {
     follow_uplink(north, now_us);
     inbox_tick(&north->inbox, now_us);
     struct inbox_out out;
-    while (
-        north->inbox.is_online &&
-        mqtt_has_room(north->mqtt, UPLINK_WINDOW_MAX + 1, JOURNAL_ROOM_BYTES + ONE_PUBLISH_BYTES) &&
-        inbox_next(&north->inbox, now_us, &out)) {
+    bool may_send = north->inbox.is_online;
+    while (may_send && has_room(north) && inbox_next(&north->inbox, now_us, &out)) {
         publish(north, &out);
     }
-    return inbox_deadline_us(&north->inbox);
+    // What is due but finds no room stays due: a link that takes nothing must not make us spin.
+    uint64_t deadline_us = inbox_deadline_us(&north->inbox);
+    uint64_t look_us = may_send && !has_room(north) ? now_us + ROOM_LOOK_US : now_us;
+    return deadline_us > look_us ? deadline_us : look_us;
 }

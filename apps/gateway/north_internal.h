@@ -8,15 +8,16 @@
 #include "apps/gateway/journal.h"
 #include "apps/gateway/north_identity.h"
 #include "apps/gateway/north_linux.h"
+#include "apps/gateway/proxy_linux.h"
 #include "port/linux/mqtt.h"
-#include "port/linux/proxy.h"
 #include "port/linux/storage.h"
 #include "port/linux/worker.h"
 
 enum {
     NORTH_TEXTS_MAX = 32,
-    NORTH_EVENTS_MAX = 16,
-    NORTH_QUEUE_RESERVE = 64, // inputs: for relays, and again for all others but samples
+    NORTH_EVENTS_MAX = 512,     // all limits may be crossed in one turn
+    NORTH_EVENT_TEXTS_MAX = 16, // an alert has none
+    NORTH_QUEUE_RESERVE = 64,   // inputs: for relays, and again for all others but samples
 };
 
 enum north_input_kind {
@@ -56,8 +57,8 @@ struct north_batch {
     struct north_input *inputs;
     size_t capacity, count;
     struct tm_event events[NORTH_EVENTS_MAX];
-    char event_texts[NORTH_EVENTS_MAX][TM_TEXT_SIZE_MAX];
-    size_t event_count;
+    char event_texts[NORTH_EVENT_TEXTS_MAX][TM_TEXT_SIZE_MAX];
+    size_t event_count, event_text_count;
     char texts[NORTH_TEXTS_MAX][TM_TEXT_SIZE_MAX];
     size_t text_count;
     uint64_t gap_count, gap_from_us, gap_to_us; // samples that found no room
@@ -131,8 +132,5 @@ void north_trace(struct north_side *side);
 // sync_trace.c: a JSON line for each sample that became durable, by write(2).
 void sync_trace_write(int fd, const struct tm_catalogue *catalogue,
                       const struct journal_synced *synced);
-
-// proxy_linux.c: a proxy's address and login; logs what is wrong.
-NODISCARD enum err proxy_read(const char *address, const char *login_file, struct proxy *out);
 
 #endif

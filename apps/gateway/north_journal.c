@@ -4,7 +4,7 @@
 
 #include "port/api/clock.h"
 
-enum { ROUNDS_MAX = 64 };
+enum { ROUNDS_MAX = 64, EVENT_TRIES = 2 };
 
 void north_trace(struct north_side *side)
 {
@@ -64,17 +64,45 @@ static void apply_input(struct north_side *side, const struct north_input *in)
     }
 }
 
+static bool is_full_of_events(const struct north_side *side)
+{
+    return side->journal.event_count == JOURNAL_EVENTS_MAX;
+}
+
+// More events than the journal holds at once are committed in between: at the end of the batch,
+// when the reports in it are whole.
+static void apply_late_events(struct north_side *side, size_t from)
+{
+    struct north_batch *batch = side->batch;
+    for (size_t i = from; i < batch->count; i++) {
+        if (batch->inputs[i].kind != NORTH_EVENT) {
+            continue;
+        }
+        for (size_t tries = 0; tries < EVENT_TRIES && is_full_of_events(side); tries++) {
+            north_tick(side, side->applied_us);
+        }
+        apply_input(side, &batch->inputs[i]);
+    }
+}
+
 void north_apply(struct north_side *side)
 {
     struct north_batch *batch = side->batch;
+    size_t late_from = batch->count;
     for (size_t i = 0; i < batch->count; i++) {
-        apply_input(side, &batch->inputs[i]);
-        side->applied_us = batch->inputs[i].now_us;
+        const struct north_input *in = &batch->inputs[i];
+        bool is_late = in->kind == NORTH_EVENT && (late_from < i || is_full_of_events(side));
+        late_from = is_late && i < late_from ? i : late_from;
+        if (!is_late) {
+            apply_input(side, in);
+        }
+        side->applied_us = in->now_us;
     }
+    apply_late_events(side, late_from);
     if (batch->gap_count > 0) {
         journal_add_gap(&side->journal, batch->gap_count, batch->gap_from_us, batch->gap_to_us);
     }
-    batch->count = batch->event_count = batch->text_count = 0;
+    batch->count = batch->event_count = batch->event_text_count = batch->text_count = 0;
     batch->gap_count = 0;
 }
 

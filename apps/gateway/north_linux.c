@@ -219,19 +219,21 @@ void north_set_catalogue(struct north *north, const struct tm_catalogue *catalog
 void north_add_event(struct north *north, uint64_t now_us, const struct tm_event *event)
 {
     struct north_batch *batch = north->batch;
-    struct north_input *in =
-        batch->event_count < NORTH_EVENTS_MAX ? new_input(north, now_us, NORTH_EVENT) : NULL;
+    bool has_text = event->text.size > 0;
+    bool fits = batch->event_count < NORTH_EVENTS_MAX &&
+                (!has_text || batch->event_text_count < NORTH_EVENT_TEXTS_MAX);
+    struct north_input *in = fits ? new_input(north, now_us, NORTH_EVENT) : NULL;
     if (in == NULL) {
         log_warn("journal", "event_dropped", "kind=%s", tm_event_name(event->kind));
         return;
     }
-    size_t size = event->text.size < TM_TEXT_SIZE_MAX ? event->text.size : TM_TEXT_SIZE_MAX;
-    char *text = batch->event_texts[batch->event_count];
-    if (size > 0) {
-        memcpy(text, event->text.data, size);
-    }
     batch->events[batch->event_count] = *event;
-    batch->events[batch->event_count].text = bytes_of(text, size);
+    if (has_text) {
+        size_t size = event->text.size < TM_TEXT_SIZE_MAX ? event->text.size : TM_TEXT_SIZE_MAX;
+        char *text = batch->event_texts[batch->event_text_count++];
+        memcpy(text, event->text.data, size);
+        batch->events[batch->event_count].text = bytes_of(text, size);
+    }
     in->u.event_index = batch->event_count++;
     north->is_urgent = true;
 }
@@ -412,13 +414,26 @@ static void drain_forward(struct north *north, uint64_t now_us)
     }
 }
 
+// An attempt that hangs ends by the uplink's own time-out: nobody else would tell of it.
+static void tick_uplink(struct north *north, uint64_t now_us)
+{
+    uint32_t losses = north->uplink.stats.losses;
+    uplink_tick(&north->uplink, now_us);
+    if (north->uplink.stats.losses != losses) {
+        identity_failed(&north->id.machine, now_us, false);
+        log_warn("uplink", "lost", "hub=%s reason=\"no answer in time\" retry_ms=%llu",
+                 log_quote(north->id.assignment.host).text,
+                 (unsigned long long)((uplink_deadline_us(&north->uplink) - now_us) / US_PER_MS));
+    }
+}
+
 uint64_t north_turn(struct north *north, uint64_t now_us)
 {
     look_at_clock(north, now_us);
     uint64_t deadline_us = north->is_clock_known ? TIME_NEVER : north->clock_us;
     if (north->mqtt != NULL) {
         deadline_us = time_min(deadline_us, north_identity_turn(north, now_us));
-        uplink_tick(&north->uplink, now_us);
+        tick_uplink(north, now_us);
         north_drain_uplink(north, now_us);
         drain_forward(north, now_us);
         deadline_us = time_min(deadline_us, north_channel_turn(north, now_us));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/gateway/credentials_linux.h"
-#include "apps/gateway/north_internal.h"
+#include "apps/gateway/proxy_linux.h"
 
+#include "apps/gateway/credentials_linux.h"
 #include "port/linux/log.h"
 
 #include <string.h>

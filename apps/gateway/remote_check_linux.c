@@ -51,6 +51,7 @@ static bool fetch_refs(struct remote_check *check, const struct config_ref *refs
             .sha256 = refs[i].sha256,
             .folder = check->cache_dir,
             .ca_file = check->ca_file,
+            .proxy = check->proxy,
             .size_max = CONFIG_FILE_SIZE_MAX,
             .stop = check->stop,
         };

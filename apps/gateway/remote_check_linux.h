@@ -16,6 +16,7 @@ struct remote_check {
     const char *profiles_dir; // NULL: none
     const char *cache_dir;
     const char *ca_file;
+    const struct proxy *proxy; // NULL: none
     bool fits; // what runs now fits on its buses
     const atomic_bool *stop;
     struct bytes content;

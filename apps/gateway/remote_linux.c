@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/remote_linux.h"
 
+#include "apps/gateway/proxy_linux.h"
 #include "apps/gateway/remote_check_linux.h"
 #include "apps/gateway/twin.h"
 #include "base/assert.h"
@@ -18,6 +19,7 @@
 #include <time.h>
 
 enum { PART_SIZE = REMOTE_REPORT_SIZE_MAX + 64 };
+#define RESTART_AGAIN_US (10 * US_PER_S)
 
 // The worker's while a job runs.
 struct remote_side {
@@ -25,6 +27,7 @@ struct remote_side {
     struct remote_name name;
     struct remote_state *state;
     struct remote_check check;
+    struct proxy proxy;
     atomic_bool stop;
     enum err err;
     char reason[REMOTE_REASON_SIZE];
@@ -44,7 +47,7 @@ struct remote {
     uint64_t started_us, boot_id;
     uint32_t before[REMOTE_UNITS_MAX]; // units that answered before the trial
     size_t before_count;
-    uint64_t now_us; // of the input that is being given
+    uint64_t restart_us; // the process begins anew then; TIME_NEVER: it need not
 };
 
 static uint32_t unit_name(const struct unit *unit)
@@ -187,6 +190,24 @@ static void report(struct remote *remote, uint64_t now_us, const char *key, stru
     }
 }
 
+// With a local file that is wrong nothing would come up again: what runs goes on meanwhile.
+static void try_restart(struct remote *remote, uint64_t now_us)
+{
+    if (now_us < remote->restart_us || remote->must_restart) {
+        return;
+    }
+    if (!remote_setup_may_restart(remote->o.setup)) {
+        log_error("remote", "restart",
+                  "file=%s problem=\"wrong: nothing restarts until it is mended\"",
+                  log_quote(remote->o.setup->path).text);
+        remote->restart_us = time_after(now_us, RESTART_AGAIN_US);
+        return;
+    }
+    log_info("remote", "restart", "why=%s", "\"another configuration\"");
+    remote->must_restart = true;
+    loop_stop(remote->o.loop);
+}
+
 static void drain(struct remote *remote, uint64_t now_us)
 {
     struct remote_out out;
@@ -194,9 +215,8 @@ static void drain(struct remote *remote, uint64_t now_us)
         switch (out.kind) {
         case REMOTE_OUT_REPORT: report(remote, now_us, "config", out.body); break;
         case REMOTE_OUT_RESTART:
-            log_info("remote", "restart", "why=%s", "\"another configuration\"");
-            remote->must_restart = true;
-            loop_stop(remote->o.loop);
+            remote->restart_us = now_us;
+            try_restart(remote, now_us);
             break;
         case REMOTE_OUT_REVERT:
             log_error("remote", "reverted", "version=%llu reason=%s",
@@ -343,6 +363,7 @@ static void start_machines(struct remote *remote)
     };
     remote->started_us = port_now_us();
     remote->boot_id = random_u64();
+    remote->restart_us = TIME_NEVER;
     twin_init(&remote->twin, &(struct twin_config){.seed = random_u64()});
     remote_config_start(&remote->machine, &options, &boot, remote->started_us);
     if (setup->is_trial && remote_state_units(&setup->state, remote->before, REMOTE_UNITS_MAX,
@@ -356,6 +377,11 @@ static void start_machines(struct remote *remote)
                                                 .ca_file = cfg->ca_file,
                                                 .fits = setup->fits,
                                                 .stop = &remote->side->stop};
+    const struct config_hub *hub = &remote->o.app->config->hub;
+    struct proxy *proxy = &remote->side->proxy;
+    bool has_proxy =
+        hub->proxy[0] != '\0' && proxy_read(hub->proxy, hub->proxy_login_file, proxy) == OK;
+    remote->side->check.proxy = has_proxy ? proxy : NULL;
 }
 
 static void release(void *ctx)
@@ -409,7 +435,9 @@ uint64_t remote_turn(struct remote *remote, uint64_t now_us)
     }
     remote_config_tick(&remote->machine, now_us);
     drain(remote, now_us);
-    return remote_config_deadline_us(&remote->machine);
+    try_restart(remote, now_us);
+    uint64_t restart_us = remote->must_restart ? TIME_NEVER : remote->restart_us;
+    return time_min(remote_config_deadline_us(&remote->machine), restart_us);
 }
 
 void remote_report(struct remote *remote, uint64_t now_us, struct bytes patch)

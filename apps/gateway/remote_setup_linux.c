@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -143,6 +144,26 @@ enum err remote_setup(struct remote_setup *s, struct arena *arena, const char *p
     }
     s->accepted = s->content;
     return OK;
+}
+
+bool remote_setup_may_restart(const struct remote_setup *setup)
+{
+    struct arena arena;
+    struct config_report report;
+    struct config config;
+    if (config_memory(&arena, &report) != OK) {
+        return false;
+    }
+    const struct config_source source = {
+        .path = setup->path, .profiles_dir = setup->profiles_dir, .files = config_files_linux()};
+    enum err err = config_load(&source, &arena, &report, &config);
+    for (size_t i = 0; err != OK && i < report.count; i++) {
+        char line[CONFIG_LINE_SIZE];
+        report_line(&report.items[i], line, sizeof(line));
+        log_error("remote", "config", "finding=%s", log_quote(line).text);
+    }
+    free(arena.data);
+    return err == OK;
 }
 
 bool remote_setup_failed(struct remote_setup *s, const char *reason)

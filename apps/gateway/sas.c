@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/sas.h"
 
+#include "base/text_forms.h"
 #include "port/api/hmac.h"
 
 #include <string.h>
-
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 enum { SAS_RESOURCE_SIZE_MAX = 3 * (2 * SAS_NAME_SIZE_MAX) + 32, SAS_SIGNATURE_SIZE = 45 };
 
@@ -24,84 +22,6 @@ static struct bytes trim(struct bytes in)
         in.size--;
     }
     return in;
-}
-
-static int base64_value(uint8_t c)
-{
-    const char *at = c == 0 ? NULL : strchr(base64_digits, c);
-    return at == NULL ? -1 : (int)(at - base64_digits);
-}
-
-// Strict: whole groups of four, padding only at the end. False if that fails or does not fit.
-static bool base64_decode(struct bytes in, struct sas_key *out)
-{
-    size_t pad = 0;
-    while (pad < 2 && in.size > pad && in.data[in.size - 1 - pad] == '=') {
-        pad++;
-    }
-    size_t digit_count = in.size - pad;
-    if (in.size == 0 || in.size % 4 != 0 || in.size / 4 * 3 - pad > sizeof(out->data)) {
-        return false;
-    }
-    uint32_t bits = 0;
-    size_t size = 0;
-    for (size_t i = 0; i < in.size; i++) {
-        int value = i < digit_count ? base64_value(in.data[i]) : 0;
-        if (value < 0) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        if (i % 4 == 3) {
-            for (int shift = 16; shift >= 0 && size < in.size / 4 * 3 - pad; shift -= 8) {
-                out->data[size++] = (uint8_t)(bits >> shift);
-            }
-            bits = 0;
-        }
-    }
-    out->size = size;
-    return true;
-}
-
-static void base64_encode(struct bytes in, char *out)
-{
-    for (size_t i = 0; i < in.size; i += 3) {
-        size_t left = in.size - i;
-        uint32_t bits = (uint32_t)in.data[i] << 16;
-        bits |= left > 1 ? (uint32_t)in.data[i + 1] << 8 : 0;
-        bits |= left > 2 ? in.data[i + 2] : 0;
-        *out++ = base64_digits[bits >> 18 & 63];
-        *out++ = base64_digits[bits >> 12 & 63];
-        *out++ = left > 1 ? base64_digits[bits >> 6 & 63] : '=';
-        *out++ = left > 2 ? base64_digits[bits & 63] : '=';
-    }
-    *out = 0;
-}
-
-static bool is_unreserved(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-// Percent-encodes in lower case, as Azure's documents ask.
-static void put_encoded(struct writer *w, const char *text)
-{
-    static const char hex[] = "0123456789abcdef";
-    for (; *text != 0; text++) {
-        uint8_t c = (uint8_t)*text;
-        if (is_unreserved(c)) {
-            put_u8(w, c);
-        } else {
-            put_u8(w, '%');
-            put_u8(w, (uint8_t)hex[c >> 4]);
-            put_u8(w, (uint8_t)hex[c & 15]);
-        }
-    }
-}
-
-static void put_text(struct writer *w, const char *text)
-{
-    put_bytes(w, bytes_of(text, strlen(text)));
 }
 
 static void put_decimal(struct writer *w, int64_t value)
@@ -135,7 +55,7 @@ static bool copy_name(struct bytes value, char out[SAS_NAME_SIZE_MAX])
 
 static const char *take_key(struct bytes text, struct sas_key *out)
 {
-    if (!base64_decode(text, out)) {
+    if (base64_decode(text, out->data, sizeof(out->data), &out->size) != OK) {
         return "the key is not base64 of 16 to 64 bytes";
     }
     if (out->size < SAS_KEY_SIZE_MIN) {
@@ -227,9 +147,9 @@ static enum err make_token(const struct sas_key *key, const struct sas_claim *cl
     // What is signed: the encoded resource, a line feed, the expiry.
     uint8_t signed_text[SAS_RESOURCE_SIZE_MAX];
     struct writer resource = writer_of(signed_text, sizeof(signed_text));
-    put_encoded(&resource, claim->first);
+    put_percent(&resource, bytes_of_text(claim->first), HEX_SMALL);
     put_text(&resource, claim->kind);
-    put_encoded(&resource, claim->last);
+    put_percent(&resource, bytes_of_text(claim->last), HEX_SMALL);
     size_t resource_size = resource.size;
     put_u8(&resource, '\n');
     put_decimal(&resource, expiry_s);
@@ -239,13 +159,13 @@ static enum err make_token(const struct sas_key *key, const struct sas_claim *cl
     uint8_t mac[HMAC_SHA256_SIZE];
     hmac_sha256(bytes_of(key->data, key->size), writer_bytes(&resource), mac);
     char signature[SAS_SIGNATURE_SIZE];
-    base64_encode(bytes_of(mac, sizeof(mac)), signature);
+    base64_text(bytes_of(mac, sizeof(mac)), signature);
 
     struct writer token = writer_of(out, capacity);
     put_text(&token, "SharedAccessSignature sr=");
     put_bytes(&token, bytes_of(signed_text, resource_size));
     put_text(&token, "&sig=");
-    put_encoded(&token, signature);
+    put_percent(&token, bytes_of_text(signature), HEX_SMALL);
     put_text(&token, "&se=");
     put_decimal(&token, expiry_s);
     if (claim->policy != NULL) {
@@ -284,5 +204,5 @@ void sas_derive_key(const struct sas_key *group, const char *registration_id, st
 
 void sas_key_text(const struct sas_key *key, char out[SAS_KEY_TEXT_SIZE_MAX])
 {
-    base64_encode(bytes_of(key->data, key->size), out);
+    base64_text(bytes_of(key->data, key->size), out);
 }

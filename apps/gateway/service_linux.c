@@ -253,7 +253,7 @@ static enum err take_memory(struct service *service)
     const struct config *config = &service->cfg.setup->config;
     size_t size = (size_t)config->methods.flight_kb * KB;
     size_t all = ARENA_SIZE + 2 * size;
-    service->arena = arena_of(calloc(1, all), all);
+    service->arena = arena_of_zeros(calloc(1, all), all);
     const struct methods_config methods = {.config = config,
                                            .has_led = config->gateway.identify_led[0] != '\0'};
     enum err err = service->arena.data == NULL

@@ -310,6 +310,15 @@ void uplink_lost(struct uplink *up, uint64_t now_us, bool is_refusal)
     enter_waiting(up, now_us);
 }
 
+// We end it, since nobody answers: no word of the hub, and so no sign of its quota either.
+static void give_up(struct uplink *up, uint64_t now_us)
+{
+    up->must_disconnect = true;
+    up->stats.losses++;
+    uplink_tell_offline(up, now_us, false);
+    enter_waiting(up, now_us);
+}
+
 void uplink_acked(struct uplink *up, uint64_t now_us, uint32_t token)
 {
     if (token >= UPLINK_WINDOW_MAX || !up->slots[token].is_used || !up->slots[token].is_sent) {
@@ -351,10 +360,7 @@ void uplink_tick(struct uplink *up, uint64_t now_us)
     case UPLINK_IDLE: break;
     case UPLINK_WAITING: enter_connecting(up, now_us); break;
     case UPLINK_CONNECTING:
-    case UPLINK_SUBSCRIBING:
-        up->must_disconnect = true;
-        uplink_lost(up, now_us, false);
-        break;
+    case UPLINK_SUBSCRIBING: give_up(up, now_us); break;
     case UPLINK_ONLINE:
         if (up->cfg.budget != NULL) {
             budget_tick(up->cfg.budget, now_us);
@@ -362,8 +368,7 @@ void uplink_tick(struct uplink *up, uint64_t now_us)
         if (now_us >= up->renew_us) {
             renew(up, now_us);
         } else if (now_us >= uplink_ack_deadline_us(up)) {
-            up->must_disconnect = true;
-            uplink_lost(up, now_us, false);
+            give_up(up, now_us);
         }
         break;
     }

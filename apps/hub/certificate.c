@@ -121,7 +121,8 @@ void hub_trust_add_directory(struct hub_trust *trust, struct hub_directory *dire
     }
 }
 
-static bool verify(X509_STORE_CTX *context, uint64_t utc_s, struct hub_thumbprint *anchor)
+static bool verify(X509_STORE_CTX *context, uint64_t utc_s, struct hub_thumbprint *anchor,
+                   unsigned *distance)
 {
     X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
     X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
@@ -135,21 +136,24 @@ static bool verify(X509_STORE_CTX *context, uint64_t utc_s, struct hub_thumbprin
     STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(context);
     int count = sk_X509_num(path);
     // A leaf that stands in the store itself would be its own authority.
+    *distance = count > 1 ? (unsigned)count - 1 : 0;
     return count > 1 && read_digest(sk_X509_value(path, count - 1), EVP_sha256(), anchor);
 }
 
 bool hub_trust_verify(const struct hub_trust *trust, const struct hub_certificate *certificate,
-                      uint64_t utc_s, struct hub_thumbprint *anchor)
+                      uint64_t utc_s, struct hub_thumbprint *anchor, unsigned *distance)
 {
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     struct hub_thumbprint found = {.size = 0};
+    unsigned steps = 0;
     bool is_good =
         trust->count > 0 && context != NULL &&
         X509_STORE_CTX_init(context, trust->store, certificate->leaf, certificate->chain) == 1 &&
-        verify(context, utc_s, &found);
+        verify(context, utc_s, &found, &steps);
     X509_STORE_CTX_free(context);
     ERR_clear_error();
     *anchor = is_good ? found : *anchor;
+    *distance = is_good ? steps : *distance;
     return is_good;
 }
 

@@ -42,9 +42,10 @@ void hub_trust_deinit(struct hub_trust *trust);
 bool hub_trust_add(struct hub_trust *trust, const char *pem);
 // All verified authorities of the hub, up to HUB_AUTHORITIES_MAX.
 void hub_trust_add_directory(struct hub_trust *trust, struct hub_directory *directory);
-// Does it chain, for a client, at that time? *anchor: SHA-256 of the authority that it led to.
+// Does it chain, for a client, at that time? *anchor: SHA-256 of the authority that it led to;
+// *distance: steps up to it, 1 if it signed the certificate itself. Both untouched if not.
 bool hub_trust_verify(const struct hub_trust *trust, const struct hub_certificate *certificate,
-                      uint64_t utc_s, struct hub_thumbprint *anchor);
+                      uint64_t utc_s, struct hub_thumbprint *anchor, unsigned *distance);
 // Is that authority one of these?
 bool hub_trust_has(const struct hub_trust *trust, const struct hub_thumbprint *anchor);
 

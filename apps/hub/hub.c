@@ -22,6 +22,21 @@ void hub_init(struct hub *hub, const struct hub_config *cfg)
     hub_link_init(&hub->link, cfg->mode, cfg->connections, cfg->boot);
 }
 
+static struct hub_answer failed(const char *why)
+{
+    return (struct hub_answer){.outcome = HUB_FAILED, .why = why};
+}
+
+static struct hub_answer admit(struct hub *hub, enum hub_quota_kind kind, struct hub_quota_time now)
+{
+    switch (hub->cfg.quota != NULL ? hub_quota_take(hub->cfg.quota, kind, now) : HUB_QUOTA_PASS) {
+    case HUB_QUOTA_THROTTLED: return failed("429001: more a second than the quota allows");
+    case HUB_QUOTA_USED_UP: return failed("403002: the day's messages are used up");
+    case HUB_QUOTA_PASS: break;
+    }
+    return (struct hub_answer){.outcome = HUB_OK};
+}
+
 static struct bytes backend_id(void)
 {
     return bytes_of(HUB_LINK_CLIENT, strlen(HUB_LINK_CLIENT));
@@ -40,7 +55,9 @@ static struct hub_answer connect_backend(struct hub *hub, const struct hub_conne
 static void begin(struct hub *hub, struct hub_connection *connection, const struct hub_connect *in,
                   const struct hub_login *login)
 {
-    bool has_session = !in->is_clean && connection->is_kept;
+    bool is_dps = hub->cfg.mode == HUB_MODE_DPS;
+    bool keeps = !in->is_clean && !is_dps; // at DPS nothing is worth its place in the table
+    bool has_session = keeps && connection->is_kept;
     hub->replaced = connection->client;
     if (connection->client != NULL) {
         connection->end = "taken_over";
@@ -51,10 +68,12 @@ static void begin(struct hub *hub, struct hub_connection *connection, const stru
     connection->login = *login;
     connection->close_why = NULL;
     connection->waiting = 0;
-    connection->filters = has_session ? connection->filters : 0;
+    // mosquitto may have told such a client of DPS that its subscription is still there.
+    unsigned assumed = is_dps && !in->is_clean ? HUB_FILTER_DPS : 0;
+    connection->filters = has_session ? connection->filters : assumed;
     connection->filters_qos1 = has_session ? connection->filters_qos1 : 0;
-    connection->is_kept = !in->is_clean;
-    connection->was_clean |= in->is_clean;
+    connection->is_kept = keeps;
+    connection->was_clean |= !keeps;
     hub_link_changed(&hub->link, connection);
 }
 
@@ -65,12 +84,21 @@ struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in)
     if (in->is_local) {
         return connect_backend(hub, in);
     }
+    if (in->utc_s == 0) { // every token that ever expired would be good again
+        return refused("the clock of the hub is not set yet");
+    }
     struct hub_login login;
     const char *why = hub->cfg.mode == HUB_MODE_DPS
                           ? hub_login_registration(hub->cfg.directory, in, &login)
                           : hub_login_device(hub->cfg.directory, in, &login);
     if (why != NULL) {
         return refused(why);
+    }
+    // Strangers, who were refused above, take nobody's tokens.
+    struct hub_quota_time now = {.now_us = in->now_us, .utc_ms = (int64_t)in->utc_s * 1000};
+    struct hub_answer answer = admit(hub, HUB_QUOTA_CONNECTS, now);
+    if (answer.outcome != HUB_OK) {
+        return answer;
     }
     struct hub_connection *connection = hub_connections_enter(hub->cfg.connections, in->client_id);
     if (connection == NULL) {
@@ -136,7 +164,7 @@ static struct hub_answer judge_size(struct bytes bag, struct bytes payload)
     if (size > HUB_PAYLOAD_SIZE_MAX) {
         return refused("message above 262144 bytes");
     }
-    return (struct hub_answer){.outcome = HUB_OK};
+    return (struct hub_answer){.outcome = HUB_OK, .size = size};
 }
 
 static struct hub_answer judge_events(const struct hub_publish *in, const struct az_topic *topic)
@@ -191,8 +219,13 @@ struct hub_answer hub_may_publish(struct hub *hub, const struct hub_publish *in)
 }
 
 static struct hub_answer store(struct hub *hub, const struct hub_publish *in,
-                               const struct az_topic *topic, bool is_will)
+                               const struct az_topic *topic, size_t size, bool is_will)
 {
+    struct hub_quota_time now = {.now_us = in->now_us, .utc_ms = in->utc_ms};
+    struct hub_answer answer = admit(hub, HUB_QUOTA_SENDS, now);
+    if (answer.outcome != HUB_OK) {
+        return answer;
+    }
     struct hub_record record = {
         .received_utc_ms = in->utc_ms,
         .is_retained = in->is_retained,
@@ -201,11 +234,12 @@ static struct hub_answer store(struct hub *hub, const struct hub_publish *in,
         .properties = topic->bag,
         .payload = in->payload,
     };
-    struct hub_answer answer = {.outcome = HUB_OK};
     answer.err = hub_log_store(hub->cfg.log, &record, &answer.sequence);
     if (answer.err != OK) {
         answer.outcome = HUB_FAILED;
         answer.why = answer.err == ERR_FULL ? "log full" : "log cannot store";
+    } else if (hub->cfg.quota != NULL) {
+        hub_quota_charge(hub->cfg.quota, in->utc_ms, size);
     }
     return answer;
 }
@@ -223,7 +257,7 @@ struct hub_answer hub_publish(struct hub *hub, const struct hub_publish *in)
         return answer;
     }
     if (topic.kind == AZ_EVENTS) {
-        return store(hub, in, &topic, false);
+        return store(hub, in, &topic, answer.size, false);
     }
     hub_link_request(&hub->link, connection, &topic, in->topic, in->payload,
                      (uint64_t)in->utc_ms / 1000);
@@ -248,7 +282,7 @@ struct hub_answer hub_store_will(struct hub *hub, const struct hub_publish *in)
     if (answer.outcome == HUB_OK && topic.kind != AZ_EVENTS) {
         return refused("a will that is no event");
     }
-    return answer.outcome == HUB_OK ? store(hub, in, &topic, true) : answer;
+    return answer.outcome == HUB_OK ? store(hub, in, &topic, answer.size, true) : answer;
 }
 
 struct hub_answer hub_subscribe(struct hub *hub, const void *client, struct bytes client_id,
@@ -296,6 +330,19 @@ bool hub_is_checking(const struct hub *hub)
     return hub->cfg.mode == HUB_MODE_HUB && hub->check_at < hub->cfg.connections->capacity;
 }
 
+// A session whose device is gone from the registry would hold its place for ever.
+static void recheck_session(struct hub *hub, struct hub_connection *connection)
+{
+    struct hub_device device;
+    struct bytes id = bytes_of(connection->id, strlen(connection->id));
+    if (hub_directory_device(hub->cfg.directory, id, &device) == ERR_NOT_FOUND) {
+        connection->is_kept = false;
+        connection->filters = 0;
+        connection->filters_qos1 = 0;
+        hub_connections_leave(hub->cfg.connections, connection);
+    }
+}
+
 // Some of the connections against hub.db, from where the last turn stopped.
 static void recheck(struct hub *hub)
 {
@@ -312,6 +359,9 @@ static void recheck(struct hub *hub)
             connection->close_why =
                 hub_login_recheck(hub->cfg.directory, &trust, id, &connection->login);
             n++;
+        } else if (connection->client == NULL && connection->is_kept) {
+            recheck_session(hub, connection);
+            n++;
         }
     }
     hub_trust_deinit(&trust);
@@ -324,6 +374,9 @@ static void recheck(struct hub *hub)
 void hub_tick(struct hub *hub, uint64_t utc_s, bool directory_changed)
 {
     hub->utc_s = utc_s;
+    if (hub->cfg.quota != NULL && hub->cfg.quota->limits.messages_per_day > 0) {
+        hub_link_metered(&hub->link, hub->cfg.quota->own);
+    }
     if (directory_changed && hub_is_checking(hub)) {
         hub->check_again = true; // from the start, but this round comes to its end
     } else if (directory_changed) {

@@ -13,6 +13,7 @@ struct hub_config {
     struct hub_directory *directory;     // the caller's
     struct hub_connections *connections; // the caller's
     struct hub_log *log;                 // the caller's, open; NULL in DPS
+    struct hub_quota *quota;             // the caller's; NULL: no limits
     uint64_t boot;                       // random
 };
 
@@ -36,12 +37,14 @@ struct hub_publish {
     struct bytes payload;
     bool is_retained;
     int64_t utc_ms;
+    uint64_t now_us; // of the same moment, monotonic
 };
 
 enum hub_outcome {
     HUB_OK,
     HUB_REFUSED, // the peer may not: close its connection, acknowledge nothing
-    HUB_FAILED,  // the hub cannot now: the same, and the device will send again
+    HUB_FAILED,  // the hub cannot now, or its quota is used up: the same, and the device will send
+                 // or connect again
     HUB_IGNORED, // of the link: not understood and passed over
 };
 
@@ -49,6 +52,7 @@ struct hub_answer {
     enum hub_outcome outcome;
     const char *why;   // NULL if OK
     enum err err;      // of the log, if HUB_FAILED
+    size_t size;       // of an event, as it is measured
     uint64_t sequence; // of the stored message; 0: nothing was to be stored
 };
 

@@ -38,8 +38,7 @@ static void acknowledge(struct hub_link *link, uint64_t seq)
 void hub_link_opened(struct hub_link *link)
 {
     hub_link_closed(link);
-    link->sent = 0;
-    link->acknowledged = 0;
+    link->before = link->sent;
 }
 
 // Whatever the backend was told counts for nothing from now on.
@@ -60,7 +59,8 @@ static void forget_told(struct hub_link *link)
 
 void hub_link_closed(struct hub_link *link)
 {
-    acknowledge(link, link->sent);
+    link->forsaken = link->sent;
+    link->took_count = 0;
     link->is_synced = false;
     link->owes_hello = false;
     forget_told(link);
@@ -81,6 +81,7 @@ static void sync(struct hub_link *link)
     forget_told(link);
     link->is_synced = true;
     link->owes_hello = true;
+    link->told = (struct hub_quota_day){0};
     for (uint32_t i = 0; i < table->capacity; i++) {
         if (table->list[i].client != NULL) {
             hub_connections_mark(table, &table->list[i]);
@@ -109,18 +110,35 @@ static bool is_plain(struct bytes topic)
     return true;
 }
 
+static void note_taken(struct hub_link *link, const struct hub_connection *connection,
+                       uint64_t token)
+{
+    if (link->took_count == HUB_LINK_TOOK_MAX) { // more than a backend has under way
+        link->stats.dropped++;
+        return;
+    }
+    uint32_t at = (link->took_first + link->took_count) % HUB_LINK_TOOK_MAX;
+    link->took[at] = (struct hub_link_took){
+        .number = connection->number,
+        .token = token,
+        .slot = (uint32_t)(connection - link->connections->list),
+    };
+    link->took_count++;
+}
+
 static const char *pass_on(struct hub_link *link, const struct hub_link_words *words,
-                           struct bytes payload)
+                           struct bytes payload, bool wants_to_know)
 {
     const uint8_t *end = payload.size > 0 ? memchr(payload.data, '\0', payload.size) : NULL;
     size_t size = end != NULL ? (size_t)(end - payload.data) : 0;
     if (words->qos > 1 || size == 0) {
-        return "to/ without a QoS of 0 or 1, or a payload that is not topic, 0, body";
+        return "to/ without a QoS of 0 or 1, or it or tell/ with a payload that is not topic, 0, "
+               "body";
     }
     struct bytes topic = bytes_of(payload.data, size);
     unsigned needed = is_plain(topic) ? hub_filter_needed(link->mode, words->device, topic) : 0;
     if (needed == 0) {
-        return "to/ with a topic that this device may not be sent";
+        return "to/ or tell/ with a topic that this device may not be sent";
     }
     struct hub_connection *connection = present(link, words);
     if (connection != NULL && (hub_filter_mask(connection->filters) & needed) == 0) {
@@ -129,6 +147,9 @@ static const char *pass_on(struct hub_link *link, const struct hub_link_words *w
     }
     bool is_qos1 = connection != NULL && (hub_filter_mask(connection->filters_qos1) & needed) != 0;
     link->has_out = connection != NULL;
+    if (connection != NULL && wants_to_know) {
+        note_taken(link, connection, words->token);
+    }
     link->out = (struct hub_out){
         .client_id = connection != NULL ? connection->id : NULL,
         .topic = topic,
@@ -143,8 +164,9 @@ const char *hub_link_message(struct hub_link *link, struct bytes topic, struct b
     struct hub_link_words words;
     switch (hub_link_words_parse(topic, &words)) {
     case HUB_LINK_SYNC: sync(link); return NULL;
-    case HUB_LINK_ACK: acknowledge(link, words.number); return NULL;
-    case HUB_LINK_TO: return pass_on(link, &words, payload);
+    case HUB_LINK_ACK: acknowledge(link, link->before + words.number); return NULL;
+    case HUB_LINK_TO: return pass_on(link, &words, payload, false);
+    case HUB_LINK_TELL: return pass_on(link, &words, payload, true);
     case HUB_LINK_KICK: {
         struct hub_connection *connection = present(link, &words);
         if (connection != NULL) {
@@ -157,7 +179,7 @@ const char *hub_link_message(struct hub_link *link, struct bytes topic, struct b
     }
     case HUB_LINK_NONE: break;
     }
-    return "topic is not one of sync, ack/, to/, kick/ with their parts";
+    return "topic is not one of sync, ack/, to/, tell/, kick/ with their parts";
 }
 
 void hub_link_request(struct hub_link *link, struct hub_connection *connection,
@@ -195,10 +217,15 @@ static void send(struct hub_link *link, struct hub_connection *asker, size_t siz
     };
 }
 
+static uint64_t next_seq(const struct hub_link *link)
+{
+    return link->sent + 1 - link->before;
+}
+
 static void name(struct hub_link *link, const char *word, uint64_t number,
                  const struct hub_connection *connection)
 {
-    hub_link_put_topic(link->topic_text, sizeof(link->topic_text), link->sent + 1, word, number,
+    hub_link_put_topic(link->topic_text, sizeof(link->topic_text), next_seq(link), word, number,
                        connection->id);
 }
 
@@ -241,29 +268,102 @@ static bool tell_next(struct hub_link *link, struct hub_out *out)
     return false;
 }
 
-static bool refuse(struct hub_link *link, struct hub_connection *asker, struct hub_out *out)
+struct asker {
+    const struct hub_connection *connection;
+    struct bytes rid;
+};
+
+// Our own answer, if the device has subscribed to answers.
+static bool answer(struct hub_link *link, struct asker asker, int32_t status, struct hub_out *out)
+{
+    unsigned needed = link->mode == HUB_MODE_DPS ? HUB_FILTER_DPS : HUB_FILTER_TWIN_ANSWER;
+    if ((asker.connection->filters & needed) == 0) {
+        return false;
+    }
+    struct hub_link_refusal refusal = {
+        .status = status,
+        .boot = link->boot,
+        .number = asker.connection->number,
+        .utc_s = link->utc_s,
+        .mode = link->mode,
+        .rid = asker.rid,
+    };
+    hub_link_put_refusal(&refusal, link->topic_text, link->body_text, HUB_OUT_TEXT_SIZE);
+    *out = (struct hub_out){
+        .client_id = asker.connection->id,
+        .topic = bytes_of(link->topic_text, strlen(link->topic_text)),
+        .parts = {bytes_of(link->body_text, strlen(link->body_text))},
+    };
+    return true;
+}
+
+static bool refuse(struct hub_link *link, const struct hub_connection *connection,
+                   struct hub_out *out)
 {
     bool is_away = !link->is_synced;
     link->stats.refused_away += is_away ? 1 : 0;
     link->stats.refused_behind += is_away ? 0 : 1;
-    unsigned needed = link->mode == HUB_MODE_DPS ? HUB_FILTER_DPS : HUB_FILTER_TWIN_ANSWER;
-    if (link->asked.kind == AZ_METHOD_ANSWER || (asker->filters & needed) == 0) {
+    return link->asked.kind != AZ_METHOD_ANSWER &&
+           answer(link, (struct asker){connection, link->asked.rid}, is_away ? 503 : 429, out);
+}
+
+// Of a session that ended: what it had not acknowledged it may not have answered either.
+static bool refuse_forsaken(struct hub_link *link, struct hub_out *out)
+{
+    while (link->acknowledged < link->forsaken) {
+        link->acknowledged++;
+        const struct hub_link_entry *entry = entry_of(link, link->acknowledged);
+        const struct hub_connection *connection = &link->connections->list[entry->slot];
+        forget_entry(link, entry);
+        if (entry->rid_size == 0 || connection->number != entry->number ||
+            connection->close_why != NULL) {
+            continue;
+        }
+        link->stats.refused_away++;
+        struct asker asker = {connection, bytes_of(entry->rid, entry->rid_size)};
+        if (answer(link, asker, 503, out)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What was handed over, before the end of the connection it was handed to.
+static bool tell_taken(struct hub_link *link, struct hub_out *out)
+{
+    while (link->took_count > 0 &&
+           has_room(link, sizeof(link->topic_text) + sizeof(link->body_text))) {
+        const struct hub_link_took *took = &link->took[link->took_first];
+        const struct hub_connection *connection = &link->connections->list[took->slot];
+        link->took_first = (link->took_first + 1) % HUB_LINK_TOOK_MAX;
+        link->took_count--;
+        if (connection->told_number != took->number) {
+            continue; // it ended: what it had not acknowledged is sent again
+        }
+        name(link, "took", took->number, connection);
+        snprintf(link->body_text, sizeof(link->body_text), "%llu", (unsigned long long)took->token);
+        send(link, NULL, strlen(link->topic_text) + strlen(link->body_text), out);
+        return true;
+    }
+    return false;
+}
+
+void hub_link_metered(struct hub_link *link, struct hub_quota_day day)
+{
+    link->metered = day;
+}
+
+static bool tell_metered(struct hub_link *link, struct hub_out *out)
+{
+    bool is_new =
+        link->metered.number != link->told.number || link->metered.used != link->told.used;
+    if (!is_new || !has_room(link, sizeof(link->topic_text) + sizeof(link->body_text))) {
         return false;
     }
-    struct hub_link_refusal refusal = {
-        .status = is_away ? 503 : 429,
-        .boot = link->boot,
-        .number = asker->number,
-        .utc_s = link->utc_s,
-        .mode = link->mode,
-        .rid = link->asked.rid,
-    };
-    hub_link_put_refusal(&refusal, link->topic_text, link->body_text, HUB_OUT_TEXT_SIZE);
-    *out = (struct hub_out){
-        .client_id = asker->id,
-        .topic = bytes_of(link->topic_text, strlen(link->topic_text)),
-        .parts = {bytes_of(link->body_text, strlen(link->body_text))},
-    };
+    link->told = link->metered;
+    hub_link_put_metered(link->topic_text, link->body_text, HUB_OUT_TEXT_SIZE, next_seq(link),
+                         link->metered);
+    send(link, NULL, strlen(link->topic_text) + strlen(link->body_text), out);
     return true;
 }
 
@@ -279,6 +379,12 @@ static bool ask(struct hub_link *link, struct hub_out *out)
     static const uint8_t zero[1] = {0};
     name(link, "req", asker->number, asker);
     send(link, asker, size, out);
+    struct hub_link_entry *entry = entry_of(link, link->sent);
+    if (link->asked.kind != AZ_METHOD_ANSWER) {
+        ASSERT(link->asked.rid.size <= sizeof(entry->rid));
+        entry->rid_size = (uint8_t)link->asked.rid.size;
+        memcpy(entry->rid, link->asked.rid.data, link->asked.rid.size);
+    }
     asker->waiting++;
     out->parts[0] = link->topic;
     out->parts[1] = bytes_of(zero, 1);
@@ -288,6 +394,9 @@ static bool ask(struct hub_link *link, struct hub_out *out)
 
 bool hub_link_next(struct hub_link *link, struct hub_out *out)
 {
+    if (refuse_forsaken(link, out)) {
+        return true;
+    }
     if (link->has_out) {
         link->has_out = false;
         *out = link->out;
@@ -295,11 +404,13 @@ bool hub_link_next(struct hub_link *link, struct hub_out *out)
     }
     if (link->owes_hello && has_room(link, sizeof(link->topic_text))) {
         link->owes_hello = false;
-        hub_link_put_hello(link->topic_text, link->body_text, HUB_OUT_TEXT_SIZE, link->sent + 1,
+        hub_link_put_hello(link->topic_text, link->body_text, HUB_OUT_TEXT_SIZE, next_seq(link),
                            link->boot);
         send(link, NULL, strlen(link->topic_text) + strlen(link->body_text), out);
         return true;
     }
-    return (link->is_synced && !link->owes_hello && tell_next(link, out)) ||
+    bool is_told = link->is_synced && !link->owes_hello;
+    return (is_told &&
+            (tell_taken(link, out) || tell_next(link, out) || tell_metered(link, out))) ||
            (link->asker != NULL && ask(link, out));
 }

@@ -6,6 +6,7 @@
 
 #include "apps/hub/connections.h"
 #include "apps/hub/filter.h"
+#include "apps/hub/quota.h"
 
 #define HUB_LINK_CLIENT "/backend"
 
@@ -15,6 +16,7 @@ enum {
     HUB_LINK_WINDOW = 768,
     HUB_LINK_BYTES_MAX = 16 << 20,
     HUB_LINK_PER_DEVICE_MAX = 64,
+    HUB_LINK_TOOK_MAX = 4096,      // handed over, and the backend is not told yet
     HUB_REQUEST_SIZE_MAX = 131072, // body
     HUB_DPS_REQUEST_SIZE_MAX = 98304,
     HUB_OUT_TEXT_SIZE = 1024, // of topics and bodies that are made here
@@ -29,6 +31,13 @@ struct hub_out {
     uint8_t qos;
 };
 
+// A `tell` that was handed over.
+struct hub_link_took {
+    uint64_t number;
+    uint64_t token;
+    uint32_t slot;
+};
+
 struct hub_link_stats {
     uint64_t refused_away;   // requests answered here: no backend
     uint64_t refused_behind; // or one that does not keep up
@@ -39,6 +48,8 @@ struct hub_link_entry {
     uint32_t size;
     uint32_t slot; // of the connection whose request it is
     uint64_t number;
+    uint8_t rid_size; // 0: nobody waits for an answer
+    char rid[AZ_RID_SIZE_MAX];
 };
 
 struct hub_link {
@@ -47,10 +58,15 @@ struct hub_link {
     uint64_t boot;
     bool is_synced; // the backend is there and has asked for a snapshot
     bool owes_hello;
-    uint64_t sent; // numbers of messages in this session
+    uint64_t sent; // messages of all sessions
     uint64_t acknowledged;
-    size_t bytes; // sent and not acknowledged
+    uint64_t before;   // of those sent, how many were sent in earlier sessions
+    uint64_t forsaken; // up to here nobody will answer any more: we do
+    size_t bytes;      // sent and not acknowledged
     struct hub_link_entry window[HUB_LINK_WINDOW];
+    struct hub_link_took took[HUB_LINK_TOOK_MAX]; // a ring
+    uint32_t took_first, took_count;
+    struct hub_quota_day metered, told; // the day's messages here, and what the backend knows
     struct hub_link_stats stats;
     // What this turn still has to put out; borrowed.
     struct hub_connection *asker; // NULL: no request
@@ -80,6 +96,9 @@ void hub_link_request(struct hub_link *link, struct hub_connection *connection,
 
 // Something about the connection has changed: connected, subscribed, ended.
 void hub_link_changed(struct hub_link *link, struct hub_connection *connection);
+
+// How many messages of the day passed here; the backend is told.
+void hub_link_metered(struct hub_link *link, struct hub_quota_day day);
 
 // False: nothing (more) to put out.
 bool hub_link_next(struct hub_link *link, struct hub_out *out);

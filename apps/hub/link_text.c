@@ -55,6 +55,11 @@ enum hub_link_kind hub_link_words_parse(struct bytes topic, struct hub_link_word
         bool is_good = take_number(&rest, false, &words.number) &&
                        take_number(&rest, false, &words.qos) && rest.size > 0;
         kind = is_good ? HUB_LINK_TO : HUB_LINK_NONE;
+    } else if (take_text(&rest, "tell/")) {
+        words.qos = 1;
+        bool is_good = take_number(&rest, false, &words.number) &&
+                       take_number(&rest, false, &words.token) && rest.size > 0;
+        kind = is_good ? HUB_LINK_TELL : HUB_LINK_NONE;
     } else if (take_text(&rest, "kick/")) {
         bool is_good = take_number(&rest, false, &words.number) && rest.size > 0;
         kind = is_good ? HUB_LINK_KICK : HUB_LINK_NONE;
@@ -74,6 +79,13 @@ void hub_link_put_hello(char *topic, char *body, size_t size, uint64_t seq, uint
 {
     snprintf(topic, size, "l/%" PRIu64 "/hello", seq);
     snprintf(body, size, "%016" PRIx64, boot);
+}
+
+void hub_link_put_metered(char *topic, char *body, size_t size, uint64_t seq,
+                          struct hub_quota_day day)
+{
+    snprintf(topic, size, "l/%" PRIu64 "/metered", seq);
+    snprintf(body, size, "%" PRId64 " %" PRIu64, day.number, day.used);
 }
 
 static void put_hex(struct json_writer *w, const char *key, const struct hub_thumbprint *in)

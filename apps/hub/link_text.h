@@ -5,12 +5,21 @@
 
 #include "apps/hub/connections.h"
 #include "apps/hub/filter.h"
+#include "apps/hub/quota.h"
 
-enum hub_link_kind { HUB_LINK_NONE, HUB_LINK_SYNC, HUB_LINK_ACK, HUB_LINK_TO, HUB_LINK_KICK };
+enum hub_link_kind {
+    HUB_LINK_NONE,
+    HUB_LINK_SYNC,
+    HUB_LINK_ACK,
+    HUB_LINK_TO,
+    HUB_LINK_TELL,
+    HUB_LINK_KICK
+};
 
 struct hub_link_words {
     uint64_t number; // of the connection, or the one acknowledged
-    uint64_t qos;
+    uint64_t qos;    // of HUB_LINK_TO; 1 of HUB_LINK_TELL
+    uint64_t token;  // of HUB_LINK_TELL
     struct bytes device;
 };
 
@@ -21,6 +30,9 @@ enum hub_link_kind hub_link_words_parse(struct bytes topic, struct hub_link_word
 void hub_link_put_topic(char *out, size_t size, uint64_t seq, const char *word, uint64_t number,
                         const char *device);
 void hub_link_put_hello(char *topic, char *body, size_t size, uint64_t seq, uint64_t boot);
+// `l/{seq}/metered` with day and messages.
+void hub_link_put_metered(char *topic, char *body, size_t size, uint64_t seq,
+                          struct hub_quota_day day);
 // The JSON of `up`.
 void hub_link_put_up(char *out, size_t size, enum hub_mode mode,
                      const struct hub_connection *connection);

@@ -47,13 +47,13 @@ void login_take_certificate(const struct hub_certificate *certificate,
 }
 
 const char *login_by_chain(const struct hub_trust *trust, const struct hub_connect *in,
-                           struct bytes id, struct hub_login *out)
+                           struct bytes id, struct hub_login *out, unsigned *distance)
 {
     const char *name = in->certificate->common_name;
     if (!bytes_equal(bytes_of(name, strlen(name)), id)) {
         return "certificate's common name is not the client id";
     }
-    if (!hub_trust_verify(trust, in->certificate, in->utc_s, &out->proof)) {
+    if (!hub_trust_verify(trust, in->certificate, in->utc_s, &out->proof, distance)) {
         return "certificate does not chain to a verified authority";
     }
     login_take_certificate(in->certificate, HUB_WITH_CHAIN, out);
@@ -149,11 +149,12 @@ static const char *judge_x509(struct hub_directory *directory, const struct hub_
     case HUB_AUTH_CA: break;
     }
     struct hub_trust trust;
+    unsigned distance = 0;
     if (hub_trust_init(&trust) != OK) {
         return "no memory";
     }
     hub_trust_add_directory(&trust, directory);
-    why = login_by_chain(&trust, in, name->device_id, out);
+    why = login_by_chain(&trust, in, name->device_id, out, &distance);
     hub_trust_deinit(&trust);
     return why;
 }

@@ -15,7 +15,8 @@ struct hub_connect {
     const struct hub_certificate *certificate; // NULL: none was shown
     bool is_clean;                             // begins a new session
     bool is_local;                             // through the unix socket
-    uint64_t utc_s;
+    uint64_t utc_s;                            // 0: the clock was never set
+    uint64_t now_us;                           // of the same moment, monotonic
 };
 
 enum hub_credential {

@@ -6,6 +6,7 @@
 #include "apps/hub/login_parts.h"
 #include "port/api/hmac.h"
 
+#include <limits.h>
 #include <string.h>
 
 enum { GROUPS_MAX = 128 }; // looked at for one login; Azure allows 100
@@ -34,7 +35,7 @@ static bool has_any(const struct hub_authorities *authorities)
 
 static bool proves_by_chain(const struct hub_authorities *authorities,
                             struct hub_directory *directory, const struct hub_connect *in,
-                            struct hub_login *out)
+                            struct hub_login *out, unsigned *distance)
 {
     struct hub_trust trust;
     if (in->certificate == NULL || hub_trust_init(&trust) != OK) {
@@ -46,7 +47,7 @@ static bool proves_by_chain(const struct hub_authorities *authorities,
     } else {
         hub_trust_add_directory(&trust, directory);
     }
-    bool is_good = login_by_chain(&trust, in, in->client_id, out) == NULL;
+    bool is_good = login_by_chain(&trust, in, in->client_id, out, distance) == NULL;
     hub_trust_deinit(&trust);
     return is_good;
 }
@@ -64,7 +65,8 @@ static const char *judge_individual(struct hub_directory *directory, const struc
         return "enrolment is by certificate";
     }
     if (enrolment->attestation == HUB_BY_CA) {
-        return proves_by_chain(&enrolment->authorities, directory, in, out)
+        unsigned distance = 0;
+        return proves_by_chain(&enrolment->authorities, directory, in, out, &distance)
                    ? NULL
                    : "certificate does not chain to the enrolment's authority";
     }
@@ -79,17 +81,19 @@ static const char *judge_individual(struct hub_directory *directory, const struc
     return NULL;
 }
 
+// *distance: to the group's authority; by key 0.
 static bool proves_for_group(struct hub_directory *directory, const struct hub_connect *in,
                              const struct hub_sas *sas, const struct hub_group *group,
-                             struct hub_login *out)
+                             struct hub_login *out, unsigned *distance)
 {
     if ((sas != NULL) != (group->attestation == HUB_BY_KEY)) {
         return false;
     }
     if (sas == NULL) {
         return has_any(&group->authorities) &&
-               proves_by_chain(&group->authorities, directory, in, out);
+               proves_by_chain(&group->authorities, directory, in, out, distance);
     }
+    *distance = 0;
     struct hub_sas_key keys[HUB_KEYS_MAX];
     for (size_t i = 0; i < HUB_KEYS_MAX; i++) {
         derive(&group->keys[i], in->client_id, &keys[i]);
@@ -97,21 +101,27 @@ static bool proves_for_group(struct hub_directory *directory, const struct hub_c
     return login_by_keys(sas, keys, out);
 }
 
+// Of several groups that a chain passes the one nearest to the device decides, as in Azure: to
+// disable the group of an intermediate authority shuts its devices out, whatever the root's says.
 static const char *judge_groups(struct hub_directory *directory, const struct hub_connect *in,
                                 const struct hub_sas *sas, struct hub_login *out)
 {
     struct hub_group group = {.id = ""};
-    for (size_t i = 0; i < GROUPS_MAX; i++) {
+    unsigned nearest = UINT_MAX;
+    for (size_t i = 0; nearest > 0 && i < GROUPS_MAX; i++) {
+        struct hub_login login = {0};
+        unsigned distance = 0;
         if (hub_directory_next_group(directory, group.id, &group) != OK) {
             break;
         }
-        if (proves_for_group(directory, in, sas, &group, out)) {
-            out->is_group = true;
-            keep_name(out, bytes_of(group.id, strlen(group.id)));
-            return NULL;
+        if (proves_for_group(directory, in, sas, &group, &login, &distance) && distance < nearest) {
+            login.is_group = true;
+            keep_name(&login, bytes_of(group.id, strlen(group.id)));
+            *out = login;
+            nearest = distance;
         }
     }
-    return "no enrolment, and no group that this credential belongs to";
+    return nearest < UINT_MAX ? NULL : "no enrolment, and no group that this credential belongs to";
 }
 
 static const char *judge_proof(struct hub_directory *directory, const struct hub_connect *in,

@@ -18,8 +18,8 @@ const char *login_certificate_time(const struct hub_certificate *certificate, ui
 void login_take_certificate(const struct hub_certificate *certificate,
                             enum hub_credential credential, struct hub_login *out);
 
-// NULL: it chains to one of these and its common name is `id`.
+// NULL: it chains to one of these, so many steps up, and its common name is `id`.
 const char *login_by_chain(const struct hub_trust *trust, const struct hub_connect *in,
-                           struct bytes id, struct hub_login *out);
+                           struct bytes id, struct hub_login *out, unsigned *distance);
 
 #endif

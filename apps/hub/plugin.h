@@ -18,7 +18,9 @@ struct plugin {
     struct hub_log log;
     struct linux_storage storage;
     struct linux_cells cells;
-    void *id; // the broker's
+    struct hub_quota quota;
+    struct linux_cells quota_cells; // one of its own, which keeps its file open
+    void *id;                       // the broker's
     time_t ticked_s;
     bool was_full;              // and said so
     char topic[UINT16_MAX + 1]; // of what is being sent
@@ -28,6 +30,9 @@ struct plugin {
 NODISCARD enum err plugin_open(struct plugin *plugin, const struct mosquitto_opt *options,
                                int count);
 void plugin_free(struct plugin *plugin);
+
+// The day's messages into their file, if they are others than before.
+void plugin_keep_quota(struct plugin *plugin, struct hub_quota_day before);
 
 // Sends and closes what the hub has put out.
 void plugin_drain(struct plugin *plugin);

@@ -6,6 +6,7 @@
 
 #include "apps/hub/plugin_tls.h"
 #include "base/assert.h"
+#include "port/api/clock.h"
 #include "port/linux/log.h"
 
 #include <inttypes.h>
@@ -88,6 +89,8 @@ static int on_basic_auth(int event, void *event_data, void *user_data)
         log_refusal("connect_refused", in->client, fault);
         return MOSQ_ERR_AUTH;
     }
+    struct wall_time wall = {0}; // stays so if it was never set
+    (void)port_wall_time(&wall);
     bool has_certificate = hub_tls_certificate(in->client, &certificate);
     struct hub_connect connect = {
         .client = in->client,
@@ -97,7 +100,8 @@ static int on_basic_auth(int event, void *event_data, void *user_data)
         .certificate = has_certificate ? &certificate : NULL,
         .is_clean = mosquitto_client_clean_session(in->client),
         .is_local = is_local,
-        .utc_s = utc_s(),
+        .utc_s = (uint64_t)(wall.utc_ms / 1000),
+        .now_us = port_now_us(),
     };
     struct hub_answer answer = hub_connect(&plugin->hub, &connect);
     if (has_certificate) {
@@ -106,7 +110,8 @@ static int on_basic_auth(int event, void *event_data, void *user_data)
     plugin_drain(plugin);
     if (answer.outcome != HUB_OK) {
         log_refusal("connect_refused", in->client, answer.why);
-        return MOSQ_ERR_AUTH;
+        // Without a CONNACK nobody takes a busy hub for one that does not know him.
+        return answer.outcome == HUB_FAILED ? MOSQ_ERR_UNKNOWN : MOSQ_ERR_AUTH;
     }
     log_info("hub", connect.is_local ? "link_opened" : "connected", "client=%s",
              log_quote(client_id(in->client)).text);
@@ -154,6 +159,7 @@ static struct hub_publish publish_of(const struct mosquitto *client, const char 
         .payload = payload,
         .is_retained = is_retained,
         .utc_ms = utc_ms(),
+        .now_us = port_now_us(),
     };
 }
 
@@ -168,7 +174,9 @@ static void log_publish_refused(const struct mosquitto *client, const struct hub
 static int take_will(struct plugin *plugin, const struct hub_publish *publish,
                      const struct mosquitto *client)
 {
+    struct hub_quota_day before = plugin->quota.own;
     struct hub_answer answer = hub_store_will(&plugin->hub, publish);
+    plugin_keep_quota(plugin, before);
     tell_fullness(plugin, &answer);
     if (answer.outcome != HUB_OK) {
         log_publish_refused(client, &answer);
@@ -234,7 +242,9 @@ static int on_message(int event, void *event_data, void *user_data)
     struct mosquitto_evt_message *in = event_data;
     struct hub_publish publish =
         publish_of(in->client, in->topic, bytes_of(in->payload, in->payloadlen), in->retain);
+    struct hub_quota_day before = plugin->quota.own;
     struct hub_answer answer = hub_publish(&plugin->hub, &publish);
+    plugin_keep_quota(plugin, before);
     plugin_drain(plugin);
     tell_fullness(plugin, &answer);
     in->retain = false; // the broker keeps nothing; the record says that it was set
@@ -275,6 +285,9 @@ static int on_tick(int event, void *event_data, void *user_data)
     bool has_changed = is_new_second && hub_directory_poll(&plugin->directory);
     if (fault != plugin->directory.fault) {
         tell_directory(plugin);
+    }
+    if (is_new_second && plugin->options.quota.messages_per_day > 0) {
+        hub_directory_metered(&plugin->directory, &plugin->quota.other);
     }
     hub_tick(&plugin->hub, utc_s(), has_changed);
     plugin_drain(plugin);

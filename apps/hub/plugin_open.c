@@ -49,11 +49,33 @@ static enum err open_log(struct plugin *plugin)
     return OK;
 }
 
+static enum err open_quota(struct plugin *plugin)
+{
+    hub_quota_init(&plugin->quota, &plugin->options.quota);
+    enum err err = linux_cells_open(&plugin->quota_cells, plugin->options.data_dir);
+    if (err == OK && hub_quota_load(&plugin->quota, &plugin->quota_cells.cells) != OK) {
+        log_warn("hub", "quota_unreadable", "file=%s (the day's count begins at 0)",
+                 HUB_QUOTA_CELL);
+    }
+    return err;
+}
+
+void plugin_keep_quota(struct plugin *plugin, struct hub_quota_day before)
+{
+    const struct hub_quota_day *now = &plugin->quota.own;
+    bool is_wanted = plugin->quota.limits.messages_per_day > 0;
+    bool is_new = now->number != before.number || now->used != before.used;
+    if (is_wanted && is_new && hub_quota_save(&plugin->quota, &plugin->quota_cells.cells) != OK) {
+        log_warn("hub", "quota_not_kept", "used=%" PRIu64, plugin->quota.own.used);
+    }
+}
+
 enum err plugin_open(struct plugin *plugin, const struct mosquitto_opt *options, int count)
 {
     char fault[HUB_FAULT_SIZE];
     plugin->storage = (struct linux_storage){.folder_fd = -1, .append_fd = -1, .read_fd = -1};
     plugin->cells = (struct linux_cells){.folder_fd = -1, .publish_fd = -1};
+    plugin->quota_cells = plugin->cells;
     if (hub_options_read(&plugin->options, options, count, fault) != OK) {
         log_error("hub", "options_refused", "why=%s", log_quote(fault).text);
         return ERR_ARG;
@@ -64,12 +86,14 @@ enum err plugin_open(struct plugin *plugin, const struct mosquitto_opt *options,
     }
     if (err == OK && plugin->options.mode == HUB_MODE_HUB) {
         err = open_log(plugin);
+        err = err == OK ? open_quota(plugin) : err;
     }
     struct hub_config config = {
         .mode = plugin->options.mode,
         .directory = &plugin->directory,
         .connections = &plugin->connections,
         .log = plugin->options.mode == HUB_MODE_HUB ? &plugin->log : NULL,
+        .quota = plugin->options.mode == HUB_MODE_HUB ? &plugin->quota : NULL,
     };
     if (err == OK && getrandom(&config.boot, sizeof(config.boot), 0) != sizeof(config.boot)) {
         err = ERR_IO;
@@ -88,5 +112,6 @@ void plugin_free(struct plugin *plugin)
     hub_connections_deinit(&plugin->connections);
     linux_storage_close(&plugin->storage);
     linux_cells_close(&plugin->cells);
+    linux_cells_close(&plugin->quota_cells);
     free(plugin);
 }

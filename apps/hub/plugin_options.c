@@ -63,7 +63,13 @@ static const char *read_one(struct hub_options *out, const char *key, const char
         return "no more: devices stand in hub.db (plugin_opt_directory); busward-hub import takes "
                "a devices.json";
     }
-    return "unknown: mode, directory, data_dir, log_bytes_max and connections_max are known";
+    return "unknown: mode, directory, data_dir, log_bytes_max, connections_max and quota are known";
+}
+
+static enum err read_quota(struct hub_options *out, const char *value, char fault[HUB_FAULT_SIZE])
+{
+    char right[HUB_QUOTA_FAULT_SIZE];
+    return hub_quota_parse(value, &out->quota, right) == OK ? OK : fail(fault, "quota", right);
 }
 
 enum err hub_options_read(struct hub_options *out, const struct mosquitto_opt *options, int count,
@@ -74,8 +80,17 @@ enum err hub_options_read(struct hub_options *out, const struct mosquitto_opt *o
         .log_bytes_max = LOG_BYTES_DEFAULT,
         .connections_max = HUB_CONNECTIONS_DEFAULT,
     };
+    bool has_quota = false;
     for (int i = 0; i < count; i++) {
         const char *value = options[i].value != NULL ? options[i].value : "";
+        if (strcmp(options[i].key, "quota") == 0) {
+            enum err err = read_quota(out, value, fault);
+            if (err != OK) {
+                return err;
+            }
+            has_quota = true;
+            continue;
+        }
         const char *right = read_one(out, options[i].key, value);
         if (right != NULL) {
             return fail(fault, options[i].key, right);
@@ -90,6 +105,9 @@ enum err hub_options_read(struct hub_options *out, const struct mosquitto_opt *o
     }
     if (out->mode == HUB_MODE_DPS && has_log) {
         return fail(fault, "data_dir", "not with mode dps: it keeps no log");
+    }
+    if (out->mode == HUB_MODE_DPS && has_quota) {
+        return fail(fault, "quota", "not with mode dps: it is the hub's");
     }
     return OK;
 }

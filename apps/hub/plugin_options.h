@@ -4,10 +4,11 @@
 #define HUB_PLUGIN_OPTIONS_H
 
 #include "apps/hub/filter.h"
+#include "apps/hub/quota.h"
 
 #include <stdint.h>
 
-enum { HUB_FAULT_SIZE = 160 };
+enum { HUB_FAULT_SIZE = 320 };
 
 struct mosquitto_opt;
 
@@ -17,6 +18,7 @@ struct hub_options {
     const char *data_dir;  // of the log; the broker's memory; NULL in DPS
     uint64_t log_bytes_max;
     uint32_t connections_max;
+    struct hub_quota_limits quota;
 };
 
 // ERR_ARG: unknown, missing or out of range; *fault tells which and what would be right.

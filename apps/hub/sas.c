@@ -3,49 +3,10 @@
 
 #include "azure/property_bag.h"
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "port/api/hmac.h"
 
 #include <string.h>
-
-static int base64_value(uint8_t c)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *found = c != '\0' ? strchr(alphabet, c) : NULL;
-    return found != NULL ? (int)(found - alphabet) : -1;
-}
-
-enum err hub_base64_decode(struct bytes in, uint8_t *out, size_t capacity, size_t *size)
-{
-    if (in.size % 4 != 0) {
-        return ERR_CORRUPT;
-    }
-    size_t padding = 0;
-    while (padding < 2 && padding < in.size && in.data[in.size - 1 - padding] == '=') {
-        padding++;
-    }
-    size_t decoded = in.size / 4 * 3 - padding;
-    if (decoded > capacity) {
-        return ERR_SIZE;
-    }
-    uint32_t bits = 0;
-    size_t at = 0;
-    for (size_t i = 0; i < in.size; i++) {
-        int value = i >= in.size - padding ? 0 : base64_value(in.data[i]);
-        if (value < 0) {
-            return ERR_CORRUPT;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        for (size_t byte = 0; i % 4 == 3 && byte < 3 && at < decoded; byte++, at++) {
-            out[at] = (uint8_t)(bits >> (16 - 8 * byte));
-        }
-    }
-    if ((bits & ((1U << 8 * padding) - 1)) != 0) {
-        return ERR_CORRUPT; // bits that mean nothing: two spellings of one value
-    }
-    *size = decoded;
-    return OK;
-}
 
 static bool parse_expiry(struct bytes text, uint64_t *out)
 {
@@ -188,7 +149,7 @@ bool hub_sas_is_signed(const struct hub_sas *sas, const struct hub_sas_key *keys
     uint8_t given[HMAC_SHA256_SIZE] = {0};
     size_t size = 0;
     if (az_percent_decode(sas->signature, encoded, sizeof(encoded), &size) != OK ||
-        hub_base64_decode(bytes_of(encoded, size), given, sizeof(given), &size) != OK ||
+        base64_decode(bytes_of(encoded, size), given, sizeof(given), &size) != OK ||
         size != sizeof(given)) {
         return false;
     }

@@ -37,7 +37,4 @@ bool hub_sas_opens_registration(const struct hub_sas *sas, struct bytes scope, s
 // Compares in constant time; tries every key whatever the result.
 bool hub_sas_is_signed(const struct hub_sas *sas, const struct hub_sas_key *keys, size_t key_count);
 
-// Standard base64 with padding. ERR_CORRUPT, or ERR_SIZE if more than capacity.
-NODISCARD enum err hub_base64_decode(struct bytes in, uint8_t *out, size_t capacity, size_t *size);
-
 #endif

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "azure/property_bag.h"
 
-#include <string.h>
+#include "base/text_forms.h"
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+#include <string.h>
 
 enum err az_percent_decode(struct bytes in, uint8_t *out, size_t capacity, size_t *size)
 {

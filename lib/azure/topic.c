@@ -72,6 +72,17 @@ static bool take_status(struct bytes *rest, struct az_topic *out)
     return true;
 }
 
+// It comes back in a topic, where wildcards, controls and what is no ASCII have no place.
+static bool is_rid(struct bytes in)
+{
+    for (size_t i = 0; i < in.size; i++) {
+        if (in.data[i] < ' ' || in.data[i] > '~' || in.data[i] == '+' || in.data[i] == '#') {
+            return false;
+        }
+    }
+    return in.size > 0 && in.size <= AZ_RID_SIZE_MAX;
+}
+
 static bool take_parameter(struct bytes pair, struct az_topic *out)
 {
     uint64_t number = 0;
@@ -79,7 +90,7 @@ static bool take_parameter(struct bytes pair, struct az_topic *out)
     struct bytes key = take_until(&value, '=');
     if (bytes_equal(key, bytes_of("$rid", 4))) {
         out->rid = value;
-        return value.size > 0 && value.size <= AZ_RID_SIZE_MAX;
+        return is_rid(value);
     }
     if (bytes_equal(key, bytes_of("$version", 8))) {
         out->has_version = to_number(value, INT64_MAX, &out->version);
@@ -187,11 +198,6 @@ enum err az_topic_parse(struct bytes topic, struct az_topic *out)
         }
     }
     return ERR_NOT_FOUND;
-}
-
-static void put_text(struct writer *out, const char *text)
-{
-    put_bytes(out, bytes_of_text(text));
 }
 
 static void put_number(struct writer *out, uint64_t value)

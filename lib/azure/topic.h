@@ -37,7 +37,7 @@ struct az_topic {
     struct bytes device_id;
     struct bytes module_id;    // empty: the device itself
     struct bytes bag;          // as it stands, percent-encoded; without a final `/`
-    struct bytes rid;          // as it stands; 1 to AZ_RID_SIZE_MAX bytes
+    struct bytes rid;          // as it stands; 1 to AZ_RID_SIZE_MAX characters of ASCII
     struct bytes name;         // of a method
     struct bytes operation_id; // of DPS, as it stands
     int32_t status;

@@ -187,6 +187,11 @@ void put_bytes(struct writer *w, struct bytes in)
     }
 }
 
+void put_text(struct writer *w, const char *text)
+{
+    put_bytes(w, bytes_of_text(text));
+}
+
 struct bytes writer_bytes(const struct writer *w)
 {
     return w->failed ? (struct bytes){0} : bytes_of(w->data, w->size);

@@ -59,6 +59,7 @@ void put_u32le(struct writer *w, uint32_t value);
 void put_u64be(struct writer *w, uint64_t value);
 void put_u64le(struct writer *w, uint64_t value);
 void put_bytes(struct writer *w, struct bytes in);
+void put_text(struct writer *w, const char *text); // without its final 0
 struct bytes writer_bytes(const struct writer *w);
 
 #endif

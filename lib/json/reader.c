@@ -27,7 +27,7 @@ void json_reader_init(struct json_reader *r, struct bytes text, const struct jso
 
 static bool set_error(struct json_reader *r, enum json_code code, size_t offset, const char *words)
 {
-    struct bytes piece = json_cstring(words);
+    struct bytes piece = bytes_of_text(words);
     return json_complain_pieces(r, code, offset, &piece, 1);
 }
 
@@ -196,8 +196,8 @@ static bool unwanted(struct json_reader *r, enum json_type found, const char *wa
     if (found == JSON_NONE || !json_skip(r)) {
         return false;
     }
-    const struct bytes pieces[] = {json_cstring("expected "), json_cstring(wanted),
-                                   json_cstring(", found "), json_cstring(json_type_name(found))};
+    const struct bytes pieces[] = {bytes_of_text("expected "), bytes_of_text(wanted),
+                                   bytes_of_text(", found "), bytes_of_text(json_type_name(found))};
     return json_complain_pieces(r, JSON_TYPE, offset, pieces, COUNT_OF(pieces));
 }
 

@@ -185,7 +185,7 @@ bool json_scan_number(struct json_scan *s)
 
 bool json_scan_word(struct json_scan *s, const char *word)
 {
-    struct bytes expected = json_cstring(word);
+    struct bytes expected = bytes_of_text(word);
     if (s->size - s->at < expected.size ||
         memcmp(s->data + s->at, expected.data, expected.size) != 0) {
         return wrong(s, JSON_SYNTAX, "expected a value");

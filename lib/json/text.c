@@ -81,18 +81,9 @@ uint32_t json_text_hash(const struct json_text *text)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-struct bytes json_cstring(const char *text)
-{
-    size_t size = 0;
-    while (text[size] != '\0') {
-        size++;
-    }
-    return bytes_of(text, size);
-}
-
 bool json_text_is(const struct json_text *text, const char *literal)
 {
-    struct bytes plain = json_cstring(literal);
+    struct bytes plain = bytes_of_text(literal);
     return text->escaped ? equals(text, plain) : bytes_equal(text->raw, plain);
 }
 

@@ -23,6 +23,5 @@ bool json_walk_next(struct json_walk *walk, struct bytes *piece);
 bool json_text_equal(const struct json_text *a, const struct json_text *b);
 // Of the unescaped text.
 uint32_t json_text_hash(const struct json_text *text);
-struct bytes json_cstring(const char *text);
 
 #endif

@@ -41,9 +41,9 @@ bool json_get_text(struct json_reader *r, struct json_text *out)
 static bool out_of_range(struct json_reader *r, size_t offset, const char *what, struct bytes min,
                          struct bytes max)
 {
-    const struct bytes pieces[] = {json_cstring("expected "), json_cstring(what),
-                                   json_cstring(" from "),    min,
-                                   json_cstring(" to "),      max};
+    const struct bytes pieces[] = {bytes_of_text("expected "), bytes_of_text(what),
+                                   bytes_of_text(" from "),    min,
+                                   bytes_of_text(" to "),      max};
     return json_complain_pieces(r, JSON_RANGE, offset, pieces, COUNT_OF(pieces));
 }
 
@@ -115,10 +115,10 @@ bool json_get_string(struct json_reader *r, char *out, size_t capacity, size_t *
     }
     if (has_nul || need >= capacity) {
         char limit[JSON_NUMBER_SIZE_MAX];
-        const struct bytes nul = json_cstring("the string holds a NUL character");
-        const struct bytes size_words[] = {json_cstring("the string is longer than "),
+        const struct bytes nul = bytes_of_text("the string holds a NUL character");
+        const struct bytes size_words[] = {bytes_of_text("the string is longer than "),
                                            bytes_of(limit, json_format_u64(capacity - 1, limit)),
-                                           json_cstring(" bytes")};
+                                           bytes_of_text(" bytes")};
         return json_complain_pieces(r, JSON_LENGTH, text.offset, has_nul ? &nul : size_words,
                                     has_nul ? 1 : COUNT_OF(size_words));
     }

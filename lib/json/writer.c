@@ -138,7 +138,7 @@ void json_put_key(struct json_writer *w, const char *key)
         put_char(w, ',');
     }
     w->has_items |= bit;
-    put_quoted(w, json_cstring(key));
+    put_quoted(w, bytes_of_text(key));
     put_char(w, ':');
     w->after_key = true;
 }
@@ -151,12 +151,12 @@ void json_put_raw(struct json_writer *w, struct bytes json)
 
 void json_put_null(struct json_writer *w)
 {
-    json_put_raw(w, json_cstring("null"));
+    json_put_raw(w, bytes_of_text("null"));
 }
 
 void json_put_bool(struct json_writer *w, bool value)
 {
-    json_put_raw(w, json_cstring(value ? "true" : "false"));
+    json_put_raw(w, bytes_of_text(value ? "true" : "false"));
 }
 
 void json_put_i64(struct json_writer *w, int64_t value)
@@ -199,7 +199,7 @@ void json_put_string(struct json_writer *w, const char *text)
     if (text == NULL) {
         json_put_null(w);
     } else {
-        json_put_text(w, json_cstring(text));
+        json_put_text(w, bytes_of_text(text));
     }
 }
 

@@ -21,7 +21,7 @@ static void put_hex(struct json_writer *w, const char *key, uint64_t value)
     json_put_hex64(w, value);
 }
 
-static void put_text(struct json_writer *w, const char *key, struct bytes text)
+static void put_filled(struct json_writer *w, const char *key, struct bytes text)
 {
     if (text.size > 0) {
         json_put_key(w, key);
@@ -50,7 +50,7 @@ static void put_event(struct json_writer *w, const struct tm_event *event)
     json_put_key_i64(w, "at", event->at_ms);
     json_put_key_string(w, "ev", tm_event_name(event->kind));
     switch (event->kind) {
-    case TM_EVENT_START: put_text(w, "version", event->text); break;
+    case TM_EVENT_START: put_filled(w, "version", event->text); break;
     case TM_EVENT_CONFIG: put_hex(w, "catalogue", event->hash); break;
     case TM_EVENT_CLOCK:
         put_hex(w, "boot", event->boot_id);
@@ -61,10 +61,10 @@ static void put_event(struct json_writer *w, const struct tm_event *event)
         json_put_key_u64(w, "count", event->count);
         json_put_key_i64(w, "from", event->from_ms);
         json_put_key_i64(w, "to", event->to_ms);
-        put_text(w, "why", event->text);
+        put_filled(w, "why", event->text);
         break;
     case TM_EVENT_ALERT: put_alert(w, event); break;
-    case TM_EVENT_NOTE: put_text(w, "text", event->text); break;
+    case TM_EVENT_NOTE: put_filled(w, "text", event->text); break;
     case TM_EVENT_STOP:
     case TM_EVENT_OTHER: break;
     }

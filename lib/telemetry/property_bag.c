@@ -2,6 +2,7 @@
 #include "telemetry/property_bag.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "telemetry/words.h"
 #include "json/number.h"
 
@@ -9,40 +10,24 @@
 
 enum { VALUE_SIZE_MAX = 24 };
 
-static void put_chars(struct writer *w, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        put_u8(w, (uint8_t)*text);
-    }
-}
-
 enum err tm_bag_write(const struct tm_bag *bag, char *out, size_t capacity, size_t *size)
 {
     ASSERT(bag->kind <= TM_MESSAGE_EVENTS);
     struct writer w = writer_of(out, capacity);
     char digits[JSON_NUMBER_SIZE_MAX];
-    put_chars(&w, "$.ct=application%2Fjson&$.ce=utf-8&t=");
+    put_text(&w, "$.ct=application%2Fjson&$.ce=utf-8&t=");
     put_u8(&w, (uint8_t) "sce"[bag->kind]);
-    put_chars(&w, "&j=");
+    put_text(&w, "&j=");
     for (int shift = 60; shift >= 0; shift -= 4) {
         put_u8(&w, (uint8_t) "0123456789abcdef"[bag->journal_id >> shift & 15]);
     }
-    put_chars(&w, "&n=");
+    put_text(&w, "&n=");
     put_bytes(&w, bytes_of(digits, json_format_u64(bag->number, digits)));
     if (w.failed) {
         return ERR_SIZE;
     }
     *size = w.size;
     return OK;
-}
-
-static int hex_digit(uint8_t byte)
-{
-    uint8_t small = byte | 0x20;
-    if (byte >= '0' && byte <= '9') {
-        return byte - '0';
-    }
-    return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
 // Resolves %xx; false: malformed, or longer than *size says.
@@ -52,8 +37,8 @@ static bool decode_percent(struct bytes in, uint8_t *out, size_t *size)
     for (size_t at = 0; at < in.size; at++) {
         uint8_t byte = in.data[at];
         if (byte == '%') {
-            int high = at + 2 < in.size ? hex_digit(in.data[at + 1]) : -1;
-            int low = at + 2 < in.size ? hex_digit(in.data[at + 2]) : -1;
+            int high = at + 2 < in.size ? hex_value(in.data[at + 1]) : -1;
+            int low = at + 2 < in.size ? hex_value(in.data[at + 2]) : -1;
             if (high < 0 || low < 0) {
                 return false;
             }
@@ -101,7 +86,7 @@ static enum err take_property(struct bytes key, struct bytes raw, struct tm_bag 
     if (index == 1) {
         return tm_hex64(value, &bag->journal_id) ? OK : ERR_CORRUPT;
     }
-    bool digits = value.size > 0 && hex_digit(value.data[0]) >= 0;
+    bool digits = value.size > 0 && hex_value(value.data[0]) >= 0;
     return digits && json_u64_of(value, &bag->number) == OK ? OK : ERR_CORRUPT;
 }
 

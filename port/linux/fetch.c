@@ -100,6 +100,24 @@ static int on_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_o
     return is_stopped(t->request) ? 1 : 0;
 }
 
+// Names are looked up by the proxy, as tunnel.c has it.
+static bool set_proxy(CURL *easy, const struct proxy *proxy)
+{
+    char host[PROXY_HOST_SIZE_MAX + 2];
+    if (proxy == NULL) {
+        return true;
+    }
+    snprintf(host, sizeof(host), strchr(proxy->host, ':') != NULL ? "[%s]" : "%s", proxy->host);
+    long type = proxy->kind == PROXY_HTTP ? CURLPROXY_HTTP : CURLPROXY_SOCKS5_HOSTNAME;
+    bool is_set = curl_easy_setopt(easy, CURLOPT_PROXY, host) == CURLE_OK &&
+                  curl_easy_setopt(easy, CURLOPT_PROXYPORT, (long)proxy->port) == CURLE_OK &&
+                  curl_easy_setopt(easy, CURLOPT_PROXYTYPE, type) == CURLE_OK &&
+                  curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK;
+    return is_set && (proxy->user[0] == '\0' ||
+                      (curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy->user) == CURLE_OK &&
+                       curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy->password) == CURLE_OK));
+}
+
 static bool set_up(CURL *easy, struct transfer *t, char *words)
 {
     const struct fetch_request *r = t->request;
@@ -133,7 +151,7 @@ static enum err download(struct transfer *t, char *reason)
     long status = 0;
     CURL *easy = curl_easy_init();
     CURLcode code = CURLE_OUT_OF_MEMORY;
-    if (easy != NULL && set_up(easy, t, words)) {
+    if (easy != NULL && set_up(easy, t, words) && set_proxy(easy, t->request->proxy)) {
         code = curl_easy_perform(easy);
         if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK) {
             status = 0;

@@ -5,6 +5,7 @@
 #define PORT_LINUX_FETCH_H
 
 #include "base/err.h"
+#include "port/linux/proxy.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,12 +14,13 @@
 enum { FETCH_REASON_SIZE = 160 };
 
 struct fetch_request {
-    const char *url;         // https only, redirects included
-    const char *sha256;      // 64 small hex digits: of the bytes, and the file's name
-    const char *folder;      // created (mode 0750) if it is missing
-    const char *ca_file;     // PEM; who may vouch for the server
-    size_t size_max;         // bytes
-    const atomic_bool *stop; // set: the call ends soon, with ERR_CLOSED; may be NULL
+    const char *url;           // https only, redirects included
+    const char *sha256;        // 64 small hex digits: of the bytes, and the file's name
+    const char *folder;        // created (mode 0750) if it is missing
+    const char *ca_file;       // PEM; who may vouch for the server
+    size_t size_max;           // bytes
+    const struct proxy *proxy; // NULL: as the environment says (https_proxy)
+    const atomic_bool *stop;   // set: the call ends soon, with ERR_CLOSED; may be NULL
 };
 
 // Before anything else of it, while there is one thread.

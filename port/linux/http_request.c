@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/linux/http_request.h"
 
+#include "base/text_forms.h"
+
 #include <string.h>
 
 static struct bytes cut(struct bytes in, size_t from, size_t to)
@@ -42,15 +44,6 @@ static bool has_word(struct bytes in, const char *word)
     return false;
 }
 
-static int hex(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // Decodes %XX; control bytes are refused. Returns the size or -1.
 static int decode(struct bytes in, bool plus_is_space, char *out, size_t capacity)
 {
@@ -58,8 +51,8 @@ static int decode(struct bytes in, bool plus_is_space, char *out, size_t capacit
     for (size_t i = 0; i < in.size; i++) {
         uint8_t c = in.data[i];
         if (c == '%') {
-            const int high = i + 2 < in.size ? hex(in.data[i + 1]) : -1;
-            const int low = i + 2 < in.size ? hex(in.data[i + 2]) : -1;
+            const int high = i + 2 < in.size ? hex_value(in.data[i + 1]) : -1;
+            const int low = i + 2 < in.size ? hex_value(in.data[i + 2]) : -1;
             if (high < 0 || low < 0) {
                 return -1;
             }

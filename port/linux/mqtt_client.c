@@ -37,7 +37,7 @@ static void on_connect(struct mosquitto *client, void *ctx, int code, int flags)
     (void)client;
     struct mqtt *mqtt = ctx;
     if (code == 0) {
-        mqtt->is_attempting = false;
+        mqtt_attempt_is_over(mqtt);
         mqtt->is_connected = true;
         mqtt->must_use_ipv4 = !mqtt->must_use_ipv4; // this family works: come back to it
         mqtt->reason[0] = 0;
@@ -163,7 +163,7 @@ void mqtt_client_drop(struct mqtt *mqtt)
     if (mqtt->client != NULL && mqtt->is_connected) {
         say_goodbye(mqtt);
     }
-    mqtt->is_attempting = false;
+    mqtt_attempt_is_over(mqtt);
     mqtt->is_connected = false;
     for (size_t i = 0; i < MQTT_PUBLISHES_MAX; i++) {
         if (mqtt->sent[i].is_used) {

@@ -82,8 +82,9 @@ struct mqtt {
     struct mosquitto *client;
     char host[MQTT_NAME_SIZE_MAX]; // of the present attempt
     uint32_t live_generation;
-    bool is_attempting; // connect begun, no CONNACK yet
-    bool must_use_ipv4; // in the next attempt
+    bool is_attempting;      // connect begun, no CONNACK yet
+    bool must_use_ipv4;      // in the next try
+    struct command *attempt; // while attempting: the command that began it
     bool is_connected;
     uint64_t attempt_until_us;
     uint64_t in_at_us, out_at_us; // last traffic, for the keep-alive
@@ -103,6 +104,8 @@ void mqtt_calm(int fd);
 // mqtt_thread.c
 void *mqtt_run(void *ctx); // the thread; ctx is the struct mqtt
 void mqtt_set_reason(struct mqtt *mqtt, const char *text);
+// No attempt any more; its command, which may hold a password, is wiped. Tells nobody.
+void mqtt_attempt_is_over(struct mqtt *mqtt);
 // The attempt or the connection has ended: tells so, once.
 void mqtt_lose(struct mqtt *mqtt, enum mqtt_event_kind kind);
 // False: there was no room.

@@ -53,12 +53,21 @@ void mqtt_set_reason(struct mqtt *mqtt, const char *text)
     snprintf(mqtt->reason, sizeof(mqtt->reason), "%s", text);
 }
 
+void mqtt_attempt_is_over(struct mqtt *mqtt)
+{
+    mqtt->is_attempting = false;
+    if (mqtt->attempt != NULL) {
+        mqtt_command_free(mqtt->attempt);
+        mqtt->attempt = NULL;
+    }
+}
+
 void mqtt_lose(struct mqtt *mqtt, enum mqtt_event_kind kind)
 {
     if (!mqtt->is_attempting && !mqtt->is_connected) {
         return;
     }
-    mqtt->is_attempting = false;
+    mqtt_attempt_is_over(mqtt);
     mqtt->is_connected = false;
     if (mqtt->tunnel != NULL && kind == MQTT_LOST) {
         char why[TUNNEL_REASON_SIZE_MAX];
@@ -84,24 +93,32 @@ static int start_connect(struct mqtt *mqtt, const struct mqtt_login *login)
                                             mqtt->keep_alive_s, NULL);
     }
     // The library tries only the first address that a name has, often an IPv6 one that nobody
-    // serves: after a failure the next attempt is held to IPv4, by a local address of that family.
-    const char *local = mqtt->must_use_ipv4 ? "0.0.0.0" : NULL;
-    mqtt->must_use_ipv4 = !mqtt->must_use_ipv4;
+    // serves: after a failure the next try is held to IPv4, by a local address of that family.
+    // Where there is no IPv4 that fails at once, and another client (this one keeps the local
+    // address) goes on without.
+    bool is_held = mqtt->must_use_ipv4;
+    mqtt->must_use_ipv4 = !is_held;
     // Blocks in the name lookup only; TCP and TLS go on in the poll loop.
-    int code =
-        mosquitto_connect_bind_async(mqtt->client, login->address, port, mqtt->keep_alive_s, local);
+    int code = mosquitto_connect_bind_async(mqtt->client, login->address, port, mqtt->keep_alive_s,
+                                            is_held ? "0.0.0.0" : NULL);
+    if (is_held && code != MOSQ_ERR_SUCCESS) {
+        mqtt->reason[0] = 0;
+        mosquitto_destroy(mqtt->client);
+        mqtt->client = mqtt_client_new(mqtt, login);
+        code = mqtt->client == NULL ? MOSQ_ERR_NOMEM
+                                    : mosquitto_connect_bind_async(mqtt->client, login->address,
+                                                                   port, mqtt->keep_alive_s, NULL);
+    }
     if (code == MOSQ_ERR_EAI) {
         mqtt_set_reason(mqtt, "host name not found");
     }
     return code;
 }
 
-static void run_connect(struct mqtt *mqtt, const struct command *command)
+// One try of the attempt: the first address that the name has, or after that the IPv4 one.
+static void try_connect(struct mqtt *mqtt)
 {
-    mqtt_client_drop(mqtt);
-    mqtt->live_generation = command->generation;
-    mqtt->is_attempting = true;
-    mqtt->reason[0] = 0;
+    const struct command *command = mqtt->attempt;
     const char *texts[MQTT_LOGIN_TEXTS];
     const char *at = command->texts;
     for (size_t i = 0; i < MQTT_LOGIN_TEXTS; i++) {
@@ -119,6 +136,7 @@ static void run_connect(struct mqtt *mqtt, const struct command *command)
                                      .private_key_file = texts[6],
                                      .will_topic = texts[7],
                                      .will_payload = texts[8]};
+    mqtt->reason[0] = 0;
     snprintf(mqtt->host, sizeof(mqtt->host), "%s", login.host);
     mqtt->client = mqtt_client_new(mqtt, &login);
     if (mqtt->client == NULL) {
@@ -127,10 +145,21 @@ static void run_connect(struct mqtt *mqtt, const struct command *command)
     }
     int code = start_connect(mqtt, &login);
     mqtt->in_at_us = mqtt->out_at_us = mqtt->misc_at_us = port_now_us();
-    mqtt->attempt_until_us =
-        time_after(mqtt->in_at_us, (uint64_t)mqtt->connect_timeout_ms * US_PER_MS);
     mqtt_client_judge(mqtt, code);
 }
+
+// Takes the command.
+static void run_connect(struct mqtt *mqtt, struct command *command)
+{
+    mqtt_client_drop(mqtt);
+    mqtt->live_generation = command->generation;
+    mqtt->is_attempting = true;
+    mqtt->attempt = command;
+    mqtt->attempt_until_us =
+        time_after(port_now_us(), (uint64_t)mqtt->connect_timeout_ms * US_PER_MS);
+    try_connect(mqtt);
+}
+
 // NULL when there is none. The caller frees it.
 static struct command *take_command(struct mqtt *mqtt)
 {
@@ -158,12 +187,17 @@ static void run_commands(struct mqtt *mqtt)
     struct command *command = should_end(mqtt) ? NULL : take_command(mqtt);
     while (command != NULL) {
         switch (command->kind) {
-        case COMMAND_CONNECT: run_connect(mqtt, command); break;
+        case COMMAND_CONNECT:
+            run_connect(mqtt, command);
+            command = NULL;
+            break;
         case COMMAND_DISCONNECT: mqtt_client_drop(mqtt); break;
         case COMMAND_SUBSCRIBE: mqtt_client_subscribe(mqtt, command); break;
         case COMMAND_PUBLISH: mqtt_client_publish(mqtt, command); break;
         }
-        mqtt_command_free(command);
+        if (command != NULL) {
+            mqtt_command_free(command);
+        }
         command = should_end(mqtt) ? NULL : take_command(mqtt);
     }
 }
@@ -203,16 +237,31 @@ static int poll_timeout_ms(const struct mqtt *mqtt)
     return until_us <= at_us ? 0 : (int)((until_us - at_us) / US_PER_MS + 1);
 }
 
-// A TCP connect that failed is named by the socket; the library would only say "TLS error".
-static void check_socket(struct mqtt *mqtt, int fd)
+// This try failed before anything was said: the attempt goes on with the name's IPv4 address, if
+// that has not been tried yet. The socket is no more then.
+static void fail_try(struct mqtt *mqtt, const char *reason)
+{
+    if (mqtt->is_attempting && mqtt->must_use_ipv4 && mqtt->tunnel == NULL) {
+        mosquitto_destroy(mqtt->client);
+        try_connect(mqtt);
+        return;
+    }
+    mqtt_set_reason(mqtt, reason);
+    mqtt_lose(mqtt, MQTT_LOST);
+}
+
+// A TCP connect that failed is named by the socket; the library would only say "TLS error". False:
+// it did.
+static bool check_socket(struct mqtt *mqtt, int fd)
 {
     int error = 0;
     socklen_t size = sizeof(error);
-    if (mqtt->is_attempting && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 &&
-        error != 0) {
-        mqtt_set_reason(mqtt, strerror(error));
-        mqtt_lose(mqtt, MQTT_LOST);
+    if (!mqtt->is_attempting || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 ||
+        error == 0) {
+        return true;
     }
+    fail_try(mqtt, strerror(error));
+    return false;
 }
 
 // The other end is gone and nothing is left to read. TLS may have taken the socket's error already,
@@ -224,16 +273,17 @@ static void check_hang_up(struct mqtt *mqtt, int fd)
     ssize_t left = is_live ? recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : 1;
     if (left == 0 || (left < 0 && errno != EAGAIN && errno != EINTR)) {
         if (mqtt->reason[0] == 0) {
-            mqtt_set_reason(mqtt, mqtt->is_connected ? "closed by the hub" : "connection refused");
+            fail_try(mqtt, mqtt->is_connected ? "closed by the hub" : "connection refused");
+        } else {
+            mqtt_lose(mqtt, MQTT_LOST);
         }
-        mqtt_lose(mqtt, MQTT_LOST);
     }
 }
 
 static void serve_socket(struct mqtt *mqtt, int fd, short ready)
 {
-    if (ready & (POLLERR | POLLHUP)) {
-        check_socket(mqtt, fd);
+    if ((ready & (POLLERR | POLLHUP)) && !check_socket(mqtt, fd)) {
+        return;
     }
     if ((ready & (POLLIN | POLLERR | POLLHUP)) && (mqtt->is_attempting || mqtt->is_connected)) {
         mqtt->in_at_us = port_now_us();

@@ -2,6 +2,7 @@
 #include "port/linux/proxy.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -41,6 +42,10 @@ enum err proxy_parse(const char *text, struct proxy *out)
         return ERR_ARG;
     }
     memcpy(proxy.host, text, size);
+    uint8_t literal[16];
+    if (is_literal && inet_pton(AF_INET6, proxy.host, literal) != 1) {
+        return ERR_ARG;
+    }
     rest += is_literal;
     size_t slash = strlen(rest);
     char port[8] = "";
@@ -88,24 +93,9 @@ static void put(struct proxy_talk *talk, const void *data, size_t size)
     talk->output_size += size;
 }
 
-static void put_text(struct proxy_talk *talk, const char *text)
+static void put_words(struct proxy_talk *talk, const char *text)
 {
     put(talk, text, strlen(text));
-}
-
-static void put_base64(struct proxy_talk *talk, const char *text, size_t size)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < size; i += 3) {
-        uint32_t bits = (uint32_t)(uint8_t)text[i] << 16;
-        bits |= i + 1 < size ? (uint32_t)(uint8_t)text[i + 1] << 8 : 0;
-        bits |= i + 2 < size ? (uint32_t)(uint8_t)text[i + 2] : 0;
-        char out[4] = {digits[bits >> 18], digits[bits >> 12 & 63], digits[bits >> 6 & 63],
-                       digits[bits & 63]};
-        out[2] = i + 1 < size ? out[2] : '=';
-        out[3] = i + 2 < size ? out[3] : '=';
-        put(talk, out, sizeof(out));
-    }
 }
 
 static void put_connect(struct proxy_talk *talk)
@@ -113,26 +103,29 @@ static void put_connect(struct proxy_talk *talk)
     char place[PROXY_HOST_SIZE_MAX + 16];
     bool is_literal = strchr(talk->host, ':') != NULL;
     snprintf(place, sizeof(place), is_literal ? "[%s]:%u" : "%s:%u", talk->host, talk->port);
-    put_text(talk, "CONNECT ");
-    put_text(talk, place);
-    put_text(talk, " HTTP/1.1\r\nHost: ");
-    put_text(talk, place);
+    put_words(talk, "CONNECT ");
+    put_words(talk, place);
+    put_words(talk, " HTTP/1.1\r\nHost: ");
+    put_words(talk, place);
     if (talk->proxy->user[0] != 0) {
         char login[2 * PROXY_LOGIN_SIZE_MAX];
+        char text[BASE64_SIZE_OF(sizeof(login)) + 1];
         int size =
             snprintf(login, sizeof(login), "%s:%s", talk->proxy->user, talk->proxy->password);
-        put_text(talk, "\r\nProxy-Authorization: Basic ");
-        put_base64(talk, login, (size_t)size);
+        put_words(talk, "\r\nProxy-Authorization: Basic ");
+        base64_text(bytes_of(login, (size_t)size), text);
+        put_words(talk, text);
         explicit_bzero(login, sizeof(login));
+        explicit_bzero(text, sizeof(text));
     }
-    put_text(talk, "\r\n\r\n");
+    put_words(talk, "\r\n\r\n");
 }
 
 static void put_sized(struct proxy_talk *talk, const char *text)
 {
     uint8_t size = (uint8_t)strlen(text);
     put(talk, &size, 1);
-    put_text(talk, text);
+    put_words(talk, text);
 }
 
 static void put_socks_request(struct proxy_talk *talk)

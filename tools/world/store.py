@@ -13,6 +13,7 @@ import socket
 import subprocess
 
 from world import certs
+from world.broker import broker_conf
 
 PORTS = (20000, 32000)
 HUB_HOST, ID_SCOPE = "localhost", "0ne00000001"
@@ -43,6 +44,7 @@ class Store:
     diagnostics_s: int = 10
     reply_timeout_ms: int = 0  # for every unit, whatever its habit; 0: the gateway learns it
     stale_after_s: int = 60
+    trial_s: int = 20  # how long a configuration from the cloud has to prove itself
     silences: tuple[str, ...] = ()  # SLOT@SECONDS for the receiver
     calm: bool = False
     line_options: tuple[str, ...] = ()
@@ -146,27 +148,10 @@ class Site:
                 "--hub-ca", str(self.folder / "tls" / "ca.pem")]
 
     def _write_broker(self, mode: str, port: int, plugin: pathlib.Path) -> None:
-        hub = self.folder / "hub"
-        log = "" if mode == "dps" else f"plugin_opt_data_dir {self.hub_log}\nplugin_opt_log_bytes_max {self.store.hub_log_bytes_max}\n"
-        write_private(hub / f"{mode}.conf", f"""# Made for one run; docs/hub.md explains each line.
-per_listener_settings false
-persistence false
-allow_anonymous false
-max_packet_size 300000
-log_dest stderr
-log_type error
-log_type warning
-log_type notice
-listener {port} 127.0.0.1
-max_qos 1
-certfile {self.certificate}
-keyfile {self.key}
-tls_version tlsv1.2
-listener 0 {hub / f'{mode}.sock'}
-plugin {plugin}
-plugin_opt_mode {mode}
-plugin_opt_directory {hub / 'hub.db'}
-""" + log + ("user root\n" if os.geteuid() == 0 else ""))
+        hub, is_hub = self.folder / "hub", mode == "hub"
+        write_private(hub / f"{mode}.conf", broker_conf(
+            mode, port, certificate=self.certificate, key=self.key, link=hub / f"{mode}.sock", plugin=plugin, directory=hub / "hub.db",
+            log=self.hub_log if is_hub else None, log_bytes_max=self.store.hub_log_bytes_max if is_hub else 0, quiet=True))
         self.hub_log.mkdir(mode=0o700, exist_ok=True)
 
     def _write_gateway(self, source: pathlib.Path) -> None:
@@ -181,6 +166,7 @@ plugin_opt_directory {hub / 'hub.db'}
             "telemetry": {"max_age_ms": self.store.max_age_ms, "sync_ms": self.store.sync_ms,
                           "backfill_messages_per_min": self.store.backfill_per_min},
             "journal": {"order": self.store.journal_order},
+            "remote": {"trial_s": self.store.trial_s},
             "buses": [{
                 "name": "line 1", "port": self.port, "baud": self.store.baud, "format": self.store.format,
                 "diagnostics_s": self.store.diagnostics_s, **timeouts,

@@ -287,7 +287,8 @@ static bool may_pass(struct http_conn *conn, const struct http_request *request,
         return false;
     }
     if (!access_allows(&session->access, r->needs, r->site, wall_now_ms())) {
-        if (r->site.size > 0) { // whether a site exists is nobody's business who may not see it
+        // Whether a site exists is nobody's business who may not see it.
+        if (r->site.size > 0 && !access_allows(&session->access, CAN_SEE, r->site, wall_now_ms())) {
             answer_error(conn, 404, "not_found", "there is no such site");
         } else {
             answer_error(conn, 403, "forbidden", "your role does not allow this");

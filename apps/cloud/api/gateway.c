@@ -14,14 +14,19 @@
 
 #define MODULE "gateway"
 
-enum { LIST_SIZE = 2 * 1024 * 1024, PATCH_FRAME_SIZE = 64 };
+enum {
+    PATCH_FRAME_SIZE = 64,
+    // A quotation mark takes two bytes, as much as any byte of a JSON text does.
+    LIST_ROW_SIZE = 2 * (COMMAND_ARGUMENTS_MAX + COMMAND_OUTCOME_MAX + USER_NAME_MAX) + 512,
+    LIST_SIZE = LIMIT_MAX * LIST_ROW_SIZE + 64,
+};
 
 // Within the methods' own limits; a scan and a line test answer at once and go on.
 static const struct {
     const char *action;
     uint32_t timeout_s;
-} timeouts[] = {
-    {"read", 30}, {"diagnostics", 20}, {"sync_now", 20}, {"reload", 20}, {"restart", 20}};
+} timeouts[] = {{"read", 30},   {"write", 30},   {"diagnostics", 20},  {"sync_now", 20},
+                {"reload", 20}, {"restart", 20}, {"flight_record", 20}};
 
 enum { TIMEOUT_DEFAULT_S = 10 };
 
@@ -196,7 +201,9 @@ static void put_command(void *ctx, const struct command_row *row)
     json_put_key_i64(w, "id", row->id);
     json_put_key_i64(w, "at_ms", row->at_ms);
     json_put_key_string(w, "user", row->user);
-    json_put_key_string(w, "address", row->address);
+    if (row->address != NULL) {
+        json_put_key_string(w, "address", row->address);
+    }
     json_put_key_string(w, "action", row->action);
     json_put_key_string(w, "arguments", row->arguments);
     json_put_key_string(w, "outcome", row->outcome);
@@ -206,14 +213,15 @@ static void put_command(void *ctx, const struct command_row *row)
 static void list_run(void *ctx)
 {
     struct gateway_job *job = ctx;
+    const struct command_list list = {
+        .site = job->call.device, .limit = job->count, .with_address = job->may_audit};
     struct json_writer w;
     job->body = malloc(LIST_SIZE);
     json_writer_init(&w, job->body, job->body != NULL ? LIST_SIZE : 0);
     json_begin_object(&w);
     json_put_key(&w, "commands");
     json_begin_array(&w);
-    job->err =
-        commands_list(&job->app->gateways.commands, job->call.device, job->count, put_command, &w);
+    job->err = commands_list(&job->app->gateways.commands, &list, put_command, &w);
     json_end_array(&w);
     json_end_object(&w);
     job->body_size = json_writer_bytes(&w).size;
@@ -339,6 +347,7 @@ void gateway_request(struct app *app, struct http_conn *conn, const struct route
     }
     job->conn = conn;
     job->count = r->count;
+    job->may_audit = access_allows(&session->access, CAN_AUDIT, r->site, wall_now_ms());
     if (job->verb == GATEWAY_SHOW) {
         job->call.verb = HUB_TWIN;
         ask_hub(job);
@@ -381,12 +390,13 @@ void gateway_gone(struct app *app, const struct http_conn *conn)
     }
 }
 
-static void nudge(struct app *app, uint32_t site)
+static void nudge(struct app *app, uint32_t site, uint64_t now_us)
 {
     struct gateway_job *job = job_take(app, GATEWAY_NUDGE, site);
     if (job == NULL) {
-        return; // in its turn again
+        return; // still due at the next tick
     }
+    watch_begun(&app->gateways.watch, site, now_us);
     if (app->gateways.watch.is_by_method) {
         job->call.verb = HUB_METHOD;
         job->call.timeout_s = TIMEOUT_DEFAULT_S;
@@ -411,7 +421,7 @@ void gateway_tick(struct app *app)
     const uint64_t now_us = mono_now_us();
     for (uint32_t site = 0; site < app->cfg.store->cfg.site_max; site++) {
         if (stream_is_watched(app, site) && watch_is_due(&app->gateways.watch, site, now_us)) {
-            nudge(app, site);
+            nudge(app, site, now_us);
         }
     }
 }

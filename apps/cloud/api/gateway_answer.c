@@ -29,7 +29,10 @@ static struct refusal refusal_of(const struct hub_call *call)
     switch (call->outcome) {
     case HUB_DONE:
     case HUB_MISFIT: return (struct refusal){"", 502, "hub_misfit"};
-    case HUB_UNREACHABLE: return (struct refusal){"", 502, "hub_unreachable"};
+    case HUB_UNREACHABLE:
+        return call->was_sent && hub_call_changes(call)
+                   ? (struct refusal){"", 504, "hub_silent"}
+                   : (struct refusal){"", 502, "hub_unreachable"};
     case HUB_BUSY: return (struct refusal){"", 503, "hub_busy"};
     case HUB_REFUSED: break;
     }
@@ -68,7 +71,13 @@ void gateway_outcome(struct gateway_job *job)
         snprintf(job->outcome, sizeof(job->outcome), "%s: %.180s", refusal_of(call).code,
                  call->message);
     } else if (job->verb == GATEWAY_CONFIGURE) {
-        snprintf(job->outcome, sizeof(job->outcome), "stored");
+        // The table keeps but the beginning of a long change: the version leads to the rest.
+        uint64_t version = 0;
+        if (twin_desired_version(answer_of(call), &version) == OK) {
+            snprintf(job->outcome, sizeof(job->outcome), "stored as version %" PRIu64, version);
+        } else {
+            snprintf(job->outcome, sizeof(job->outcome), "stored");
+        }
     } else if (method_answer_read(answer_of(call), &status, &payload) == OK) {
         snprintf(job->outcome, sizeof(job->outcome), "%" PRId64, status);
     } else {

@@ -17,9 +17,11 @@ struct app;
 struct http_conn;
 
 enum {
-    GATEWAY_JOBS_MAX = 48,   // under way
-    GATEWAY_NUDGES_MAX = 16, // of these; watched pages must not hold commands up
+    GATEWAY_JOBS_MAX = 48,  // under way
+    GATEWAY_NUDGES_MAX = 8, // of these; watched pages must not hold commands up
 };
+
+_Static_assert((int)GATEWAY_NUDGES_MAX * 2 <= (int)HUB_RUNNING_MAX, "room at a slow hub, too");
 
 _Static_assert((int)GATEWAY_JOBS_MAX <= (int)HUB_CALLS_MAX, "each may ask the hub at once");
 
@@ -39,6 +41,7 @@ struct gateway_job {
     struct http_conn *conn; // NULL: gone, or none
     uint32_t site;
     uint32_t count; // of a list
+    bool may_audit; // it shows from where
     struct hub_call call;
     // What is written down:
     char user[USER_NAME_MAX + 1];

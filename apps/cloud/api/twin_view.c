@@ -106,6 +106,30 @@ enum err twin_view_write(struct bytes twin, struct json_writer *w)
     return has_properties && json_end(&r) ? OK : ERR_CORRUPT;
 }
 
+// Into the value of that key, an object.
+static bool enter(struct json_reader *r, const char *name)
+{
+    struct json_text key;
+    if (json_peek(r) != JSON_OBJECT || !json_enter_object(r)) {
+        return false;
+    }
+    while (json_next_key(r, &key)) {
+        if (json_text_is(&key, name)) {
+            return true;
+        }
+        (void)json_skip(r);
+    }
+    return false;
+}
+
+enum err twin_desired_version(struct bytes twin, uint64_t *version)
+{
+    struct json_reader r;
+    json_reader_init(&r, twin, &options);
+    const bool is_there = enter(&r, "properties") && enter(&r, "desired") && enter(&r, "$version");
+    return is_there && json_get_u64(&r, 0, UINT64_MAX, version) ? OK : ERR_CORRUPT;
+}
+
 static bool put_device(struct json_reader *r, struct json_writer *w)
 {
     char state[TEXT_SIZE];

@@ -13,6 +13,9 @@
 // twin.
 NODISCARD enum err twin_view_write(struct bytes twin, struct json_writer *out);
 
+// The version of the desired half. ERR_CORRUPT.
+NODISCARD enum err twin_desired_version(struct bytes twin, uint64_t *version);
+
 // A page of twins, the array that a query gives, as an array of {id, connected, status,
 // last_activity}. ERR_CORRUPT.
 NODISCARD enum err fleet_view_write(struct bytes twins, struct json_writer *out);

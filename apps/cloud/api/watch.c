@@ -19,14 +19,16 @@ void watch_deinit(struct watch *watch)
     watch->due_us = NULL;
 }
 
-bool watch_is_due(struct watch *watch, uint32_t site, uint64_t now_us)
+bool watch_is_due(const struct watch *watch, uint32_t site, uint64_t now_us)
 {
     ASSERT(site < watch->site_max);
-    if (now_us < watch->due_us[site]) {
-        return false;
-    }
+    return now_us >= watch->due_us[site];
+}
+
+void watch_begun(struct watch *watch, uint32_t site, uint64_t now_us)
+{
+    ASSERT(site < watch->site_max);
     watch->due_us[site] = now_us + WATCH_EVERY_S * US_PER_S;
-    return true;
 }
 
 void watch_answered(struct watch *watch, uint32_t site, uint64_t now_us, enum watch_answer answer)

@@ -31,8 +31,10 @@ struct watch {
 
 NODISCARD enum err watch_init(struct watch *watch, uint32_t site_max);
 void watch_deinit(struct watch *watch);
-// For a site that somebody looks at. True: tell its gateway now.
-bool watch_is_due(struct watch *watch, uint32_t site, uint64_t now_us);
+// For a site that somebody looks at. True: tell its gateway now, or as soon as there is room.
+bool watch_is_due(const struct watch *watch, uint32_t site, uint64_t now_us);
+// It is being told: not again for WATCH_EVERY_S.
+void watch_begun(struct watch *watch, uint32_t site, uint64_t now_us);
 void watch_answered(struct watch *watch, uint32_t site, uint64_t now_us, enum watch_answer answer);
 
 #endif

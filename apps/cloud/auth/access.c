@@ -12,7 +12,8 @@ static const struct {
     [ROLE_VIEWER] = {"viewer", 1U << CAN_SEE},
     [ROLE_OPERATOR] = {"operator", 1U << CAN_SEE | 1U << CAN_ACKNOWLEDGE | 1U << CAN_SEE_GATEWAY |
                                        1U << CAN_IDENTIFY | 1U << CAN_SYNC | 1U << CAN_DIAGNOSE |
-                                       1U << CAN_READ | 1U << CAN_SCAN | 1U << CAN_TEST_LINE},
+                                       1U << CAN_READ | 1U << CAN_SCAN | 1U << CAN_TEST_LINE |
+                                       1U << CAN_RECORD},
     [ROLE_OWNER] = {"owner", (1U << CAPABILITY_COUNT) - 1},
 };
 
@@ -29,6 +30,9 @@ static const char *const capabilities[CAPABILITY_COUNT] = {
     [CAN_READ] = "read",
     [CAN_SCAN] = "scan",
     [CAN_TEST_LINE] = "line_test",
+    [CAN_RECORD] = "flight_record",
+    [CAN_WRITE] = "write",
+    [CAN_SET_LOG_LEVEL] = "log_level",
     [CAN_RELOAD] = "reload",
     [CAN_RESTART] = "restart",
 };

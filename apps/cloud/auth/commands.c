@@ -93,21 +93,21 @@ enum err commands_end(struct commands *c, int64_t id, int64_t now_ms, const char
     return finish(c, s, "end");
 }
 
-enum err commands_list(struct commands *c, const char *site, uint32_t limit,
+enum err commands_list(struct commands *c, const struct command_list *list,
                        void (*row)(void *ctx, const struct command_row *row), void *ctx)
 {
     sqlite3_stmt *s = prepare(c, "SELECT id, at_ms, user, address, action, arguments, outcome,"
                                  " done_ms FROM command WHERE site=?1 ORDER BY id DESC LIMIT ?2");
-    bind_text(s, 1, site);
-    sqlite3_bind_int64(s, 2, limit);
+    bind_text(s, 1, list->site);
+    sqlite3_bind_int64(s, 2, list->limit);
     int code = SQLITE_ERROR;
     while (s != NULL && (code = sqlite3_step(s)) == SQLITE_ROW) {
         const struct command_row found = {
             .id = sqlite3_column_int64(s, 0),
             .at_ms = sqlite3_column_int64(s, 1),
             .user = (const char *)sqlite3_column_text(s, 2),
-            .address = (const char *)sqlite3_column_text(s, 3),
-            .site = site,
+            .address = list->with_address ? (const char *)sqlite3_column_text(s, 3) : NULL,
+            .site = list->site,
             .action = (const char *)sqlite3_column_text(s, 4),
             .arguments = (const char *)sqlite3_column_text(s, 5),
             .outcome = (const char *)sqlite3_column_text(s, 6),

@@ -27,7 +27,7 @@ struct command_row {
     int64_t id;
     int64_t at_ms;
     const char *user;
-    const char *address;
+    const char *address; // NULL in a list without
     const char *site;
     const char *action;
     const char *arguments; // JSON, or its beginning
@@ -42,8 +42,13 @@ NODISCARD enum err commands_begin(struct commands *commands, const struct comman
                                   int64_t *id);
 NODISCARD enum err commands_end(struct commands *commands, int64_t id, int64_t now_ms,
                                 const char *outcome);
-// Newest first.
-NODISCARD enum err commands_list(struct commands *commands, const char *site, uint32_t limit,
+// Newest first. From where somebody acted is for those who may audit.
+struct command_list {
+    const char *site;
+    uint32_t limit;
+    bool with_address;
+};
+NODISCARD enum err commands_list(struct commands *commands, const struct command_list *list,
                                  void (*row)(void *ctx, const struct command_row *row), void *ctx);
 
 #endif

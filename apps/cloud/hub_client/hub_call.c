@@ -2,6 +2,7 @@
 #include "apps/cloud/hub_client/hub_call.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -22,6 +23,11 @@ void hub_call_clear(struct hub_call *call)
     call->answer_size = 0;
 }
 
+bool hub_call_changes(const struct hub_call *call)
+{
+    return call->verb == HUB_TWIN_PATCH || call->verb == HUB_METHOD;
+}
+
 const char *hub_call_http_method(const struct hub_call *call)
 {
     switch (call->verb) {
@@ -32,30 +38,6 @@ const char *hub_call_http_method(const struct hub_call *call)
     case HUB_MESSAGE: break;
     }
     return "POST";
-}
-
-// An id may hold any of - . + % _ # * ? ! ( ) , = @ $ ': in a path all but the plain ones are
-// escaped.
-static void put_segment(struct writer *w, const char *text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    for (; *text != '\0'; text++) {
-        const uint8_t c = (uint8_t)*text;
-        const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                              (c >= 'A' && c <= 'Z') || strchr("-._~", c) != NULL;
-        if (is_plain) {
-            put_u8(w, c);
-        } else {
-            put_u8(w, '%');
-            put_u8(w, (uint8_t)hex[c >> 4]);
-            put_u8(w, (uint8_t)hex[c & 15U]);
-        }
-    }
-}
-
-static void put_text(struct writer *w, const char *text)
-{
-    put_bytes(w, bytes_of(text, strlen(text)));
 }
 
 enum err hub_call_url(const struct hub_call *call, const char *base, char *out, size_t capacity)
@@ -75,7 +57,8 @@ enum err hub_call_url(const struct hub_call *call, const char *base, char *out, 
     put_text(&w, base);
     put_text(&w, paths[call->verb].before);
     if (paths[call->verb].after != NULL) {
-        put_segment(&w, call->device);
+        // a path's segment: an id may hold any of + % # ? and more
+        put_percent(&w, bytes_of_text(call->device), HEX_CAPITAL);
         put_text(&w, paths[call->verb].after);
     }
     put_text(&w, "?api-version=" HUB_API_VERSION);
@@ -202,17 +185,39 @@ void hub_call_read(struct hub_call *call, const struct hub_reply *reply)
     call->outcome = reply->status == 429 || reply->status == 503 ? HUB_BUSY : HUB_REFUSED;
 }
 
-bool hub_call_retry(const struct hub_call *call, bool was_sent, uint32_t random, uint32_t *wait_ms)
+bool hub_call_is_late(const struct hub_call *call, uint64_t now_us)
 {
-    const bool changes = call->verb != HUB_TWIN && call->verb != HUB_QUERY;
+    return now_us > call->give_up_us;
+}
+
+void hub_call_set_late(struct hub_call *call)
+{
+    call->outcome = HUB_BUSY;
+    call->status = 0;
+    call->retry_after_s = 0;
+    call->code[0] = '\0';
+    snprintf(call->message, sizeof(call->message),
+             "other calls took all places at the hub for %d s, so this one was not sent",
+             HUB_GIVE_UP_MS / 1000);
+}
+
+bool hub_call_retry(struct hub_call *call, uint32_t random, uint32_t *wait_ms)
+{
+    const bool changes = hub_call_changes(call);
     const bool is_server_down = call->status == 500 || call->status == 502 || call->status == 504;
     bool may = false;
+    if (call->is_too_large && call->item_max > 1) { // ends by itself, so it is no try
+        call->item_max = call->item_max / 4 + 1;
+        call->tries--;
+        *wait_ms = 0;
+        return true;
+    }
     switch (call->outcome) {
     case HUB_DONE:
     case HUB_MISFIT: break;
     case HUB_REFUSED: may = is_server_down && !changes; break;
     case HUB_BUSY: may = true; break;
-    case HUB_UNREACHABLE: may = !was_sent || !changes; break;
+    case HUB_UNREACHABLE: may = !call->was_sent || !changes; break;
     }
     // The next tick nudges again.
     if (!may || call->verb == HUB_MESSAGE || call->tries >= HUB_TRIES_MAX) {

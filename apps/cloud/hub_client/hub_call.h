@@ -60,6 +60,8 @@ struct hub_call {
     enum hub_outcome outcome;
     int status; // HTTP's; 0: none came
     uint32_t retry_after_s;
+    bool was_sent;                  // the hub may have got it, also if no answer came
+    bool is_too_large;              // HUB_MISFIT: the answer is larger than HUB_ANSWER_MAX
     char code[HUB_CODE_SIZE];       // Azure's word, such as DeviceNotOnline; "": none
     char message[HUB_MESSAGE_SIZE]; // for people
     char *answer;                   // freed by hub_call_clear; HUB_DONE
@@ -74,6 +76,8 @@ struct hub_call {
 // Frees what it owns; the rest is left.
 void hub_call_clear(struct hub_call *call);
 
+// Whether asking twice may do twice; a message to a device is only a nudge.
+bool hub_call_changes(const struct hub_call *call);
 const char *hub_call_http_method(const struct hub_call *call);
 // base without a final slash. ERR_SIZE.
 NODISCARD enum err hub_call_url(const struct hub_call *call, const char *base, char *out,
@@ -82,6 +86,11 @@ NODISCARD enum err hub_call_url(const struct hub_call *call, const char *base, c
 NODISCARD enum err hub_call_body(const struct hub_call *call, struct writer *out);
 // How long the hub may take for the whole answer.
 uint32_t hub_call_timeout_s(const struct hub_call *call);
+
+// Whether it has waited so long for its first or next turn that whoever asked may have asked again,
+// or gone: then it is not begun any more.
+bool hub_call_is_late(const struct hub_call *call, uint64_t now_us);
+void hub_call_set_late(struct hub_call *call);
 
 // What came back; header values "" if absent. Sets outcome, code and message.
 struct hub_reply {
@@ -92,10 +101,11 @@ struct hub_reply {
 };
 void hub_call_read(struct hub_call *call, const struct hub_reply *reply);
 
-// Whether one more try is due, and after how many milliseconds. was_sent: the request may have
-// reached the hub; then only questions that change nothing are asked again, unless the hub said
-// itself that it did nothing (429, 503). random: any number, for jitter.
+// Whether one more try is due, and after how many milliseconds. What may have reached the hub is
+// asked again only if it changes nothing, or the hub said itself that it did nothing (429, 503).
+// A page of a query that was too large is asked for with fewer items. random: any number, for
+// jitter.
 enum { HUB_TRIES_MAX = 4, HUB_RETRY_WAIT_MAX_MS = 10000, HUB_GIVE_UP_MS = 25000 };
-bool hub_call_retry(const struct hub_call *call, bool was_sent, uint32_t random, uint32_t *wait_ms);
+bool hub_call_retry(struct hub_call *call, uint32_t random, uint32_t *wait_ms);
 
 #endif

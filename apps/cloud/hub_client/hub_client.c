@@ -93,7 +93,10 @@ static void begin_due(struct hub_client *c, uint64_t now_us)
         while (place < HUB_RUNNING_MAX && c->transfers[place].call != NULL) {
             place++;
         }
-        if (call->due_us > now_us || place == HUB_RUNNING_MAX) {
+        if (hub_call_is_late(call, now_us)) {
+            hub_call_set_late(call);
+            finish(c, call);
+        } else if (call->due_us > now_us || place == HUB_RUNNING_MAX) {
             c->pending[kept++] = call;
         } else {
             begin(c, &c->transfers[place], call);
@@ -102,7 +105,7 @@ static void begin_due(struct hub_client *c, uint64_t now_us)
     c->pending_count = kept;
 }
 
-static bool wants_again(struct hub_client *c, struct hub_call *call, bool was_sent, uint64_t now_us)
+static bool wants_again(struct hub_client *c, struct hub_call *call, uint64_t now_us)
 {
     uint32_t wait_ms = 0;
     if (call->status == UNAUTHORIZED && !call->has_new_token) {
@@ -112,7 +115,7 @@ static bool wants_again(struct hub_client *c, struct hub_call *call, bool was_se
         return true;
     }
     const uint32_t random = randombytes_random();
-    if (!hub_call_retry(call, was_sent, random, &wait_ms) ||
+    if (!hub_call_retry(call, random, &wait_ms) ||
         now_us + wait_ms * US_PER_MS > call->give_up_us) {
         return false;
     }
@@ -126,14 +129,13 @@ static void end_done(struct hub_client *c, uint64_t now_us)
     CURLMsg *message = NULL;
     while ((message = curl_multi_info_read(c->multi, &left)) != NULL) {
         struct hub_transfer *t = NULL;
-        bool was_sent = false;
         if (message->msg != CURLMSG_DONE ||
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t) != CURLE_OK) {
             continue;
         }
         struct hub_call *call = t->call;
-        hub_transfer_end(c, t, message->data.result, &was_sent);
-        if (wants_again(c, call, was_sent, now_us)) {
+        hub_transfer_end(c, t, message->data.result);
+        if (wants_again(c, call, now_us)) {
             atomic_fetch_add(&c->stats.retries, 1);
             c->pending[c->pending_count++] = call;
         } else {
@@ -182,9 +184,8 @@ static void *run(void *ctx)
     for (unsigned i = 0; i < HUB_RUNNING_MAX; i++) {
         struct hub_transfer *t = &c->transfers[i];
         struct hub_call *call = t->call;
-        bool was_sent = false;
         if (call != NULL) {
-            hub_transfer_end(c, t, CURLE_ABORTED_BY_CALLBACK, &was_sent);
+            hub_transfer_end(c, t, CURLE_ABORTED_BY_CALLBACK);
             fail(c, call, "the cloud is stopping");
         }
     }
@@ -288,6 +289,8 @@ enum err hub_client_submit(struct hub_client *c, struct hub_call *call)
         return ERR_SIZE;
     }
     call->tries = 0;
+    call->was_sent = false;
+    call->is_too_large = false;
     call->due_us = 0;
     call->has_new_token = false;
     call->give_up_us = clock_us() + HUB_GIVE_UP_MS * US_PER_MS;

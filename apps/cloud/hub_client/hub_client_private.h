@@ -60,8 +60,7 @@ NODISCARD enum err hub_key_read(const char *path, struct service_key *key, const
 // ERR_FULL: no memory; else as the call's parts.
 NODISCARD enum err hub_transfer_begin(struct hub_client *client, struct hub_transfer *transfer,
                                       struct hub_call *call);
-// Reads what came into the call and frees the place. *was_sent: the hub may have got it.
-void hub_transfer_end(struct hub_client *client, struct hub_transfer *transfer, CURLcode code,
-                      bool *was_sent);
+// Reads what came into the call and frees the place.
+void hub_transfer_end(struct hub_client *client, struct hub_transfer *transfer, CURLcode code);
 
 #endif

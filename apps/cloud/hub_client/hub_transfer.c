@@ -135,6 +135,9 @@ static bool set_options(struct hub_client *client, struct hub_transfer *t)
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
         curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+        // Over a connection used before, libcurl sends a request again by itself if that ends
+        // without an answer, whatever the hub did with it.
+        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, hub_call_changes(call) ? 1L : 0L) == CURLE_OK &&
         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S) == CURLE_OK &&
         curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)hub_call_timeout_s(call)) == CURLE_OK &&
         curl_easy_setopt(e, CURLOPT_USERAGENT, "busward-cloud") == CURLE_OK &&
@@ -219,17 +222,17 @@ static void take_answer(struct hub_transfer *t)
     t->answer = NULL;
 }
 
-void hub_transfer_end(struct hub_client *client, struct hub_transfer *t, CURLcode code,
-                      bool *was_sent)
+void hub_transfer_end(struct hub_client *client, struct hub_transfer *t, CURLcode code)
 {
     struct hub_call *call = t->call;
     long status = 0;
+    curl_off_t ready_us = 0; // when the connection stood, TLS included; 0: it never did
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    *was_sent = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
-                code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CONNECT_ERROR &&
-                code != CURLE_PEER_FAILED_VERIFICATION;
+    (void)curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    call->was_sent = ready_us > 0;
     call->status = (int)status;
     call->retry_after_s = 0;
+    call->is_too_large = false;
     call->code[0] = '\0';
     if (code == CURLE_OK) {
         const struct hub_reply reply = {.status = (int)status,
@@ -242,6 +245,7 @@ void hub_transfer_end(struct hub_client *client, struct hub_transfer *t, CURLcod
         }
     } else if (t->is_too_large) {
         call->outcome = HUB_MISFIT;
+        call->is_too_large = true;
         snprintf(call->message, sizeof(call->message), "the hub's answer is larger than %d bytes",
                  HUB_ANSWER_MAX);
     } else {

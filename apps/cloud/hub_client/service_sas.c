@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cloud/hub_client/service_sas.h"
 
+#include "base/text_forms.h"
 #include "port/api/hmac.h"
 
 #include <inttypes.h>
@@ -105,29 +106,6 @@ void service_key_wipe(struct service_key *key)
     sodium_memzero(key, sizeof(*key));
 }
 
-// Everything but letters, digits and -._~ as %xx, in small letters as the documents have it.
-static void put_encoded(struct writer *w, const char *text)
-{
-    static const char hex[] = "0123456789abcdef";
-    for (; *text != '\0'; text++) {
-        const uint8_t c = (uint8_t)*text;
-        const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                              (c >= 'A' && c <= 'Z') || strchr("-._~", c) != NULL;
-        if (is_plain) {
-            put_u8(w, c);
-        } else {
-            put_u8(w, '%');
-            put_u8(w, (uint8_t)hex[c >> 4]);
-            put_u8(w, (uint8_t)hex[c & 15U]);
-        }
-    }
-}
-
-static void put_text(struct writer *w, const char *text)
-{
-    put_bytes(w, bytes_of(text, strlen(text)));
-}
-
 enum err service_token(const struct service_key *key, const char *host, const char *policy,
                        int64_t expiry_s, char *out, size_t capacity)
 {
@@ -137,7 +115,7 @@ enum err service_token(const struct service_key *key, const char *host, const ch
     char expiry[24];
     snprintf(expiry, sizeof(expiry), "%" PRId64, expiry_s);
     struct writer to_sign = writer_of(signed_text, sizeof(signed_text));
-    put_encoded(&to_sign, host);
+    put_percent(&to_sign, bytes_of_text(host), HEX_SMALL);
     put_u8(&to_sign, '\n');
     put_text(&to_sign, expiry);
     hmac_sha256(bytes_of(key->data, key->size), writer_bytes(&to_sign), mac);
@@ -145,13 +123,13 @@ enum err service_token(const struct service_key *key, const char *host, const ch
                       sodium_base64_VARIANT_ORIGINAL);
     struct writer w = writer_of(out, capacity);
     put_text(&w, "SharedAccessSignature sr=");
-    put_encoded(&w, host);
+    put_percent(&w, bytes_of_text(host), HEX_SMALL);
     put_text(&w, "&sig=");
-    put_encoded(&w, signature);
+    put_percent(&w, bytes_of_text(signature), HEX_SMALL);
     put_text(&w, "&se=");
     put_text(&w, expiry);
     put_text(&w, "&skn=");
-    put_encoded(&w, policy);
+    put_percent(&w, bytes_of_text(policy), HEX_SMALL);
     put_u8(&w, '\0');
     return w.failed || to_sign.failed ? ERR_SIZE : OK;
 }

@@ -71,7 +71,9 @@ static void pass_now_and_then(struct follower *f)
 static int turn_log(struct ingest_thread *t)
 {
     struct follower *f = t->follower;
-    if (f->cfg.folder == NULL) {
+    // Of two who share the store, what one could not undo must not become part of the other's
+    // batch.
+    if (f->cfg.folder == NULL || (t->kafka != NULL && t->kafka->must_undo)) {
         return FOLLOWER_LOOK_MS;
     }
     if (t->head_watch < 0) {
@@ -95,7 +97,7 @@ static int turn_log(struct ingest_thread *t)
 
 static int turn_kafka(struct ingest_thread *t)
 {
-    if (t->kafka == NULL) {
+    if (t->kafka == NULL || t->follower->must_undo) {
         return FOLLOWER_LOOK_MS;
     }
     const enum err err = kafka_source_turn(t->kafka, clock_us());

@@ -2,6 +2,7 @@
 #include "apps/cloud/ingest/kafka_message.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 
 #include <string.h>
 
@@ -158,23 +159,6 @@ static const char *bag_name(const char *name)
     return is_of_hub ? NULL : name;
 }
 
-static void put_encoded(struct writer *w, struct bytes in)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < in.size; i++) {
-        const uint8_t c = in.data[i];
-        const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                              (c >= 'A' && c <= 'Z') || strchr("-._~$", c) != NULL;
-        if (is_plain && c != 0) {
-            put_u8(w, c);
-        } else {
-            put_u8(w, '%');
-            put_u8(w, (uint8_t)hex[c >> 4]);
-            put_u8(w, (uint8_t)hex[c & 15U]);
-        }
-    }
-}
-
 static void put_property(struct writer *bag, const struct kafka_header *header)
 {
     const char *name = bag_name(header->name);
@@ -186,9 +170,13 @@ static void put_property(struct writer *bag, const struct kafka_header *header)
     if (bag->size > 0) {
         put_u8(bag, '&');
     }
-    put_encoded(bag, bytes_of(name, strlen(name)));
+    if (name[0] == '$') { // a system property's name as devices write it
+        put_u8(bag, '$');
+        name++;
+    }
+    put_percent(bag, bytes_of_text(name), HEX_CAPITAL);
     put_u8(bag, '=');
-    put_encoded(bag, text);
+    put_percent(bag, text, HEX_CAPITAL);
 }
 
 enum of_hub { OF_DEVICE, OF_MODULE, OF_TIME, OF_SOURCE, OF_HUB_COUNT };

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MODULE "kafka"
@@ -69,19 +70,43 @@ static size_t headers_of(const rd_kafka_message_t *m, struct kafka_header *out)
     return count;
 }
 
+// Other messages in the same event hub may be many: one line says how many there were.
+static void say_bad(struct kafka_source *k, const rd_kafka_message_t *m, const char *why)
+{
+    const uint64_t bad = atomic_fetch_add(&k->bad, 1) + 1;
+    if (k->bad_said > 0 && k->turn_us - k->bad_said_us < KAFKA_SAY_MS * US_PER_MS) {
+        return;
+    }
+    log_warn(MODULE, "bad",
+             "partition=%d offset=%" PRId64 " size=%zu why=\"%s\" since_last=%" PRIu64,
+             m->partition, m->offset, m->len, why, bad - k->bad_said);
+    k->bad_said = bad;
+    k->bad_said_us = k->turn_us;
+}
+
+static int64_t stamp_of(const rd_kafka_message_t *m)
+{
+    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    const int64_t stamp_ms = rd_kafka_message_timestamp(m, &type);
+    struct timespec now; // a producer need not stamp; 1970 would set all of it apart
+    if (stamp_ms > 0) {
+        return stamp_ms;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static enum err take_message(struct kafka_source *k, const rd_kafka_message_t *m)
 {
     struct ingest *ingest = k->cfg.ingest;
     struct kafka_header headers[KAFKA_HEADERS_MAX];
     struct hub_record record;
     const char *why = "";
-    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-    const int64_t stamp_ms = rd_kafka_message_timestamp(m, &type);
     const struct kafka_message message = {.headers = headers,
                                           .header_count = headers_of(m, headers),
                                           .payload =
                                               bytes_of(m->payload, m->payload != NULL ? m->len : 0),
-                                          .stamp_ms = stamp_ms > 0 ? stamp_ms : 0};
+                                          .stamp_ms = stamp_of(m)};
     enum err err = ingest->store->in_batch ? OK : store_begin(ingest->store);
     if (err != OK) {
         return err;
@@ -89,11 +114,7 @@ static enum err take_message(struct kafka_source *k, const rd_kafka_message_t *m
     switch (kafka_message_read(&message, k->bag, HUB_PROPERTIES_SIZE_MAX, &record, &why)) {
     case KAFKA_D2C: err = ingest_message(ingest, (uint64_t)m->offset + 1, &record); break;
     case KAFKA_OTHER: atomic_fetch_add(&k->others, 1); break;
-    case KAFKA_BAD:
-        atomic_fetch_add(&k->bad, 1);
-        log_warn(MODULE, "bad", "partition=%d offset=%" PRId64 " size=%zu why=\"%s\"", m->partition,
-                 m->offset, m->len, why);
-        break;
+    case KAFKA_BAD: say_bad(k, m, why); break;
     }
     atomic_fetch_add(&k->messages, 1);
     return err == OK ? kafka_touch(k, m->partition, m->offset + 1) : err;
@@ -198,6 +219,7 @@ enum err kafka_source_turn(struct kafka_source *k, uint64_t now_us)
         return undo(k, ERR_IO);
     }
     k->touched_count = 0;
+    k->turn_us = now_us;
     ingest_begin(k->cfg.ingest);
     if (k->must_place) {
         kafka_place_again(k, now_us);

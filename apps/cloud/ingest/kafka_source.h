@@ -17,6 +17,7 @@ enum {
     KAFKA_MESSAGES_MAX = 8192, // in one batch
     KAFKA_QUEUE_KB = 16384,    // fetched and not taken yet
     KAFKA_LOOK_MS = 1000,      // polls at least this often
+    KAFKA_SAY_MS = 10000,      // how often bad messages are logged
     KAFKA_SHOW_MS = 5000,      // how often the group's offsets are committed; Azure bears 4/s
     KAFKA_SOURCE_SIZE = 512,
 };
@@ -57,6 +58,9 @@ struct kafka_source {
     bool must_place;    // the partitions are to be set to the store's offsets again
     uint64_t placed_us; // no sooner than a second apart
     uint64_t shown_us;
+    uint64_t turn_us;
+    uint64_t bad_said; // of `bad`, told in the log
+    uint64_t bad_said_us;
     // For everybody:
     _Atomic(enum kafka_state) state;
     atomic_uint_fast64_t messages;

@@ -11,11 +11,6 @@
 
 enum { FLUSH_US = US_PER_S };
 
-static struct bytes span(const char *text)
-{
-    return bytes_of(text, strlen(text));
-}
-
 void backend_init(struct backend *b, const struct backend_config *cfg)
 {
     b->store = cfg->store;
@@ -33,6 +28,17 @@ void backend_init(struct backend *b, const struct backend_config *cfg)
     methods_init(&b->methods, &b->sessions[BROKER_HUB], cfg->calls, cfg->call_count, cfg->payloads,
                  cfg->salt);
     dps_init(&b->dps, cfg->store, &b->twins, cfg->host);
+    hub_quota_init(&b->quota, &cfg->quota);
+    if (metered_load(&b->quota, cfg->store) != OK) {
+        log_warn(MODULE, "quota_unreadable", "%s", "(the day's count begins at 0)");
+    }
+    b->kept = b->quota.own;
+}
+
+static bool is_quota_kept(const struct backend *b)
+{
+    return b->quota.limits.messages_per_day == 0 ||
+           (b->kept.number == b->quota.own.number && b->kept.used == b->quota.own.used);
 }
 
 void backend_connected(struct backend *b, enum backend_broker broker)
@@ -58,11 +64,14 @@ static enum err store_changes(struct backend *b)
     enum err err = OK;
     for (size_t i = 0; err == OK && i < b->change_count; i++) {
         const struct backend_change *change = &b->changes[i];
-        err = registry_set_connected(b->store, span(change->device_id), change->is_connected,
-                                     change->utc_ms);
+        err = registry_set_connected(b->store, bytes_of_text(change->device_id),
+                                     change->is_connected, change->utc_ms);
     }
     for (size_t i = 0; err == OK && i < b->told_count; i++) {
-        err = twins_told(&b->twins, span(b->told[i].device_id), b->told[i].version);
+        err = twins_told(&b->twins, bytes_of_text(b->told[i].device_id), b->told[i].version);
+    }
+    if (err == OK && !is_quota_kept(b)) {
+        err = metered_save(&b->quota, b->store);
     }
     return err;
 }
@@ -71,7 +80,7 @@ static enum err store_changes(struct backend *b)
 void backend_flush(struct backend *b)
 {
     b->flush_us = TIME_NEVER;
-    if (b->change_count == 0 && b->told_count == 0) {
+    if (b->change_count == 0 && b->told_count == 0 && is_quota_kept(b)) {
         return;
     }
     enum err err = store_begin(b->store);
@@ -85,6 +94,12 @@ void backend_flush(struct backend *b)
     }
     b->change_count = 0;
     b->told_count = 0;
+    b->kept = b->quota.own; // or with the next
+}
+
+static void flush_soon(struct backend *b, uint64_t now_us)
+{
+    b->flush_us = time_min(b->flush_us, time_after(now_us, FLUSH_US));
 }
 
 static void note_change(struct backend *b, struct backend_time now, struct bytes device,
@@ -96,7 +111,7 @@ static void note_change(struct backend *b, struct backend_time now, struct bytes
     struct backend_change *change = &b->changes[b->change_count++];
     *change = (struct backend_change){.is_connected = is_connected, .utc_ms = now.utc_ms};
     memcpy(change->device_id, device.data, device.size);
-    b->flush_us = time_min(b->flush_us, time_after(now.now_us, FLUSH_US));
+    flush_soon(b, now.now_us);
 }
 
 static void on_hello(struct backend *b, enum backend_broker broker, struct backend_time now,
@@ -203,16 +218,30 @@ static struct bytes error_body(struct backend *b, const struct verdict *why, int
     return json_writer_bytes(&w);
 }
 
-static void twin_request(struct backend *b, struct bytes device, const struct az_topic *topic,
-                         struct bytes body, int64_t utc_ms)
+static void charge(struct backend *b, struct backend_time now, size_t size)
+{
+    hub_quota_charge(&b->quota, now.utc_ms, size);
+    if (!is_quota_kept(b)) {
+        flush_soon(b, now.now_us);
+    }
+}
+
+static void twin_request(struct backend *b, struct backend_time now, struct bytes device,
+                         const struct az_topic *topic, struct bytes body)
 {
     struct verdict why;
     struct json_writer w;
     struct az_topic *answer = &b->answer_topic;
-    bool is_good = false;
+    int64_t utc_ms = now.utc_ms;
+    enum hub_quota_kind kind =
+        topic->kind == AZ_TWIN_GET ? HUB_QUOTA_TWIN_READS : HUB_QUOTA_TWIN_UPDATES;
+    bool is_good =
+        metered_admit(&b->quota, kind, (struct hub_quota_time){now.now_us, utc_ms}, &why);
     *answer = (struct az_topic){.kind = AZ_TWIN_ANSWER};
     b->answer_body = bytes_of(NULL, 0);
-    if (topic->kind == AZ_TWIN_GET) {
+    if (!is_good) {
+        // told below
+    } else if (topic->kind == AZ_TWIN_GET) {
         json_writer_init(&w, b->answer_text, sizeof(b->answer_text));
         is_good = twins_get(&b->twins, device, &w, &why);
         answer->status = 200;
@@ -228,6 +257,8 @@ static void twin_request(struct backend *b, struct bytes device, const struct az
         answer->status = hub_code_status(why.code);
         b->answer_body = error_body(b, &why, utc_ms);
         b->stats.refused++;
+    } else {
+        charge(b, now, topic->kind == AZ_TWIN_GET ? b->answer_body.size : body.size);
     }
 }
 
@@ -235,9 +266,9 @@ static void on_hub_request(struct backend *b, struct backend_time now, struct se
                            const struct az_topic *topic, struct bytes body)
 {
     if (topic->kind == AZ_METHOD_ANSWER) {
-        methods_answer(&b->methods, span(session->id), topic->rid, topic->status, body);
+        methods_answer(&b->methods, bytes_of_text(session->id), topic->rid, topic->status, body);
     } else if (topic->kind == AZ_TWIN_GET || topic->kind == AZ_TWIN_REPORT) {
-        twin_request(b, span(session->id), topic, body, now.utc_ms);
+        twin_request(b, now, bytes_of_text(session->id), topic, body);
         b->has_answer = true;
     }
 }
@@ -288,6 +319,14 @@ static void on_request(struct backend *b, enum backend_broker broker, struct bac
     }
 }
 
+static void on_took(struct backend *b, enum backend_broker broker, struct backend_time now,
+                    const struct link_event *in)
+{
+    if (broker == BROKER_HUB && session_of(b, broker, in) != NULL) {
+        c2d_taken(&b->c2d, now.now_us, now.utc_ms, in->device, in->token);
+    }
+}
+
 void backend_message(struct backend *b, enum backend_broker broker, struct backend_time now,
                      struct bytes topic, struct bytes payload)
 {
@@ -301,12 +340,9 @@ void backend_message(struct backend *b, enum backend_broker broker, struct backe
     case LINK_SUBSCRIBED: on_subscribed(b, broker, now, &event); break;
     case LINK_DOWN: on_down(b, broker, now, &event); break;
     case LINK_REQUEST: on_request(b, broker, now, &event); break;
+    case LINK_TOOK: on_took(b, broker, now, &event); break;
+    case LINK_METERED: b->quota.other = event.metered; break;
     }
-}
-
-void backend_sent(struct backend *b, struct backend_time now, uint32_t token)
-{
-    c2d_sent(&b->c2d, now.now_us, now.utc_ms, token);
 }
 
 void backend_undone(struct backend *b)
@@ -331,6 +367,8 @@ void backend_tick(struct backend *b, struct backend_time now)
     methods_tick(&b->methods, now.now_us);
     if (now.now_us >= b->flush_us) {
         backend_flush(b);
+    } else if (!is_quota_kept(b)) {
+        flush_soon(b, now.now_us);
     }
 }
 
@@ -338,15 +376,18 @@ struct target {
     struct bytes device;
     uint64_t connection;
     int qos;
+    uint64_t token; // not 0: the plugin shall tell that it handed the message over
 };
 
-// `to/{conn}/{qos}/{device}` with topic, 0, body.
+// `to/{conn}/{qos}/{device}` or `tell/{conn}/{token}/{device}` with topic, 0, body.
 static void write_to(struct backend *b, struct target target, const struct az_topic *topic,
                      struct bytes body, struct backend_out *out)
 {
     struct writer w = writer_of(b->payload, sizeof(b->payload));
-    snprintf(b->topic, sizeof(b->topic), "to/%llu/%d/%.*s", (unsigned long long)target.connection,
-             target.qos, (int)target.device.size, (const char *)target.device.data);
+    snprintf(b->topic, sizeof(b->topic), "%s/%llu/%llu/%.*s", target.token != 0 ? "tell" : "to",
+             (unsigned long long)target.connection,
+             target.token != 0 ? (unsigned long long)target.token : (unsigned long long)target.qos,
+             (int)target.device.size, (const char *)target.device.data);
     az_topic_build(topic, &w);
     put_u8(&w, 0);
     put_bytes(&w, body);
@@ -360,8 +401,8 @@ static bool next_answer(struct backend *b, enum backend_broker broker, struct ba
         return false;
     }
     b->has_answer = false;
-    write_to(b, (struct target){span(b->answer_device), b->answer_connection, 0}, &b->answer_topic,
-             b->answer_body, out);
+    write_to(b, (struct target){bytes_of_text(b->answer_device), b->answer_connection, 0, 0},
+             &b->answer_topic, b->answer_body, out);
     return true;
 }
 
@@ -373,10 +414,10 @@ static void note_told(struct backend *b, uint64_t now_us, const struct twins_out
     struct backend_told *told = &b->told[b->told_count++];
     *told = (struct backend_told){.version = notice->version};
     memcpy(told->device_id, notice->device_id.data, notice->device_id.size);
-    b->flush_us = time_min(b->flush_us, time_after(now_us, FLUSH_US));
+    flush_soon(b, now_us);
 }
 
-static bool next_notice(struct backend *b, uint64_t now_us, struct backend_out *out)
+static bool next_notice(struct backend *b, struct backend_time now, struct backend_out *out)
 {
     struct twins_out notice;
     while (twins_next(&b->twins, &notice)) {
@@ -384,9 +425,10 @@ static bool next_notice(struct backend *b, uint64_t now_us, struct backend_out *
         if (session != NULL && (session->subscriptions & SESSION_DESIRED) != 0) {
             struct az_topic topic = {
                 .kind = AZ_TWIN_DESIRED, .has_version = true, .version = notice.version};
-            write_to(b, (struct target){notice.device_id, session->connection, 1}, &topic,
+            write_to(b, (struct target){notice.device_id, session->connection, 1, 0}, &topic,
                      notice.body, out);
-            note_told(b, now_us, &notice);
+            note_told(b, now.now_us, &notice);
+            charge(b, now, notice.body.size);
             return true;
         }
     }
@@ -399,7 +441,8 @@ static bool next_call(struct backend *b, uint64_t now_us, struct backend_out *ou
     if (!methods_next(&b->methods, now_us, &call)) {
         return false;
     }
-    write_to(b, (struct target){call.device_id, call.connection, 0}, &call.topic, call.body, out);
+    write_to(b, (struct target){call.device_id, call.connection, 0, 0}, &call.topic, call.body,
+             out);
     return true;
 }
 
@@ -410,9 +453,8 @@ static bool next_message(struct backend *b, int64_t utc_ms, struct backend_out *
         return false;
     }
     struct az_topic topic = {.kind = AZ_C2D, .device_id = message.device_id, .bag = message.bag};
-    write_to(b, (struct target){message.device_id, message.connection, 1}, &topic, message.payload,
-             out);
-    out->token = message.token;
+    write_to(b, (struct target){message.device_id, message.connection, 1, message.token}, &topic,
+             message.payload, out);
     return true;
 }
 
@@ -425,15 +467,16 @@ bool backend_next(struct backend *b, enum backend_broker broker, struct backend_
         } // the rows know
         return false;
     }
+    // An answer goes before the acknowledgement of what it answers: else a kill between the two
+    // would leave the device without any.
+    if (next_answer(b, broker, out)) {
+        return true;
+    }
     const char *word = link_next(&b->links[broker]);
     if (word != NULL) {
         *out = (struct backend_out){.topic = word, .qos = 1};
         return true;
     }
-    if (next_answer(b, broker, out)) {
-        return true;
-    }
-    return broker == BROKER_HUB &&
-           (next_notice(b, now.now_us, out) || next_call(b, now.now_us, out) ||
-            next_message(b, now.utc_ms, out));
+    return broker == BROKER_HUB && (next_notice(b, now, out) || next_call(b, now.now_us, out) ||
+                                    next_message(b, now.utc_ms, out));
 }

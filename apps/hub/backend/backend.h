@@ -2,7 +2,7 @@
 // The backend as one machine between the links to the two brokers, the store, and whoever serves
 // the operators (which uses store, twins, c2d and methods directly). No socket, no clock.
 //
-//   backend_connected / backend_message / backend_sent / backend_lost   what the links bring
+//   backend_connected / backend_message / backend_lost   what the links bring
 //   backend_next(b, broker, ...)   what is to be published there; drain it after every input
 #ifndef HUB_BACKEND_BACKEND_H
 #define HUB_BACKEND_BACKEND_H
@@ -10,6 +10,7 @@
 #include "apps/hub/backend/c2d.h"
 #include "apps/hub/backend/dps.h"
 #include "apps/hub/backend/link.h"
+#include "apps/hub/backend/metered.h"
 #include "apps/hub/backend/methods.h"
 #include "apps/hub/backend/registry.h"
 #include "apps/hub/backend/twins.h"
@@ -57,15 +58,18 @@ struct backend_config {
     uint8_t *notices;  // TWINS_NOTICE_BYTES
     uint32_t salt;     // random
     const char *host;  // of this hub
+    struct hub_quota_limits quota;
 };
 
-// About 6 MB: static or from the heap. Public: twins, c2d, methods, dps, links, sessions, stats.
+// About 6 MB: static or from the heap. Public: twins, c2d, methods, dps, quota, links, sessions,
+// stats.
 struct backend {
     struct store *store;
     struct twins twins;
     struct c2d c2d;
     struct methods methods;
     struct dps dps;
+    struct hub_quota quota;
     struct link links[BROKER_COUNT];
     struct sessions sessions[BROKER_COUNT];
     struct backend_stats stats;
@@ -82,7 +86,8 @@ struct backend {
     size_t change_count;
     struct backend_told told[BACKEND_CHANGES_MAX];
     size_t told_count;
-    uint64_t flush_us; // when both are stored
+    struct hub_quota_day kept; // of the quota, as stored
+    uint64_t flush_us;         // when these are stored
     char topic[BACKEND_TOPIC_SIZE_MAX];
     uint8_t payload[BACKEND_PAYLOAD_SIZE_MAX];
 };
@@ -95,8 +100,6 @@ void backend_message(struct backend *b, enum backend_broker broker, struct backe
                      struct bytes topic, struct bytes payload);
 // A transaction around inputs was undone: the next hello is taken for that of another boot.
 void backend_undone(struct backend *b);
-// The broker took the publish that bore this token.
-void backend_sent(struct backend *b, struct backend_time now, uint32_t token);
 // Nothing waits to be read from that broker.
 void backend_idle(struct backend *b, enum backend_broker broker);
 
@@ -108,8 +111,7 @@ void backend_flush(struct backend *b);
 struct backend_out {
     const char *topic;
     struct bytes payload;
-    int qos;        // of the publish on the link
-    uint32_t token; // not 0: backend_sent wants to hear of it
+    int qos; // of the publish on the link
 };
 // Valid until the next call. Only while that link is connected.
 bool backend_next(struct backend *b, enum backend_broker broker, struct backend_time now,

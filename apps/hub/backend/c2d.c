@@ -3,6 +3,7 @@
 
 #include "apps/hub/backend/c2d_rows.h"
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "port/linux/log.h"
 #include "json/writer.h"
 
@@ -12,11 +13,6 @@
 #define MODULE "c2d"
 
 enum { LOOK_US = 5 * US_PER_S, EXPIRED_PER_LOOK = 200 };
-
-static struct bytes span(const char *text)
-{
-    return bytes_of(text, strlen(text));
-}
 
 void c2d_init(struct c2d *c, struct store *store, struct sessions *sessions)
 {
@@ -32,23 +28,6 @@ static void mark_due(struct c2d *c, struct bytes device_id)
     }
 }
 
-static void put_encoded(struct writer *out, struct bytes text)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t byte = text.data[i];
-        bool is_plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-                        (byte >= 'a' && byte <= 'z') || (byte != 0 && strchr("-._~", byte) != NULL);
-        if (is_plain) {
-            put_u8(out, byte);
-        } else {
-            put_u8(out, '%');
-            put_u8(out, (uint8_t)digits[byte >> 4]);
-            put_u8(out, (uint8_t)digits[byte & 15]);
-        }
-    }
-}
-
 // The bag as the device will see it.
 static struct bytes write_bag(struct c2d *c, const struct c2d_message *in, struct bytes id)
 {
@@ -59,14 +38,14 @@ static struct bytes write_bag(struct c2d *c, const struct c2d_message *in, struc
         [C2D_ACK_FULL] = "full",
     };
     struct writer w = writer_of(c->bag, sizeof(c->bag));
-    put_bytes(&w, span("%24.mid="));
-    put_encoded(&w, id);
-    put_bytes(&w, span("&%24.to=%2Fdevices%2F"));
-    put_encoded(&w, in->device_id);
-    put_bytes(&w, span("%2Fmessages%2FdeviceBound"));
+    put_bytes(&w, bytes_of_text("%24.mid="));
+    put_percent(&w, id, HEX_CAPITAL);
+    put_bytes(&w, bytes_of_text("&%24.to=%2Fdevices%2F"));
+    put_percent(&w, in->device_id, HEX_CAPITAL);
+    put_bytes(&w, bytes_of_text("%2Fmessages%2FdeviceBound"));
     if (in->ack != C2D_ACK_NONE) {
-        put_bytes(&w, span("&iothub-ack="));
-        put_bytes(&w, span(acks[in->ack]));
+        put_bytes(&w, bytes_of_text("&iothub-ack="));
+        put_bytes(&w, bytes_of_text(acks[in->ack]));
     }
     if (in->properties.size > 0) {
         put_u8(&w, '&');
@@ -172,7 +151,8 @@ bool c2d_send(struct c2d *c, const struct c2d_message *in, int64_t utc_ms, int64
 static void drop_flights(struct c2d *c, struct bytes device_id)
 {
     for (size_t i = 0; i < C2D_FLIGHT_MAX; i++) {
-        if (c->flights[i].sequence != 0 && bytes_equal(span(c->flights[i].device_id), device_id)) {
+        if (c->flights[i].sequence != 0 &&
+            bytes_equal(bytes_of_text(c->flights[i].device_id), device_id)) {
             c->flights[i].sequence = 0;
         }
     }
@@ -287,11 +267,13 @@ void c2d_hello(struct c2d *c, const char *boot)
     snprintf(c->boot, sizeof(c->boot), "%s", boot);
 }
 
-void c2d_sent(struct c2d *c, uint64_t now_us, int64_t utc_ms, uint32_t token)
+void c2d_taken(struct c2d *c, uint64_t now_us, int64_t utc_ms, struct bytes device_id,
+               uint64_t token)
 {
     for (size_t i = 0; i < C2D_FLIGHT_MAX; i++) {
         struct c2d_flight *flight = &c->flights[i];
-        if (flight->sequence == 0 || flight->token != token || flight->settle_us != TIME_NEVER) {
+        if (flight->sequence == 0 || flight->token != token || flight->settle_us != TIME_NEVER ||
+            !bytes_equal(bytes_of_text(flight->device_id), device_id)) {
             continue;
         }
         // Flights of connections that ended are gone already: this one had it.
@@ -338,7 +320,7 @@ void c2d_tick(struct c2d *c, uint64_t now_us, int64_t utc_ms)
             continue;
         }
         flight->sequence = 0;
-        mark_due(c, span(flight->device_id));
+        mark_due(c, bytes_of_text(flight->device_id));
     }
     if (now_us < c->look_us) {
         return;
@@ -374,7 +356,7 @@ static enum err give(struct c2d *c, const struct session *session, int64_t utc_m
     while (unsettled < C2D_UNSETTLED_MAX) {
         struct c2d_row row = {.properties = writer_of(c->bag, sizeof(c->bag)),
                               .payload = writer_of(c->payload, sizeof(c->payload))};
-        enum err err = c2d_rows_next(c->store, span(session->id), after, &row);
+        enum err err = c2d_rows_next(c->store, bytes_of_text(session->id), after, &row);
         if (err != OK) {
             return err;
         }
@@ -391,7 +373,7 @@ static enum err give(struct c2d *c, const struct session *session, int64_t utc_m
             return ERR_FULL;
         }
         flight->token = ++c->token;
-        *out = (struct c2d_out){.device_id = span(session->id),
+        *out = (struct c2d_out){.device_id = bytes_of_text(session->id),
                                 .connection = session->connection,
                                 .token = flight->token,
                                 .bag = writer_bytes(&row.properties),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The queue of messages to each device. Durable before the sender is answered; given to the broker
-// when the device is there, settled when it was there a minute after that (the broker shows no
-// PUBACK), sent again after a new boot of the broker: at least once.
+// when the device is there, settled when it was there a minute after that (the broker does not show
+// the device's PUBACK), sent again after a new boot of the broker: at least once.
 //
-//   queued --c2d_next--> handed over --c2d_sent--> locked --60 s there--> settled (gone)
+//   queued --c2d_next--> handed over --c2d_taken--> locked --60 s there--> settled (gone)
 //     ^------------------ other connection, new boot ----------|          expired, purged (gone)
 #ifndef HUB_BACKEND_C2D_H
 #define HUB_BACKEND_C2D_H
@@ -45,8 +45,8 @@ struct c2d_message {
 struct c2d_flight {
     int64_t sequence; // 0: free
     uint64_t connection;
-    uint64_t settle_us; // TIME_NEVER: the broker has not taken it yet
-    uint32_t token;
+    uint64_t settle_us; // TIME_NEVER: it has not been handed over yet
+    uint64_t token;
     char device_id[ID_SIZE];
 };
 
@@ -55,7 +55,7 @@ struct c2d {
     struct sessions *sessions;
     unsigned deliveries_max; // may be set after c2d_init
     uint64_t look_us;        // when expiry is looked at next
-    uint32_t token;
+    uint64_t token;
     char boot[C2D_BOOT_SIZE];
     bool is_due_any;
     size_t position; // in the sessions
@@ -89,8 +89,9 @@ void c2d_down(struct c2d *c, struct bytes device_id);
 void c2d_hello(struct c2d *c, const char *boot);
 // The link is gone: so are all connections.
 void c2d_lost(struct c2d *c);
-// The broker has taken the message of this token.
-void c2d_sent(struct c2d *c, uint64_t now_us, int64_t utc_ms, uint32_t token);
+// The plugin handed the message of this token over, before it told of any end of the connection.
+void c2d_taken(struct c2d *c, uint64_t now_us, int64_t utc_ms, struct bytes device_id,
+               uint64_t token);
 
 uint64_t c2d_deadline_us(const struct c2d *c);
 void c2d_tick(struct c2d *c, uint64_t now_us, int64_t utc_ms);
@@ -98,7 +99,7 @@ void c2d_tick(struct c2d *c, uint64_t now_us, int64_t utc_ms);
 struct c2d_out {
     struct bytes device_id;
     uint64_t connection;
-    uint32_t token;
+    uint64_t token;
     struct bytes bag; // with %24.mid, %24.to, ...
     struct bytes payload;
 };

@@ -16,11 +16,6 @@
 // Azure's numbers where they differ from the hub's.
 enum { DPS_UNAUTHORIZED = 401002, DPS_BAD_REQUEST = 400004, DPS_NO_OPERATION = 404204 };
 
-static struct bytes span(const char *text)
-{
-    return bytes_of(text, strlen(text));
-}
-
 void dps_init(struct dps *dps, struct store *store, struct twins *twins, const char *own_hub)
 {
     dps->store = store;
@@ -88,7 +83,7 @@ static void make_device(const struct dps *dps, const struct dps_request *in, str
     for (int i = 0; i < 2; i++) {
         device->keys[i] = e->keys[i];
         if (e->is_group && e->keys[i].size > 0) {
-            key_derive(&e->keys[i], span(in->session->id), &device->keys[i]);
+            key_derive(&e->keys[i], bytes_of_text(in->session->id), &device->keys[i]);
         }
     }
 }
@@ -100,7 +95,7 @@ static bool write_device(struct dps *dps, const struct dps_request *in,
     struct device device;
     struct device old;
     make_device(dps, in, &device);
-    bool is_there = registry_read(dps->store, span(device.id), &old, why);
+    bool is_there = registry_read(dps->store, bytes_of_text(device.id), &old, why);
     if (!is_there && why->code != HUB_DEVICE_NOT_FOUND) {
         return false;
     }
@@ -116,9 +111,10 @@ static bool write_device(struct dps *dps, const struct dps_request *in,
     if (is_there && !begins) {
         return true;
     }
-    struct bytes twin = chosen->initial_twin.size > 0 ? chosen->initial_twin : span("{}");
+    struct bytes twin = chosen->initial_twin.size > 0 ? chosen->initial_twin : bytes_of_text("{}");
     return (!is_there && chosen->initial_twin.size == 0) ||
-           twins_set_initial(dps->twins, span(device.id), twin, in->utc_ms, why);
+           twins_set_initial(dps->twins, bytes_of_text(device.id), twin, !is_there, in->utc_ms,
+                             why);
 }
 
 static bool is_own(const struct dps *dps, const char *hub)
@@ -133,7 +129,7 @@ static bool assign(struct dps *dps, const struct dps_request *in, bool is_again,
     struct registration *r = &dps->registration;
     const struct enrolment *e = &dps->enrolment;
     struct allocation chosen;
-    if (!allocation_choose(e, span(r->id), dps->own_hub, &chosen, why)) {
+    if (!allocation_choose(e, bytes_of_text(r->id), dps->own_hub, &chosen, why)) {
         return false;
     }
     bool begins = !is_again || (e->may_move && !e->keeps_data);
@@ -175,7 +171,7 @@ static bool load_registration(struct dps *dps, const struct dps_request *in, boo
 {
     struct registration *r = &dps->registration;
     const char *group = in->session->is_group ? in->session->enrolment : "";
-    bool is_there = registrations_read(dps->store, span(in->session->id), r, why);
+    bool is_there = registrations_read(dps->store, bytes_of_text(in->session->id), r, why);
     if (!is_there && why->code != HUB_NOT_FOUND) {
         return false;
     }
@@ -222,7 +218,7 @@ static bool decide(struct dps *dps, const struct dps_request *in, bool is_again,
 static bool do_register(struct dps *dps, const struct dps_request *in, struct verdict *why)
 {
     bool is_again = false;
-    if (!enrolments_read(dps->store, span(in->session->enrolment), in->session->is_group,
+    if (!enrolments_read(dps->store, bytes_of_text(in->session->enrolment), in->session->is_group,
                          &dps->enrolment, why) ||
         !load_registration(dps, in, &is_again, why)) {
         return false;
@@ -267,12 +263,12 @@ static void tell_status(struct dps *dps, const struct dps_request *in, struct dp
 {
     struct verdict why;
     struct registration *r = &dps->registration;
-    bool is_there = registrations_read(dps->store, span(in->session->id), r, &why);
+    bool is_there = registrations_read(dps->store, bytes_of_text(in->session->id), r, &why);
     if (!is_there && why.code != HUB_NOT_FOUND) {
         answer_error(dps, (int)why.code, why.message, in->utc_ms, out);
         return;
     }
-    if (!is_there || !bytes_equal(span(r->operation_id), in->topic->operation_id)) {
+    if (!is_there || !bytes_equal(bytes_of_text(r->operation_id), in->topic->operation_id)) {
         answer_error(dps, DPS_NO_OPERATION, "no such operation", in->utc_ms, out);
         return;
     }

@@ -15,11 +15,6 @@ static const char *const policies[] = {
     [ALLOCATION_CUSTOM] = "custom",
 };
 
-static struct bytes span(const char *text)
-{
-    return bytes_of(text, strlen(text));
-}
-
 // The columns that both tables have, in the order of read_row; a group has no others.
 #define COMMON                                                                                     \
     "attestation, key1, key2, ca1, ca2, enabled, initial_twin, allocation, hubs,"                  \
@@ -112,11 +107,11 @@ static bool check_twin(const char *text, struct verdict *why)
 {
     struct json_reader r;
     struct json_options options = {.depth_max = 24};
-    json_reader_init(&r, span(text), &options);
+    json_reader_init(&r, bytes_of_text(text), &options);
     if (text[0] == '\0' || (json_peek(&r) == JSON_OBJECT && json_skip(&r) && json_end(&r))) {
         return true;
     }
-    struct json_place place = json_place_of(span(text), r.error.offset);
+    struct json_place place = json_place_of(bytes_of_text(text), r.error.offset);
     return refuse(why, HUB_ARGUMENT_INVALID, "initialTwin, line %u column %u: %s", place.line,
                   place.column, r.error.code != JSON_OK ? r.error.message : "expected an object");
 }
@@ -148,16 +143,17 @@ static bool check_attestation(struct enrolment *e, struct verdict *why)
 
 static bool check(struct enrolment *e, struct verdict *why)
 {
-    const char *fault = registration_id_fault(span(e->id));
+    const char *fault = registration_id_fault(bytes_of_text(e->id));
     if (fault != NULL) {
         return refuse(why, HUB_ARGUMENT_INVALID, "%s", fault);
     }
-    fault = e->device_id[0] != '\0' ? hub_id_fault(span(e->device_id)) : NULL;
+    fault = e->device_id[0] != '\0' ? hub_id_fault(bytes_of_text(e->device_id)) : NULL;
     if (fault != NULL) {
         return refuse(why, HUB_ARGUMENT_INVALID, "device id: %s", fault);
     }
     return check_attestation(e, why) && check_twin(e->initial_twin, why) &&
-           (e->allocation != ALLOCATION_CUSTOM || allocation_check_table(span(e->table), why));
+           (e->allocation != ALLOCATION_CUSTOM ||
+            allocation_check_table(bytes_of_text(e->table), why));
 }
 
 static void bind_octets(sqlite3_stmt *s, int index, const uint8_t *data, size_t size)
@@ -213,7 +209,7 @@ static bool write_in(struct store *store, struct enrolment *e, const char *if_ma
                      struct verdict *why)
 {
     static struct enrolment old; // too large for the stack; one thread
-    bool is_there = enrolments_read(store, span(e->id), e->is_group, &old, why);
+    bool is_there = enrolments_read(store, bytes_of_text(e->id), e->is_group, &old, why);
     if (!is_there && why->code != HUB_NOT_FOUND) {
         return false;
     }

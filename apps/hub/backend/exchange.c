@@ -12,7 +12,6 @@
 struct held {
     struct held *next;
     int qos;
-    uint32_t token;
     size_t payload_size;
     size_t topic_size; // with its NUL
     char bytes[];      // topic, payload
@@ -32,10 +31,8 @@ static void hold(struct batch *batch, const struct backend_out *out)
         batch->is_lossy = true;
         return;
     }
-    *held = (struct held){.qos = out->qos,
-                          .token = out->token,
-                          .topic_size = topic_size,
-                          .payload_size = out->payload.size};
+    *held =
+        (struct held){.qos = out->qos, .topic_size = topic_size, .payload_size = out->payload.size};
     memcpy(held->bytes, out->topic, topic_size);
     if (out->payload.size > 0) {
         memcpy(held->bytes + topic_size, out->payload.data, out->payload.size);
@@ -57,7 +54,7 @@ static void let_go(const struct exchange *x, struct batch *batch, bool is_durabl
         if (is_durable || strncmp(held->bytes, "to/", 3) != 0) {
             link_client_publish(x->client, held->bytes,
                                 bytes_of(held->bytes + held->topic_size, held->payload_size),
-                                held->qos, held->token);
+                                held->qos);
         }
         free(held);
     }
@@ -72,7 +69,6 @@ static void give(const struct exchange *x, struct backend_time now,
     case LINK_CLIENT_MESSAGE:
         backend_message(x->backend, x->broker, now, in->topic, in->payload);
         break;
-    case LINK_CLIENT_SENT: backend_sent(x->backend, now, in->token); break;
     }
 }
 
@@ -114,7 +110,7 @@ static void publish_all(const struct exchange *x, struct backend_time now)
     // A lost link is drained as well: what waits for it is then forgotten in the proper way.
     while ((!x->backend->links[x->broker].is_connected || link_client_is_ready(x->client)) &&
            backend_next(x->backend, x->broker, now, &out)) {
-        link_client_publish(x->client, out.topic, out.payload, out.qos, out.token);
+        link_client_publish(x->client, out.topic, out.payload, out.qos);
     }
 }
 

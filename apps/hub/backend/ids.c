@@ -2,6 +2,7 @@
 #include "apps/hub/backend/ids.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "port/api/hmac.h"
 
 #include <string.h>
@@ -35,7 +36,7 @@ enum err key_parse(struct bytes text, struct hub_sas_key *out)
 {
     struct hub_sas_key key = {0};
     if (text.size > 0) {
-        enum err err = hub_base64_decode(text, key.bytes, sizeof(key.bytes), &key.size);
+        enum err err = base64_decode(text, key.bytes, sizeof(key.bytes), &key.size);
         if (err != OK) {
             return err;
         }
@@ -45,22 +46,6 @@ enum err key_parse(struct bytes text, struct hub_sas_key *out)
     }
     *out = key;
     return OK;
-}
-
-void base64_text(struct bytes in, char *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < in.size; i += 3) {
-        size_t left = in.size - i;
-        uint32_t three = (uint32_t)in.data[i] << 16;
-        three |= left > 1 ? (uint32_t)in.data[i + 1] << 8 : 0;
-        three |= left > 2 ? in.data[i + 2] : 0;
-        *out++ = digits[three >> 18];
-        *out++ = digits[three >> 12 & 63];
-        *out++ = left > 1 ? digits[three >> 6 & 63] : '=';
-        *out++ = left > 2 ? digits[three & 63] : '=';
-    }
-    *out = '\0';
 }
 
 void key_text(const struct hub_sas_key *key, char out[KEY_TEXT_SIZE])
@@ -89,14 +74,6 @@ void key_derive(const struct hub_sas_key *group, struct bytes registration_id,
 {
     *out = (struct hub_sas_key){.size = HMAC_SHA256_SIZE};
     hmac_sha256(bytes_of(group->bytes, group->size), registration_id, out->bytes);
-}
-
-static int hex_value(uint8_t c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
 }
 
 enum err thumbprint_parse(struct bytes text, struct thumbprint *out)

@@ -37,8 +37,6 @@ void key_derive(const struct hub_sas_key *group, struct bytes registration_id,
 NODISCARD enum err thumbprint_parse(struct bytes text, struct thumbprint *out);
 void thumbprint_text(const struct thumbprint *in, char out[THUMBPRINT_TEXT_SIZE]); // capitals
 
-// Standard base64 with padding and a NUL. out holds (in.size + 2) / 3 * 4 + 1 bytes.
-void base64_text(struct bytes in, char *out);
 // Random bytes for ids and keys. ERR_IO.
 NODISCARD enum err random_bytes(void *out, size_t size);
 

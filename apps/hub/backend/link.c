@@ -116,6 +116,21 @@ static bool parse_hello(struct bytes payload, struct link_event *out)
     return true;
 }
 
+static bool parse_metered(struct bytes payload, struct link_event *out)
+{
+    const uint8_t *space = payload.size > 0 ? memchr(payload.data, ' ', payload.size) : NULL;
+    uint64_t number = 0;
+    if (space == NULL) {
+        return false;
+    }
+    size_t size = (size_t)(space - payload.data);
+    bool is_good =
+        to_number(bytes_of(payload.data, size), INT64_MAX, &number) &&
+        to_number(bytes_of(space + 1, payload.size - size - 1), INT64_MAX, &out->metered.used);
+    out->metered.number = (int64_t)number;
+    return is_good;
+}
+
 // What stands behind `l/{seq}/`, and the payload.
 static bool parse(struct bytes rest, struct bytes payload, struct link_event *out)
 {
@@ -124,6 +139,10 @@ static bool parse(struct bytes rest, struct bytes payload, struct link_event *ou
     if (is_word(rest, "hello")) {
         out->kind = LINK_HELLO;
         return parse_hello(payload, out);
+    }
+    if (is_word(rest, "metered")) {
+        out->kind = LINK_METERED;
+        return parse_metered(payload, out);
     }
     if (!take_level(&rest, &word) || !take_level(&rest, &number) ||
         !to_number(number, INT64_MAX, &out->connection) || out->connection == 0 || rest.size == 0 ||
@@ -147,6 +166,10 @@ static bool parse(struct bytes rest, struct bytes payload, struct link_event *ou
         out->kind = LINK_DOWN;
         out->reason = payload;
         return true;
+    }
+    if (is_word(word, "took")) {
+        out->kind = LINK_TOOK;
+        return to_number(payload, INT64_MAX, &out->token);
     }
     const uint8_t *end = payload.size > 0 ? memchr(payload.data, '\0', payload.size) : NULL;
     if (!is_word(word, "req") || end == NULL) {

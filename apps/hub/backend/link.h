@@ -7,6 +7,7 @@
 
 #include "apps/hub/backend/ids.h"
 #include "apps/hub/backend/verdict.h"
+#include "apps/hub/quota.h"
 
 #include <stdint.h>
 
@@ -16,7 +17,15 @@ enum {
     LINK_TOPIC_SIZE_MAX = 256,
 };
 
-enum link_event_kind { LINK_HELLO, LINK_UP, LINK_SUBSCRIBED, LINK_DOWN, LINK_REQUEST };
+enum link_event_kind {
+    LINK_HELLO,
+    LINK_UP,
+    LINK_SUBSCRIBED,
+    LINK_DOWN,
+    LINK_REQUEST,
+    LINK_TOOK,
+    LINK_METERED,
+};
 
 // Spans lie in the message.
 struct link_event {
@@ -31,6 +40,8 @@ struct link_event {
     struct thumbprint thumbprint; // LINK_UP with is_x509
     struct bytes reason;          // LINK_DOWN
     struct bytes topic, body;     // LINK_REQUEST
+    uint64_t token;               // LINK_TOOK
+    struct hub_quota_day metered; // LINK_METERED: of what passes the plugin
 };
 
 struct link {

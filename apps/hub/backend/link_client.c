@@ -25,7 +25,6 @@ enum {
 struct link_client_event {
     struct link_client_event *next;
     enum link_client_kind kind;
-    uint32_t token;
     size_t topic_size, payload_size;
     uint8_t bytes[]; // topic, payload
 };
@@ -38,8 +37,8 @@ void link_client_init(struct link_client *client, struct loop *loop, const char 
     mosquitto_lib_init();
 }
 
-static bool add_event(struct link_client *c, enum link_client_kind kind, uint32_t token,
-                      struct bytes topic, struct bytes payload)
+static bool add_event(struct link_client *c, enum link_client_kind kind, struct bytes topic,
+                      struct bytes payload)
 {
     struct link_client_event *event = malloc(sizeof(*event) + topic.size + payload.size);
     if (event == NULL) {
@@ -47,7 +46,7 @@ static bool add_event(struct link_client *c, enum link_client_kind kind, uint32_
         return false;
     }
     *event = (struct link_client_event){
-        .kind = kind, .token = token, .topic_size = topic.size, .payload_size = payload.size};
+        .kind = kind, .topic_size = topic.size, .payload_size = payload.size};
     if (topic.size > 0) {
         memcpy(event->bytes, topic.data, topic.size);
     }
@@ -63,9 +62,9 @@ static bool add_event(struct link_client *c, enum link_client_kind kind, uint32_
     return true;
 }
 
-static void add_plain(struct link_client *c, enum link_client_kind kind, uint32_t token)
+static void add_plain(struct link_client *c, enum link_client_kind kind)
 {
-    (void)add_event(c, kind, token, bytes_of(NULL, 0), bytes_of(NULL, 0));
+    (void)add_event(c, kind, bytes_of(NULL, 0), bytes_of(NULL, 0));
 }
 
 static void on_connect(struct mosquitto *mosquitto, void *ctx, int code)
@@ -81,7 +80,7 @@ static void on_connect(struct mosquitto *mosquitto, void *ctx, int code)
     c->is_connected = true;
     c->back_off_us = BACK_OFF_MIN_US;
     log_info(MODULE, "connected", "broker=%s", c->name);
-    add_plain(c, LINK_CLIENT_CONNECTED, 0);
+    add_plain(c, LINK_CLIENT_CONNECTED);
 }
 
 static void on_disconnect(struct mosquitto *mosquitto, void *ctx, int code)
@@ -96,19 +95,8 @@ static void on_message(struct mosquitto *mosquitto, void *ctx, const struct mosq
 {
     struct link_client *c = ctx;
     (void)mosquitto;
-    (void)add_event(c, LINK_CLIENT_MESSAGE, 0, bytes_of(in->topic, strlen(in->topic)),
+    (void)add_event(c, LINK_CLIENT_MESSAGE, bytes_of(in->topic, strlen(in->topic)),
                     bytes_of(in->payload, (size_t)in->payloadlen));
-}
-
-static void on_publish(struct mosquitto *mosquitto, void *ctx, int id)
-{
-    struct link_client *c = ctx;
-    (void)mosquitto;
-    uint32_t *token = &c->tokens[(uint16_t)id];
-    if (*token != 0) {
-        add_plain(c, LINK_CLIENT_SENT, *token);
-        *token = 0;
-    }
 }
 
 static void arm_write(struct link_client *c)
@@ -163,14 +151,13 @@ static void take_down(struct link_client *c)
     }
     if (c->is_connected) {
         log_warn(MODULE, "lost", "broker=%s", c->name);
-        add_plain(c, LINK_CLIENT_LOST, 0);
+        add_plain(c, LINK_CLIENT_LOST);
     }
     c->read = NULL;
     c->write = NULL;
     c->mosquitto = NULL;
     c->is_connected = false;
     c->is_broken = false;
-    memset(c->tokens, 0, sizeof(c->tokens));
 }
 
 static bool try_connect(struct link_client *c)
@@ -182,7 +169,6 @@ static bool try_connect(struct link_client *c)
     mosquitto_connect_callback_set(c->mosquitto, on_connect);
     mosquitto_disconnect_callback_set(c->mosquitto, on_disconnect);
     mosquitto_message_callback_set(c->mosquitto, on_message);
-    mosquitto_publish_callback_set(c->mosquitto, on_publish);
     mosquitto_int_option(c->mosquitto, MOSQ_OPT_SEND_MAXIMUM, IN_FLIGHT_MAX);
     // A local socket: it connects at once or not at all.
     int code = mosquitto_connect(c->mosquitto, c->path, 0, KEEP_ALIVE_S);
@@ -238,7 +224,6 @@ bool link_client_next(struct link_client *c, struct link_client_out *out)
     const struct link_client_event *event = c->given;
     *out = (struct link_client_out){
         .kind = event->kind,
-        .token = event->token,
         .topic = bytes_of(event->bytes, event->topic_size),
         .payload = bytes_of(event->bytes + event->topic_size, event->payload_size),
     };
@@ -261,22 +246,19 @@ bool link_client_is_blocked(const struct link_client *c)
     return c->is_connected && !c->is_broken && mosquitto_want_write(c->mosquitto);
 }
 
-void link_client_publish(struct link_client *c, const char *topic, struct bytes payload, int qos,
-                         uint32_t token)
+void link_client_publish(struct link_client *c, const char *topic, struct bytes payload, int qos)
 {
-    int id = 0;
     if (!c->is_connected || c->is_broken) {
         return;
     }
     int code =
-        mosquitto_publish(c->mosquitto, &id, topic, (int)payload.size, payload.data, qos, false);
+        mosquitto_publish(c->mosquitto, NULL, topic, (int)payload.size, payload.data, qos, false);
     if (code != MOSQ_ERR_SUCCESS) {
         log_warn(MODULE, "publish", "broker=%s err=%s", c->name, mosquitto_strerror(code));
         c->is_broken = true;
         loop_wake(c->loop);
         return;
     }
-    c->tokens[(uint16_t)id] = token;
     arm_write(c);
 }
 

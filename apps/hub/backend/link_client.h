@@ -12,12 +12,7 @@
 struct mosquitto;
 struct link_client_event;
 
-enum link_client_kind {
-    LINK_CLIENT_CONNECTED,
-    LINK_CLIENT_LOST,
-    LINK_CLIENT_MESSAGE,
-    LINK_CLIENT_SENT
-};
+enum link_client_kind { LINK_CLIENT_CONNECTED, LINK_CLIENT_LOST, LINK_CLIENT_MESSAGE };
 
 struct link_client {
     // Private:
@@ -31,7 +26,6 @@ struct link_client {
     uint64_t retry_us, misc_us, back_off_us;
     struct link_client_event *first, *last; // what came
     struct link_client_event *given;        // lent to the caller
-    uint32_t tokens[UINT16_MAX + 1];        // by MQTT's packet id; 0: none
 };
 
 // path: of the socket, borrowed; name: static text.
@@ -42,7 +36,6 @@ void link_client_close(struct link_client *client);
 struct link_client_out {
     enum link_client_kind kind;
     struct bytes topic, payload; // LINK_CLIENT_MESSAGE
-    uint32_t token;              // LINK_CLIENT_SENT
 };
 // What came; valid until the next call.
 bool link_client_next(struct link_client *client, struct link_client_out *out);
@@ -53,9 +46,9 @@ bool link_client_is_ready(const struct link_client *client);
 bool link_client_is_blocked(const struct link_client *client);
 // Ends the connection, which is told, and makes another.
 void link_client_begin_anew(struct link_client *client);
-// token 0: nobody wants to hear of it. A failure ends the connection, which is told.
+// A failure ends the connection, which is told.
 void link_client_publish(struct link_client *client, const char *topic, struct bytes payload,
-                         int qos, uint32_t token);
+                         int qos);
 
 uint64_t link_client_tick(struct link_client *client, uint64_t now_us); // gives its next deadline
 

@@ -9,11 +9,6 @@
 
 enum { SLOT_BITS = 12, CAPACITY_MAX = 1 << SLOT_BITS };
 
-static struct bytes span(const char *text)
-{
-    return bytes_of(text, strlen(text));
-}
-
 void methods_init(struct methods *m, const struct sessions *sessions, struct methods_call *calls,
                   size_t capacity, uint8_t *payloads, uint32_t salt)
 {
@@ -43,8 +38,7 @@ static bool is_name(struct bytes name)
 {
     bool is_good = name.size > 0 && name.size <= AZ_METHOD_NAME_SIZE_MAX;
     for (size_t i = 0; is_good && i < name.size; i++) {
-        is_good =
-            name.data[i] > ' ' && name.data[i] != 0x7f && strchr("/+#?", name.data[i]) == NULL;
+        is_good = name.data[i] > ' ' && name.data[i] < 0x7f && strchr("/+#?", name.data[i]) == NULL;
     }
     return is_good;
 }
@@ -52,9 +46,10 @@ static bool is_name(struct bytes name)
 static bool check(const struct methods_request *in, struct verdict *why)
 {
     if (!is_name(in->name)) {
-        return refuse(why, HUB_ARGUMENT_INVALID,
-                      "a method name has 1 to %d characters, no space, control, / + # ? among them",
-                      AZ_METHOD_NAME_SIZE_MAX);
+        return refuse(
+            why, HUB_ARGUMENT_INVALID,
+            "a method name has 1 to %d characters of ASCII, no space or / + # ? among them",
+            AZ_METHOD_NAME_SIZE_MAX);
     }
     if (in->response_s != 0 &&
         (in->response_s < METHODS_RESPONSE_S_MIN || in->response_s > METHODS_RESPONSE_S_MAX)) {
@@ -82,7 +77,7 @@ static struct methods_call *free_slot(struct methods *m, struct bytes device_id,
         struct methods_call *call = &m->calls[i];
         if (call->state == METHODS_FREE) {
             slot = slot == NULL ? call : slot;
-        } else if (bytes_equal(span(call->device_id), device_id)) {
+        } else if (bytes_equal(bytes_of_text(call->device_id), device_id)) {
             of_device++;
         }
     }
@@ -166,7 +161,8 @@ void methods_changed(struct methods *m, uint64_t now_us, struct bytes device_id)
     }
     for (size_t i = 0; i < m->capacity; i++) {
         struct methods_call *call = &m->calls[i];
-        if (call->state == METHODS_WAITING && bytes_equal(span(call->device_id), device_id)) {
+        if (call->state == METHODS_WAITING &&
+            bytes_equal(bytes_of_text(call->device_id), device_id)) {
             call->state = METHODS_READY;
         }
     }
@@ -206,7 +202,7 @@ void methods_answer(struct methods *m, struct bytes device_id, struct bytes rid,
     for (size_t i = 0; i < m->capacity; i++) {
         struct methods_call *call = &m->calls[i];
         if (call->state != METHODS_SENT || call->serial != serial ||
-            !bytes_equal(span(call->device_id), device_id)) {
+            !bytes_equal(bytes_of_text(call->device_id), device_id)) {
             continue;
         }
         if (body.size > METHODS_PAYLOAD_SIZE_MAX) {
@@ -260,7 +256,7 @@ bool methods_next(struct methods *m, uint64_t now_us, struct methods_out *out)
         if (call->state != METHODS_READY) {
             continue;
         }
-        if (!is_online(m, span(call->device_id))) { // it left just now
+        if (!is_online(m, bytes_of_text(call->device_id))) { // it left just now
             call->state = METHODS_WAITING;
             if (call->deadline_us <= now_us) {
                 miss(call);
@@ -271,10 +267,10 @@ bool methods_next(struct methods *m, uint64_t now_us, struct methods_out *out)
         call->deadline_us = time_after(now_us, call->response_us);
         int size = snprintf(m->rid, sizeof(m->rid), "%08x-%08x", m->salt, call->serial);
         *out = (struct methods_out){
-            .device_id = span(call->device_id),
-            .connection = sessions_find(m->sessions, span(call->device_id))->connection,
+            .device_id = bytes_of_text(call->device_id),
+            .connection = sessions_find(m->sessions, bytes_of_text(call->device_id))->connection,
             .topic = {.kind = AZ_METHOD_CALL,
-                      .name = span(call->name),
+                      .name = bytes_of_text(call->name),
                       .rid = bytes_of(m->rid, (size_t)size)},
             .body = bytes_of(call->payload, call->size),
         };

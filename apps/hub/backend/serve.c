@@ -89,6 +89,10 @@ static const struct option option_rows[] = {
      .max = 60,
      .fallback = "3",
      .help = "what a registering device is told to wait"},
+    {.name = "quota",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct serve_options, quota),
+     .help = "none (default), f1, s1, or name=number with a comma between; as plugin_opt_quota"},
 };
 
 static const struct option_table table = {
@@ -196,6 +200,12 @@ static bool make_backend(struct serve *s)
         log_error(MODULE, "memory", "%s", "");
         return false;
     }
+    char fault[HUB_QUOTA_FAULT_SIZE];
+    if (s->options.quota != NULL &&
+        hub_quota_parse(s->options.quota, &s->memory.quota, fault) != OK) {
+        log_error(MODULE, "options_refused", "option=--quota why=%s", log_quote(fault).text);
+        return false;
+    }
     backend_init(s->backend, &s->memory);
     s->backend->dps.retry_after_s = (uint32_t)s->options.dps_retry_after_s;
     s->backend->c2d.deliveries_max = (unsigned)s->options.delivery_max;
@@ -213,6 +223,7 @@ static bool start_service(struct serve *s)
         .twins = &s->backend->twins,
         .c2d = &s->backend->c2d,
         .methods = &s->backend->methods,
+        .quota = &s->backend->quota,
     };
     return service_start(&s->service, &cfg, &s->loop);
 }

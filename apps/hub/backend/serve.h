@@ -16,6 +16,7 @@ struct serve_options {
     const char *listen, *cert, *key;        // of the REST; listen NULL: none
     uint64_t conn_max;                      // of the REST
     uint64_t connection_max, method_max, dps_retry_after_s, delivery_max;
+    const char *quota;
 };
 
 struct serve {

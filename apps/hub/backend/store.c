@@ -4,6 +4,7 @@
 #include "apps/hub/backend/ids.h"
 #include "apps/hub/directory/schema.h"
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "port/linux/file.h"
 #include "port/linux/log.h"
 
@@ -87,6 +88,15 @@ static enum err check_version(struct store *store)
                       log_quote(store->path).text, err_name(made),
                       log_quote(sqlite3_errmsg(store->handle)).text);
             return ERR_UNSUPPORTED;
+        }
+    }
+    if (err == OK && version > 0 && version < HUB_SCHEMA_VERSION) {
+        enum err made = hub_schema_upgrade(store->handle, version); // or another process just did
+        int found = version;
+        err = read_version(store, &version);
+        if (made == OK) {
+            log_info(MODULE, "upgraded", "path=%s from=%d to=%d", log_quote(store->path).text,
+                     found, version);
         }
     }
     if (err == OK && version != HUB_SCHEMA_VERSION) {
@@ -250,7 +260,7 @@ void store_text(sqlite3_stmt *s, int column, char *out, size_t size)
 {
     struct bytes text = store_span(s, column);
     size_t used = text.size < size ? text.size : size - 1;
-    if (used > 0) {
+    if (text.data != NULL && used > 0) {
         memcpy(out, text.data, used);
     }
     out[used] = '\0';

@@ -165,7 +165,12 @@ static bool take_leaf(struct parse *p, struct twin_node *node, unsigned depth)
     return check_value(p, &again, depth, &node->counted);
 }
 
-static struct twin_node *add_node(struct parse *p, const struct json_text *key)
+static uint32_t slot_of(uint32_t parent, uint32_t key_hash)
+{
+    return (key_hash ^ parent * 2654435761U) & (TWIN_INDEX_SIZE - 1);
+}
+
+static struct twin_node *add_node(struct parse *p, const struct json_text *key, uint32_t parent)
 {
     struct twin_tree *tree = p->tree;
     size_t limit = p->rules == TWIN_OURS ? TWIN_NODE_MAX : TWIN_VALUES_MAX + 1;
@@ -178,9 +183,17 @@ static struct twin_node *add_node(struct parse *p, const struct json_text *key)
     }
     name[size] = '\0';
     tree->keys_size += size + 1;
-    struct twin_node *node = &tree->nodes[tree->count++];
-    *node = (struct twin_node){
-        .key = name, .key_size = size, .key_hash = crc32c(0, bytes_of(name, size))};
+    struct twin_node *node = &tree->nodes[tree->count];
+    *node = (struct twin_node){.key = name,
+                               .key_size = size,
+                               .key_hash = crc32c(0, bytes_of(name, size)),
+                               .parent = parent};
+    uint32_t slot = slot_of(parent, node->key_hash);
+    while (tree->index[slot] != 0) {
+        slot = (slot + 1) & (TWIN_INDEX_SIZE - 1);
+    }
+    tree->index[slot] = (uint16_t)tree->count;
+    tree->count++;
     return node;
 }
 
@@ -200,7 +213,7 @@ static bool take_members(struct parse *p, struct twin_node *parent, unsigned dep
             json_skip(&p->reader);
             continue;
         }
-        struct twin_node *node = add_node(p, &key);
+        struct twin_node *node = add_node(p, &key, (uint32_t)(parent - p->tree->nodes));
         if (node == NULL || (p->rules != TWIN_OURS && !check_key(p, node->key, node->key_size))) {
             return false;
         }
@@ -227,6 +240,7 @@ bool twin_tree_parse(struct twin_tree *tree, struct bytes text, enum twin_rules 
     struct parse p = {.tree = tree, .text = text, .rules = rules, .what = what, .why = why};
     tree->count = 1;
     tree->keys_size = 0;
+    memset(tree->index, 0, sizeof(tree->index));
     tree->nodes[0] = (struct twin_node){.type = JSON_OBJECT, .key = ""};
     if (text.size == 0) {
         return true;
@@ -267,10 +281,14 @@ struct twin_node *twin_tree_next(struct twin_tree *tree, const struct twin_node 
 struct twin_node *twin_tree_find(struct twin_tree *tree, const struct twin_node *parent,
                                  const struct twin_node *key)
 {
-    struct twin_node *node = twin_tree_first(tree, parent);
-    while (node != NULL && (node->key_hash != key->key_hash || node->key_size != key->key_size ||
-                            memcmp(node->key, key->key, key->key_size) != 0)) {
-        node = twin_tree_next(tree, node);
+    uint32_t place = (uint32_t)(parent - tree->nodes);
+    for (uint32_t slot = slot_of(place, key->key_hash); tree->index[slot] != 0;
+         slot = (slot + 1) & (TWIN_INDEX_SIZE - 1)) {
+        struct twin_node *node = &tree->nodes[tree->index[slot]];
+        if (node->parent == place && node->key_hash == key->key_hash &&
+            node->key_size == key->key_size && memcmp(node->key, key->key, key->key_size) == 0) {
+            return node;
+        }
     }
-    return node;
+    return NULL;
 }

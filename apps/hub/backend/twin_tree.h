@@ -20,7 +20,11 @@ enum {
     TWIN_TEXT_SIZE_MAX = 128 * 1024,
     TWIN_VALUES_MAX = 4096, // per section, those in arrays aside
     TWIN_NODE_MAX = 2 * TWIN_VALUES_MAX + 1,
+    TWIN_INDEX_SIZE = 4 * TWIN_VALUES_MAX, // a power of two, about twice the nodes
 };
+
+_Static_assert(TWIN_NODE_MAX <= UINT16_MAX && TWIN_NODE_MAX < TWIN_INDEX_SIZE, "the index");
+_Static_assert((TWIN_INDEX_SIZE & (TWIN_INDEX_SIZE - 1)) == 0, "a power of two");
 
 #define TWIN_INTEGER_MIN (-(INT64_C(1) << 52))
 #define TWIN_INTEGER_MAX ((INT64_C(1) << 52) - 1)
@@ -33,14 +37,16 @@ struct twin_node {
     size_t key_size;
     struct bytes value; // as it stands, quotes and all
     uint32_t counted;   // the value's bytes by Azure's count; an object: 0
-    uint32_t child;     // first; 0: none
-    uint32_t next;      // sibling; 0: none
-    bool is_used;       // for whoever walks
+    uint32_t parent;
+    uint32_t child; // first; 0: none
+    uint32_t next;  // sibling; 0: none
+    bool is_used;   // for whoever walks
 };
 
 struct twin_tree {
     struct twin_node nodes[TWIN_NODE_MAX]; // [0] is the section itself
     uint32_t count;
+    uint16_t index[TWIN_INDEX_SIZE]; // of nodes by parent and key, by linear probing; 0: free
     size_t keys_size;
     char keys[2 * TWIN_TEXT_SIZE_MAX];
     struct json_key key_memory[TWIN_VALUES_MAX];

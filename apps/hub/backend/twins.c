@@ -152,9 +152,19 @@ static bool parse_body(struct bytes text, struct body *out, struct verdict *why)
                   place.column, r.error.message);
 }
 
+struct update {
+    struct body body;
+    bool is_replace;
+    bool tells;    // the device
+    bool is_first; // version 1 stays
+    int64_t utc_ms;
+    uint64_t version; // of desired, if it changed
+    size_t at;        // of the notice's text
+};
+
 // One section from the body over the stored one. A null takes everything away.
 static bool merge_part(struct twins *twins, struct bytes id, struct twin_merge_in in,
-                       struct verdict *why)
+                       const struct update *u, struct verdict *why)
 {
     sqlite3_stmt *s = twins_row(twins->store, id, why);
     if (s == NULL) {
@@ -164,7 +174,7 @@ static bool merge_part(struct twins *twins, struct bytes id, struct twin_merge_i
     in.is_replace = in.is_replace || in.patch.size == 0;
     in.old = store_span(s, is_tags ? TAGS : DESIRED);
     in.old_metadata = is_tags ? bytes_of(NULL, 0) : store_span(s, DESIRED_METADATA);
-    in.version = (uint64_t)sqlite3_column_int64(s, DESIRED_VERSION) + 1;
+    in.version = (uint64_t)sqlite3_column_int64(s, DESIRED_VERSION) + (u->is_first ? 0 : 1);
     bool is_good = twin_merge_run(&twins->merge, &in, why);
     sqlite3_reset(s);
     if (!is_good || !twins->merge.is_changed) {
@@ -223,15 +233,6 @@ bool twins_next(struct twins *twins, struct twins_out *out)
     return true;
 }
 
-struct update {
-    struct body body;
-    bool is_replace;
-    bool tells; // the device
-    int64_t utc_ms;
-    uint64_t version; // of desired, if it changed
-    size_t at;        // of the notice's text
-};
-
 static bool update(struct twins *twins, struct bytes id, const char *if_match, struct update *u,
                    struct verdict *why)
 {
@@ -249,13 +250,13 @@ static bool update(struct twins *twins, struct bytes id, const char *if_match, s
     struct twin_merge_in in = {.utc_ms = u->utc_ms, .is_replace = u->is_replace};
     in.section = TWIN_TAGS;
     in.patch = u->body.tags;
-    if ((u->body.has_tags || u->is_replace) && !merge_part(twins, id, in, why)) {
+    if ((u->body.has_tags || u->is_replace) && !merge_part(twins, id, in, u, why)) {
         return false;
     }
     in.section = TWIN_DESIRED;
     in.patch = u->body.desired;
     if (u->body.has_desired || u->is_replace) {
-        if (!merge_part(twins, id, in, why)) {
+        if (!merge_part(twins, id, in, u, why)) {
             return false;
         }
         u->version = twins->merge.is_changed ? version + 1 : 0;
@@ -290,10 +291,10 @@ bool twins_update(struct twins *twins, struct bytes id, const struct twins_chang
     return run_update(twins, id, change->if_match, change->body, &u, why);
 }
 
-bool twins_set_initial(struct twins *twins, struct bytes id, struct bytes body, int64_t utc_ms,
-                       struct verdict *why)
+bool twins_set_initial(struct twins *twins, struct bytes id, struct bytes body, bool is_first,
+                       int64_t utc_ms, struct verdict *why)
 {
-    struct update u = {.is_replace = true, .utc_ms = utc_ms};
+    struct update u = {.is_replace = true, .is_first = is_first, .utc_ms = utc_ms};
     return run_update(twins, id, NULL, body, &u, why);
 }
 

@@ -62,9 +62,10 @@ struct twins_change {
 NODISCARD bool twins_update(struct twins *twins, struct bytes id, const struct twins_change *change,
                             struct verdict *why);
 // Begins the twin anew with such a body, of an enrolment. Tells nobody: the device is not there
-// yet.
+// yet. is_first: the device was just made, and its desired properties stay at version 1, as in
+// Azure; else versions rise, for whoever remembers one.
 NODISCARD bool twins_set_initial(struct twins *twins, struct bytes id, struct bytes body,
-                                 int64_t utc_ms, struct verdict *why);
+                                 bool is_first, int64_t utc_ms, struct verdict *why);
 
 struct twins_out {
     struct bytes device_id;

@@ -38,6 +38,7 @@ bool refuse(struct verdict *verdict, enum hub_code code, const char *format, ...
 {
     ASSERT(code != HUB_DONE);
     verdict->code = code;
+    verdict->retry_s = 0;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(verdict->message, sizeof(verdict->message), format, arguments);
@@ -59,6 +60,7 @@ bool grant(struct verdict *verdict)
 {
     verdict->code = HUB_DONE;
     verdict->message[0] = '\0';
+    verdict->retry_s = 0;
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { VERDICT_MESSAGE_SIZE = 224 };
 
@@ -40,6 +41,7 @@ enum hub_code {
 struct verdict {
     enum hub_code code;
     char message[VERDICT_MESSAGE_SIZE]; // for people, without secrets; empty if HUB_DONE
+    uint32_t retry_s;                   // when to ask again, of HUB_THROTTLED; 0: not known
 };
 
 // Fills *verdict and returns false, so that a check can end with it. verdict may not be NULL.

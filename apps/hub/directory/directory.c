@@ -10,7 +10,7 @@
 
 enum { BUSY_MS = 200 }; // readers of a WAL wait for nobody but a recovery
 
-enum query { DATA_VERSION, META, DEVICE, POLICY, AUTHORITY, ENROLMENT, GROUP };
+enum query { DATA_VERSION, META, DEVICE, POLICY, AUTHORITY, ENROLMENT, GROUP, OPENS, METERED };
 
 static const char *const SQL[HUB_DIRECTORY_QUERIES] = {
     [DATA_VERSION] = "PRAGMA data_version",
@@ -22,6 +22,8 @@ static const char *const SQL[HUB_DIRECTORY_QUERIES] = {
                   " FROM enrolment WHERE registration_id = ?",
     [GROUP] = "SELECT group_id, enabled, attestation, key1, key2, ca1, ca2 FROM enrolment_group"
               " WHERE group_id > ? ORDER BY group_id LIMIT 1",
+    [OPENS] = "SELECT authentication FROM counter",
+    [METERED] = "SELECT day, messages FROM counter",
 };
 
 static void close_all(struct hub_directory *directory)
@@ -40,13 +42,13 @@ static enum err step(struct hub_directory *directory, enum query query)
     return result == SQLITE_ROW ? OK : result == SQLITE_DONE ? ERR_NOT_FOUND : ERR_IO;
 }
 
-static enum err read_data_version(struct hub_directory *directory, int64_t *out)
+static enum err read_number(struct hub_directory *directory, enum query query, int64_t *out)
 {
-    enum err err = step(directory, DATA_VERSION);
+    enum err err = step(directory, query);
     if (err == OK) {
-        *out = sqlite3_column_int64(directory->queries[DATA_VERSION], 0);
+        *out = sqlite3_column_int64(directory->queries[query], 0);
     }
-    sqlite3_reset(directory->queries[DATA_VERSION]);
+    sqlite3_reset(directory->queries[query]);
     return err;
 }
 
@@ -88,7 +90,10 @@ static enum err open_file(struct hub_directory *directory, const struct stat *st
         }
         directory->queries[i] = query;
     }
-    return err == OK ? read_data_version(directory, &directory->data_version) : err;
+    if (err == OK) {
+        err = read_number(directory, DATA_VERSION, &directory->data_version);
+    }
+    return err == OK ? read_number(directory, OPENS, &directory->authentication) : err;
 }
 
 static void try_open(struct hub_directory *directory)
@@ -131,9 +136,15 @@ bool hub_directory_poll(struct hub_directory *directory)
     enum err before = directory->fault;
     if (directory->db != NULL && is_same_file(directory)) {
         int64_t version = 0;
-        if (read_data_version(directory, &version) == OK) {
-            bool has_changed = version != directory->data_version;
+        int64_t authentication = directory->authentication;
+        enum err err = read_number(directory, DATA_VERSION, &version);
+        if (err == OK && version != directory->data_version) { // any commit: mostly of twins
+            err = read_number(directory, OPENS, &authentication);
+        }
+        if (err == OK) {
+            bool has_changed = authentication != directory->authentication;
             directory->data_version = version;
+            directory->authentication = authentication;
             return has_changed;
         }
     }
@@ -161,6 +172,19 @@ const char *hub_directory_fault(const struct hub_directory *directory)
         }
     }
     return "hub.db cannot be read";
+}
+
+void hub_directory_metered(struct hub_directory *directory, struct hub_quota_day *out)
+{
+    if (directory->db == NULL) {
+        return;
+    }
+    sqlite3_stmt *row = directory->queries[METERED];
+    if (step(directory, METERED) == OK) {
+        *out = (struct hub_quota_day){.number = sqlite3_column_int64(row, 0),
+                                      .used = (uint64_t)sqlite3_column_int64(row, 1)};
+    }
+    sqlite3_reset(row);
 }
 
 static sqlite3_stmt *ask(struct hub_directory *directory, enum query query, struct bytes key)

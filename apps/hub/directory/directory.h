@@ -6,6 +6,7 @@
 #define HUB_DIRECTORY_DIRECTORY_H
 
 #include "apps/hub/log_record.h"
+#include "apps/hub/quota.h"
 #include "apps/hub/sas.h"
 
 #include <stdbool.h>
@@ -17,7 +18,7 @@ enum {
     HUB_NAME_SIZE_MAX = 128, // of policies, authorities, groups
     HUB_THUMBPRINT_SIZE_MAX = 32,
     HUB_PEM_SIZE_MAX = 8192,
-    HUB_DIRECTORY_QUERIES = 7,
+    HUB_DIRECTORY_QUERIES = 9,
 };
 
 enum hub_auth { HUB_AUTH_SAS = 0, HUB_AUTH_THUMBPRINT = 1, HUB_AUTH_CA = 2 };
@@ -71,7 +72,8 @@ struct hub_directory {
     void *db;         // NULL: not open
     void *queries[HUB_DIRECTORY_QUERIES];
     int64_t data_version;
-    dev_t folder_device; // which file is open
+    int64_t authentication; // the counter of what opens
+    dev_t folder_device;    // which file is open
     ino_t inode;
     enum err fault; // why it is not open; OK if it is
 };
@@ -80,12 +82,15 @@ struct hub_directory {
 void hub_directory_open(struct hub_directory *directory, const char *path);
 void hub_directory_close(struct hub_directory *directory);
 
-// Once a second: opens what could not be opened or was replaced. True: the content or whether it
-// can be read may have changed since the last call.
+// Once a second: opens what could not be opened or was replaced. True: what opens (credentials of
+// devices, policies, authorities) or whether it can be read may have changed since the last call.
 bool hub_directory_poll(struct hub_directory *directory);
 
 // What a person should know about a file that is not open, with what would be right; "" if it is.
 const char *hub_directory_fault(const struct hub_directory *directory);
+
+// The messages of the day that passed the backend; *out is untouched if it cannot be read.
+void hub_directory_metered(struct hub_directory *directory, struct hub_quota_day *out);
 
 // All below: OK, ERR_NOT_FOUND, ERR_CORRUPT (a row that breaks its rules), or ERR_IO, ERR_STATE
 // (not open). *out is untouched but for OK.

@@ -6,6 +6,8 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 // tools/world/hub_db.py reads the literals of this table, too.
 static const char *const STATEMENTS[] = {
@@ -83,12 +85,66 @@ static const char *const STATEMENTS[] = {
     "0) STRICT;",
     "CREATE INDEX registration_group ON registration(group_id);",
     "PRAGMA user_version = 1;",
+    // One row. authentication: rises with every change of what opens a connection, so that who
+    // holds connections looks at them again then, and not with every twin. messages: those of the
+    // UTC day that passed the backend.
+    "CREATE TABLE counter(authentication INT NOT NULL, day INT NOT NULL, messages INT NOT NULL) "
+    "STRICT;",
+    "INSERT INTO counter VALUES(0, 0, 0);",
+    // Additions, too: a REPLACE tells of no deletion.
+    "CREATE TRIGGER device_new AFTER INSERT ON device BEGIN UPDATE counter SET authentication "
+    "= authentication + 1; END;",
+    "CREATE TRIGGER device_opens AFTER UPDATE OF id, enabled, auth, key1, key2, thumb1, thumb2 "
+    "ON device WHEN old.id IS NOT new.id OR old.enabled IS NOT new.enabled OR old.auth IS NOT "
+    "new.auth OR old.key1 IS NOT new.key1 OR old.key2 IS NOT new.key2 OR old.thumb1 IS NOT "
+    "new.thumb1 OR old.thumb2 IS NOT new.thumb2 BEGIN UPDATE counter SET authentication = "
+    "authentication + 1; END;",
+    "CREATE TRIGGER device_gone AFTER DELETE ON device BEGIN UPDATE counter SET authentication "
+    "= authentication + 1; END;",
+    "CREATE TRIGGER policy_opens AFTER UPDATE ON policy BEGIN UPDATE counter SET "
+    "authentication = authentication + 1; END;",
+    "CREATE TRIGGER policy_new AFTER INSERT ON policy BEGIN UPDATE counter SET authentication "
+    "= authentication + 1; END;",
+    "CREATE TRIGGER policy_gone AFTER DELETE ON policy BEGIN UPDATE counter SET authentication "
+    "= authentication + 1; END;",
+    "CREATE TRIGGER ca_opens AFTER UPDATE ON ca BEGIN UPDATE counter SET authentication = "
+    "authentication + 1; END;",
+    "CREATE TRIGGER ca_new AFTER INSERT ON ca BEGIN UPDATE counter SET authentication = "
+    "authentication + 1; END;",
+    "CREATE TRIGGER ca_gone AFTER DELETE ON ca BEGIN UPDATE counter SET authentication = "
+    "authentication + 1; END;",
+    "PRAGMA user_version = 2;",
 };
 
-enum err hub_schema_create(struct sqlite3 *db)
+static int version_of(sqlite3 *db)
+{
+    sqlite3_stmt *s = NULL;
+    int version = -1;
+    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW) {
+        version = sqlite3_column_int(s, 0);
+    }
+    sqlite3_finalize(s);
+    return version;
+}
+
+// The statements behind the one that sets that version; all for 0.
+static size_t first_after(int version)
+{
+    char text[40];
+    size_t at = 0;
+    snprintf(text, sizeof(text), "PRAGMA user_version = %d;", version);
+    while (version > 0 && at < COUNT_OF(STATEMENTS) && strcmp(STATEMENTS[at], text) != 0) {
+        at++;
+    }
+    return version > 0 && at < COUNT_OF(STATEMENTS) ? at + 1 : at;
+}
+
+enum err hub_schema_upgrade(struct sqlite3 *db, int version)
 {
     bool is_good = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
-    for (size_t i = 0; is_good && i < COUNT_OF(STATEMENTS); i++) {
+    is_good = is_good && version_of(db) == version; // else another process was faster
+    for (size_t i = first_after(version); is_good && i < COUNT_OF(STATEMENTS); i++) {
         is_good = sqlite3_exec(db, STATEMENTS[i], NULL, NULL, NULL) == SQLITE_OK;
     }
     if (is_good && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK) {
@@ -96,4 +152,9 @@ enum err hub_schema_create(struct sqlite3 *db)
     }
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); // none may be open: then nothing happens
     return ERR_IO;
+}
+
+enum err hub_schema_create(struct sqlite3 *db)
+{
+    return hub_schema_upgrade(db, 0);
 }

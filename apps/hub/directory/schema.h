@@ -5,7 +5,7 @@
 #ifndef HUB_DIRECTORY_SCHEMA_H
 #define HUB_DIRECTORY_SCHEMA_H
 
-enum { HUB_SCHEMA_VERSION = 1 }; // PRAGMA user_version
+enum { HUB_SCHEMA_VERSION = 2 }; // PRAGMA user_version
 
 // Rights of a policy, added up.
 enum {
@@ -25,5 +25,7 @@ struct sqlite3;
 
 // Makes the tables in an empty database, in one transaction. ERR_IO: nothing was made.
 NODISCARD enum err hub_schema_create(struct sqlite3 *db);
+// The same for what a database of that earlier version lacks; it may be of this one by then.
+NODISCARD enum err hub_schema_upgrade(struct sqlite3 *db, int version);
 
 #endif

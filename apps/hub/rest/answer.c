@@ -88,16 +88,20 @@ void answer_refusal(struct http_conn *conn, enum answer_dialect dialect,
                     const struct verdict *verdict)
 {
     char body[ANSWER_ERROR_SIZE];
-    char headers[96];
+    char headers[128];
+    char retry[32] = "";
     const char *name = hub_code_name(verdict->code);
     const int status = hub_code_status(verdict->code);
     const size_t size =
         answer_error_body(dialect, (int)verdict->code, name, verdict->message, body, sizeof(body));
     ASSERT(status >= 400);
     const bool is_dps = dialect == ANSWER_DPS;
+    if (status == 429 || status == 503) {
+        snprintf(retry, sizeof(retry), "Retry-After: %u\r\n",
+                 verdict->retry_s != 0 ? verdict->retry_s : 5);
+    }
     snprintf(headers, sizeof(headers), "%s%s%s%s",
-             is_dps ? "" : "iothub-errorcode: ", is_dps ? "" : name, is_dps ? "" : "\r\n",
-             status == 429 || status == 503 ? "Retry-After: 5\r\n" : "");
+             is_dps ? "" : "iothub-errorcode: ", is_dps ? "" : name, is_dps ? "" : "\r\n", retry);
     answer_json(conn, status, bytes_of(body, size), headers);
 }
 

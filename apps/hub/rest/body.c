@@ -3,6 +3,7 @@
 #include "apps/hub/rest/handlers.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,30 +51,22 @@ void continuation_header(const char *after, uint32_t hash, char *out, size_t cap
     snprintf(out, capacity, "x-ms-continuation: %08x%s\r\n", hash, hex);
 }
 
-static int hex(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool continuation_take(const struct http_request *http, uint32_t hash, char after[ID_SIZE],
                        struct verdict *why)
 {
     const struct bytes given = http_header(http, "x-ms-continuation");
     char expected[9];
     after[0] = '\0';
-    if (given.size == 0) {
-        return true;
+    if (given.size == 0 && (given.data != NULL || !http_has_header(http, "x-ms-continuation"))) {
+        return true; // none, or an empty one; of two nobody could say which counts
     }
     snprintf(expected, sizeof(expected), "%08x", hash);
     bool is_good = given.size > 8 && given.size % 2 == 0 && given.size / 2 - 4 < ID_SIZE &&
                    memcmp(given.data, expected, 8) == 0;
     size_t size = 0;
     for (size_t i = 8; is_good && i < given.size; i += 2) {
-        const int high = hex(given.data[i]);
-        const int low = hex(given.data[i + 1]);
+        const int high = hex_value(given.data[i]);
+        const int low = hex_value(given.data[i + 1]);
         is_good = high >= 0 && low >= 0 && high * 16 + low > ' ';
         after[size++] = (char)(high * 16 + low);
     }

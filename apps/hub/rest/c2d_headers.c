@@ -2,8 +2,12 @@
 #include "apps/hub/rest/c2d_headers.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
+#include "json/utf8.h"
 
 #include <string.h>
+
+enum { HEADERS_MAX = 128 }; // of ours
 
 static const char prefix[] = "iothub-";
 static const char app_prefix[] = "iothub-app-";
@@ -23,26 +27,30 @@ static bool starts_with(struct bytes text, const char *start)
     return does;
 }
 
+static bool same_name(struct bytes a, struct bytes b)
+{
+    bool is_same = a.size == b.size;
+    for (size_t i = 0; is_same && i < a.size; i++) {
+        is_same = lower(a.data[i]) == lower(b.data[i]);
+    }
+    return is_same;
+}
+
+// Characters that can be shown: of UTF-8, or of ASCII alone.
+static bool is_shown(struct bytes text, bool is_ascii)
+{
+    size_t size = 1;
+    for (size_t i = 0; size > 0 && i < text.size; i += size) {
+        size = json_utf8_size(text.data + i, text.size - i);
+        bool is_good = text.data[i] >= ' ' && text.data[i] != 0x7f && (size == 1 || !is_ascii);
+        size = is_good ? size : 0;
+    }
+    return size > 0;
+}
+
 static bool is_text(struct bytes text, const char *wanted)
 {
     return text.size == strlen(wanted) && starts_with(text, wanted);
-}
-
-// Percent-encoded but for RFC 3986's unreserved characters.
-static void put_encoded(struct writer *w, struct bytes text)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < text.size; i++) {
-        const uint8_t c = text.data[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            c == '-' || c == '.' || c == '_' || c == '~') {
-            put_u8(w, c);
-        } else {
-            put_u8(w, '%');
-            put_u8(w, (uint8_t)digits[c >> 4]);
-            put_u8(w, (uint8_t)digits[c & 15]);
-        }
-    }
 }
 
 static void put_property(struct writer *w, struct bytes key, struct bytes value, bool is_encoded)
@@ -53,10 +61,10 @@ static void put_property(struct writer *w, struct bytes key, struct bytes value,
     if (is_encoded) {
         put_bytes(w, key);
     } else {
-        put_encoded(w, key);
+        put_percent(w, key, HEX_CAPITAL);
     }
     put_u8(w, '=');
-    put_encoded(w, value);
+    put_percent(w, value, HEX_CAPITAL);
 }
 
 static bool take_ack(struct bytes value, enum c2d_ack *out)
@@ -154,7 +162,8 @@ static bool take_system(struct bytes name, struct bytes value, struct writer *w,
     }
     if (is_text(name, "iothub-messageid")) {
         out->message_id = value;
-        return value.size > 0 || refuse(why, HUB_ARGUMENT_INVALID, "iothub-messageid is empty");
+        return (value.size > 0 && is_shown(value, true)) ||
+               refuse(why, HUB_ARGUMENT_INVALID, "iothub-messageid is empty or not ASCII");
     }
     if (is_text(name, "iothub-ack")) {
         return take_ack(value, &out->ack) ||
@@ -170,8 +179,25 @@ static bool take_system(struct bytes name, struct bytes value, struct writer *w,
                   (int)(name.size < 64 ? name.size : 64), (const char *)name.data);
 }
 
+// What only the hub says of a message cannot be said by a property of the sender's.
+static bool take_property(struct bytes key, struct bytes value, struct writer *w,
+                          struct verdict *why)
+{
+    if (key.size == 0) {
+        return refuse(why, HUB_ARGUMENT_INVALID, "iothub-app- needs a name behind it");
+    }
+    if (starts_with(key, "$.") || starts_with(key, prefix)) {
+        return refuse(why, HUB_ARGUMENT_INVALID,
+                      "a property's name cannot begin with $. or iothub-: those are the hub's");
+    }
+    put_property(w, key, value, false);
+    return true;
+}
+
 bool c2d_headers_read(const struct http_request *http, struct c2d_headers *out, struct verdict *why)
 {
+    struct bytes names[HEADERS_MAX];
+    size_t count = 0;
     struct bytes name;
     struct bytes value;
     struct writer w = writer_of(out->bag, sizeof(out->bag));
@@ -183,15 +209,26 @@ bool c2d_headers_read(const struct http_request *http, struct c2d_headers *out, 
         if (!starts_with(name, prefix)) {
             continue;
         }
-        if (!starts_with(name, app_prefix)) {
-            if (!take_system(name, value, &w, out, why)) {
-                return false;
+        for (size_t k = 0; k < count; k++) {
+            if (same_name(name, names[k])) {
+                return refuse(why, HUB_ARGUMENT_INVALID, "%.*s stands there twice",
+                              (int)(name.size < 64 ? name.size : 64), (const char *)name.data);
             }
-        } else if (name.size == app_size) {
-            return refuse(why, HUB_ARGUMENT_INVALID, "iothub-app- needs a name behind it");
-        } else {
-            const struct bytes key = bytes_of(name.data + app_size, name.size - app_size);
-            put_property(&w, key, value, false);
+        }
+        if (count == HEADERS_MAX) {
+            return refuse(why, HUB_ARGUMENT_INVALID, "more than %d iothub- headers", HEADERS_MAX);
+        }
+        names[count++] = name;
+        if (!is_shown(value, false)) {
+            return refuse(why, HUB_ARGUMENT_INVALID, "%.*s is not UTF-8, or holds a control",
+                          (int)(name.size < 64 ? name.size : 64), (const char *)name.data);
+        }
+        const bool is_property = starts_with(name, app_prefix);
+        const struct bytes key = bytes_of(name.data + (is_property ? app_size : 0),
+                                          name.size - (is_property ? app_size : 0));
+        if (!(is_property ? take_property(key, value, &w, why)
+                          : take_system(name, value, &w, out, why))) {
+            return false;
         }
     }
     out->bag_size = w.size;

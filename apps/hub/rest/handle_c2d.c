@@ -24,6 +24,7 @@ void c2d_post(struct rest *rest, const struct rest_request *q)
         is_good = c2d_send(rest->cfg.c2d, &message, q->utc_ms, NULL, &why);
     }
     if (is_good) {
+        metered_charge(rest->cfg.quota, q->utc_ms, q->body.size + headers.bag_size);
         answer_empty(q->conn, 204);
     } else {
         answer_refusal(q->conn, ANSWER_HUB, &why);
@@ -36,7 +37,10 @@ void c2d_delete(struct rest *rest, const struct rest_request *q)
     struct json_writer w;
     char id[ID_SIZE];
     uint32_t count = 0;
-    if (!c2d_purge(rest->cfg.c2d, q->routed.id, q->utc_ms, &count, &why)) {
+    struct device device;
+    const bool is_there = registry_read(rest->cfg.store, q->routed.id, &device, &why);
+    memset(device.keys, 0, sizeof(device.keys));
+    if (!is_there || !c2d_purge(rest->cfg.c2d, q->routed.id, q->utc_ms, &count, &why)) {
         answer_refusal(q->conn, ANSWER_HUB, &why);
         return;
     }

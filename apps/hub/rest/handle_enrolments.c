@@ -179,8 +179,8 @@ static bool read_bulk(struct rest *rest, struct bytes body, size_t *mode, struct
     unsigned count = 0;
     *entries = bytes_of(NULL, 0);
     json_reader_init(&r, body, NULL);
-    (void)json_enter_object(&r);
-    while (json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && json_next_key(&r, &key)) {
         if (json_text_is(&key, "mode")) {
             json_get_string(&r, text, sizeof(text), NULL);
         } else if (json_text_is(&key, "enrollments")) {

@@ -39,8 +39,8 @@ static bool read_query(const struct rest_request *q, enum page_of of, struct ver
     struct json_reader r;
     struct json_text key;
     json_reader_init(&r, q->body, NULL);
-    (void)json_enter_object(&r);
-    while (json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && json_next_key(&r, &key)) {
         if (json_text_is(&key, "query")) {
             body_text(&r, text, sizeof(text));
         } else {

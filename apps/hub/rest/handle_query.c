@@ -5,6 +5,7 @@
 #include "apps/hub/rest/handlers.h"
 #include "base/assert.h"
 #include "base/crc.h"
+#include "port/api/clock.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -34,8 +35,8 @@ static bool read_query(const struct rest_request *q, char *text, size_t capacity
     struct json_text key;
     *size = 0;
     json_reader_init(&r, q->body, NULL);
-    (void)json_enter_object(&r);
-    while (json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && json_next_key(&r, &key)) {
         if (json_text_is(&key, "query")) {
             json_get_string(&r, text, capacity, size);
         } else {
@@ -85,8 +86,8 @@ void query_post(struct rest *rest, const struct rest_request *q)
 static void take_properties(struct json_reader *r, struct query_row *row)
 {
     struct json_text key;
-    (void)json_enter_object(r);
-    while (json_next_key(r, &key)) {
+    const bool is_object = json_enter_object(r);
+    while (is_object && json_next_key(r, &key)) {
         if (json_text_is(&key, "desired")) {
             json_raw(r, &row->desired);
         } else if (json_text_is(&key, "reported")) {
@@ -113,8 +114,8 @@ static void take_row(struct bytes twin, const struct device *device, char *store
                  {"lastActivityTime", &row->last_activity},
                  {"authenticationType", &row->authentication_type}};
     json_reader_init(&r, twin, &(struct json_options){.depth_max = JSON_DEPTH_MAX});
-    (void)json_enter_object(&r);
-    while (json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && json_next_key(&r, &key)) {
         bool is_taken = false;
         for (size_t i = 0; i < COUNT_OF(texts) && !is_taken; i++) {
             size_t size = 0;
@@ -166,12 +167,16 @@ static void finish(struct rest *rest, struct rest_scan *scan, bool is_end)
     snprintf(header + used, sizeof(header) - used, "x-ms-item-type: %s\r\n",
              scan->query.select == QUERY_COUNT ? "raw" : "twin");
     scan->conn = NULL;
+    struct wall_time wall = {0};
+    (void)port_wall_time(&wall); // it was set when the query came
+    metered_charge(rest->cfg.quota, wall.utc_ms, size);
     answer_json(conn, 200, bytes_of(rest->out, size), header);
 }
 
-// Whether the device is of the page; false with words for a failure of the store.
+// Takes the device to the page if it is of it; false with words for a failure of the store. *work
+// grows by what that cost.
 static bool look_at(struct rest *rest, struct rest_scan *scan, const struct device *device,
-                    struct verdict *why)
+                    size_t *work, struct verdict *why)
 {
     char store[6 * REGISTRY_REASON_SIZE];
     struct query_row row;
@@ -182,6 +187,7 @@ static bool look_at(struct rest *rest, struct rest_scan *scan, const struct devi
     if (!twins_read(rest->cfg.twins, id, &w, why)) {
         return why->code == HUB_DEVICE_NOT_FOUND;
     }
+    *work += w.size * scan->query.node_count;
     take_row(json_writer_bytes(&w), device, store, &row);
     if (!query_matches(&scan->query, &row)) {
         return true;
@@ -202,19 +208,21 @@ static void run(struct rest *rest, struct rest_scan *scan)
     size_t count = 0;
     bool is_good = registry_list(rest->cfg.store, bytes_of(scan->after, strlen(scan->after)),
                                  devices, REST_SCAN_SLICE, &count, &why);
-    for (size_t i = 0; is_good && i < count; i++) {
+    size_t looked = 0;
+    size_t work = 0;
+    for (; is_good && looked < count && work < REST_SCAN_WORK; looked++) {
         if (scan->found >= scan->page_max || scan->items_size >= REST_PAGE_BYTES) {
             finish(rest, scan, false);
             return;
         }
-        is_good = look_at(rest, scan, &devices[i], &why);
-        memcpy(scan->after, devices[i].id, sizeof(scan->after));
+        is_good = look_at(rest, scan, &devices[looked], &work, &why);
+        memcpy(scan->after, devices[looked].id, sizeof(scan->after));
     }
     if (!is_good) {
         struct http_conn *conn = scan->conn;
         scan->conn = NULL;
         answer_refusal(conn, ANSWER_HUB, &why);
-    } else if (count < REST_SCAN_SLICE) {
+    } else if (looked == count && count < REST_SCAN_SLICE) {
         finish(rest, scan, true);
     }
 }
@@ -222,6 +230,7 @@ static void run(struct rest *rest, struct rest_scan *scan)
 void query_slice(struct rest *rest)
 {
     bool is_more = false;
+    rest->slice_count++;
     for (size_t i = 0; i < REST_SCANS_MAX; i++) {
         if (rest->scans[i].conn != NULL) {
             run(rest, &rest->scans[i]);

@@ -3,13 +3,15 @@
 #include "apps/hub/rest/answer.h"
 #include "apps/hub/rest/handlers.h"
 #include "base/assert.h"
+#include "port/api/clock.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { METHOD_DEPTH_MAX = 64 };
 
-static void answer_twin(struct rest *rest, const struct rest_request *q)
+// Gives the size of the twin; 0: it was refused.
+static size_t answer_twin(struct rest *rest, const struct rest_request *q)
 {
     struct verdict why;
     struct json_writer w;
@@ -20,12 +22,12 @@ static void answer_twin(struct rest *rest, const struct rest_request *q)
     json_writer_init(&w, rest->out, REST_OUT_SIZE);
     if (!twins_read(rest->cfg.twins, q->routed.id, &w, &why)) {
         answer_refusal(q->conn, ANSWER_HUB, &why);
-        return;
+        return 0;
     }
     json_reader_init(&r, json_writer_bytes(&w),
                      &(struct json_options){.depth_max = JSON_DEPTH_MAX});
-    (void)json_enter_object(&r);
-    while (etag[0] == '\0' && json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && etag[0] == '\0' && json_next_key(&r, &key)) {
         if (json_text_is(&key, "etag")) {
             json_get_string(&r, etag, sizeof(etag), NULL);
         } else {
@@ -34,11 +36,15 @@ static void answer_twin(struct rest *rest, const struct rest_request *q)
     }
     answer_etag(etag, header, sizeof(header));
     answer_json(q->conn, 200, json_writer_bytes(&w), etag[0] != '\0' ? header : NULL);
+    return w.size;
 }
 
 void twin_get(struct rest *rest, const struct rest_request *q)
 {
-    answer_twin(rest, q);
+    const size_t size = answer_twin(rest, q);
+    if (size > 0) {
+        metered_charge(rest->cfg.quota, q->utc_ms, size);
+    }
 }
 
 static void update(struct rest *rest, const struct rest_request *q, bool is_replace)
@@ -47,7 +53,8 @@ static void update(struct rest *rest, const struct rest_request *q, bool is_repl
     const struct twins_change change = {
         .body = q->body, .if_match = q->if_match, .is_replace = is_replace, .utc_ms = q->utc_ms};
     if (twins_update(rest->cfg.twins, q->routed.id, &change, &why)) {
-        answer_twin(rest, q);
+        metered_charge(rest->cfg.quota, q->utc_ms, q->body.size);
+        (void)answer_twin(rest, q);
     } else {
         answer_refusal(q->conn, ANSWER_HUB, &why);
     }
@@ -72,8 +79,8 @@ static bool read_call(const struct rest_request *q, char *name, size_t name_capa
     size_t name_size = 0;
     *out = (struct methods_request){.device_id = q->routed.id};
     json_reader_init(&r, q->body, &(struct json_options){.depth_max = METHOD_DEPTH_MAX});
-    (void)json_enter_object(&r);
-    while (json_next_key(&r, &key)) {
+    const bool is_object = json_enter_object(&r);
+    while (is_object && json_next_key(&r, &key)) {
         if (json_text_is(&key, "methodName")) {
             json_get_string(&r, name, name_capacity, &name_size);
         } else if (json_text_is(&key, "responseTimeoutInSeconds")) {
@@ -124,15 +131,23 @@ void method_call(struct rest *rest, const struct rest_request *q)
         return;
     }
     if (!methods_call(rest->cfg.methods, q->now_us, &request, &handle, &why)) {
+        if (why.code == HUB_DEVICE_NOT_ONLINE) { // Azure counts the answer that never comes, too
+            metered_charge(rest->cfg.quota, q->utc_ms, request.payload.size);
+            metered_charge(rest->cfg.quota, q->utc_ms, 0);
+        }
         answer_refusal(q->conn, ANSWER_METHOD, &why);
         return;
     }
+    metered_charge(rest->cfg.quota, q->utc_ms, request.payload.size);
     *call = (struct rest_call){.conn = q->conn, .handle = handle};
 }
 
 void rest_outcome(struct rest *rest, const struct methods_outcome *outcome)
 {
     struct rest_call *call = NULL;
+    struct wall_time wall = {0};
+    (void)port_wall_time(&wall); // it was set when the call came
+    metered_charge(rest->cfg.quota, wall.utc_ms, outcome->payload.size);
     for (size_t i = 0; i < REST_CALLS_MAX && call == NULL; i++) {
         const bool is_it = rest->calls[i].conn != NULL && rest->calls[i].handle == outcome->handle;
         call = is_it ? &rest->calls[i] : NULL;

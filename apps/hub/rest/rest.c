@@ -54,6 +54,52 @@ static rest_handler *handler_of(enum route route)
     return NULL;
 }
 
+// What the quota takes a request for; HUB_QUOTA_KINDS: for nothing.
+static enum hub_quota_kind kind_of(enum route route)
+{
+    switch (route) {
+    case ROUTE_DEVICE_PUT:
+    case ROUTE_DEVICE_GET:
+    case ROUTE_DEVICE_DELETE:
+    case ROUTE_DEVICES_LIST:
+    case ROUTE_DEVICES_BULK:
+    case ROUTE_STATISTICS_DEVICES:
+    case ROUTE_STATISTICS_SERVICE: return HUB_QUOTA_REGISTRY;
+    case ROUTE_DEVICES_QUERY: return HUB_QUOTA_QUERIES;
+    case ROUTE_TWIN_GET: return HUB_QUOTA_TWIN_READS;
+    case ROUTE_TWIN_PATCH:
+    case ROUTE_TWIN_PUT: return HUB_QUOTA_TWIN_UPDATES;
+    case ROUTE_METHOD: return HUB_QUOTA_METHODS;
+    case ROUTE_C2D_SEND: return HUB_QUOTA_C2D;
+    case ROUTE_NONE:
+    case ROUTE_C2D_PURGE:
+    case ROUTE_FEEDBACK_GET:
+    case ROUTE_FEEDBACK_DONE:
+    case ROUTE_ENROLMENT_PUT:
+    case ROUTE_ENROLMENT_GET:
+    case ROUTE_ENROLMENT_DELETE:
+    case ROUTE_ENROLMENT_SECRET:
+    case ROUTE_ENROLMENTS_BULK:
+    case ROUTE_ENROLMENTS_QUERY:
+    case ROUTE_GROUP_PUT:
+    case ROUTE_GROUP_GET:
+    case ROUTE_GROUP_DELETE:
+    case ROUTE_GROUP_SECRET:
+    case ROUTE_GROUPS_QUERY:
+    case ROUTE_REGISTRATION_GET:
+    case ROUTE_REGISTRATION_DELETE:
+    case ROUTE_REGISTRATIONS_QUERY: break;
+    }
+    return HUB_QUOTA_KINDS;
+}
+
+static bool admit(struct rest *rest, const struct rest_request *q, struct verdict *why)
+{
+    const enum hub_quota_kind kind = kind_of(q->routed.route);
+    return kind == HUB_QUOTA_KINDS ||
+           metered_admit(rest->cfg.quota, kind, (struct hub_quota_time){q->now_us, q->utc_ms}, why);
+}
+
 // NULL: it may pass. Else why not, for the log. *who: the policy that asks, in the request's head.
 static const char *why_not(struct rest *rest, const struct rest_request *q, struct bytes *who)
 {
@@ -177,6 +223,10 @@ static void on_request(void *ctx, struct http_conn *conn, const struct http_requ
     is_good = is_good && take_if_match(&q, if_match, &verdict);
     if (!is_good) {
         answer_refusal(conn, dialect, &verdict);
+        return;
+    }
+    if (!admit(rest, &q, &verdict)) {
+        answer_refusal(conn, q.routed.route == ROUTE_METHOD ? ANSWER_METHOD : dialect, &verdict);
         return;
     }
     log_change(&q, who);

@@ -7,6 +7,7 @@
 
 #include "apps/hub/backend/c2d.h"
 #include "apps/hub/backend/enrolments.h"
+#include "apps/hub/backend/metered.h"
 #include "apps/hub/backend/methods.h"
 #include "apps/hub/backend/registry.h"
 #include "apps/hub/backend/twins.h"
@@ -18,7 +19,8 @@ enum {
     REST_OUT_SIZE = 4 << 20,   // of any answer
     REST_CALLS_MAX = 256,      // methods that services wait for
     REST_SCANS_MAX = 8,        // queries under way
-    REST_SCAN_SLICE = 64,      // devices that a query looks at in one turn of the loop
+    REST_SCAN_SLICE = 64,      // devices that a query looks at in one turn of the loop, or fewer:
+    REST_SCAN_WORK = 4 << 20,  // bytes of twins that it reads, times the parts of the query
     REST_PAGE_DEFAULT = 100,   // items of a page of a query
     REST_PAGE_MAX = 1000,      // and of a list
     REST_PAGE_BYTES = 1 << 20, // after so many a page ends early
@@ -38,6 +40,7 @@ struct rest_config {
     struct twins *twins;
     struct c2d *c2d;
     struct methods *methods;
+    struct hub_quota *quota; // NULL: no limits
     // Outputs of twins, c2d or methods may wait now. The loop should turn soon.
     void (*stirred)(void *ctx);
     void *ctx;
@@ -68,6 +71,7 @@ struct rest {
     struct event *scan_event;
     struct rest_call calls[REST_CALLS_MAX];
     struct rest_scan scans[REST_SCANS_MAX];
+    uint64_t slice_count;       // turns that queries took
     char *out;                  // REST_OUT_SIZE: scratch of one answer
     struct enrolment enrolment; // scratch
     struct enrolment kept;      // scratch

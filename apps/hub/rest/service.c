@@ -71,6 +71,7 @@ bool service_start(struct service *service, const struct service_config *cfg, st
         .twins = cfg->twins,
         .c2d = cfg->c2d,
         .methods = cfg->methods,
+        .quota = cfg->quota,
         .stirred = on_stirred,
         .ctx = service,
     };

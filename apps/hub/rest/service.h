@@ -15,6 +15,7 @@ struct service_config {
     struct twins *twins;
     struct c2d *c2d;
     struct methods *methods;
+    struct hub_quota *quota;
 };
 
 struct service {

@@ -78,10 +78,10 @@ size_t backend_fuzz_drain(struct backend *b)
     size_t count = 0;
     for (int i = 0; i < BROKER_COUNT; i++) {
         while (backend_next(b, (enum backend_broker)i, backend_fuzz_now, &out)) {
-            bool is_to = strncmp(out.topic, "to/", 3) == 0;
+            bool is_to = strncmp(out.topic, "to/", 3) == 0 || strncmp(out.topic, "tell/", 5) == 0;
             ASSERT(is_to || strcmp(out.topic, "sync") == 0 || strncmp(out.topic, "ack/", 4) == 0);
             if (is_to) { // only ever to devices that are known to be there
-                const char *device = strchr(strchr(out.topic + 3, '/') + 1, '/') + 1;
+                const char *device = strchr(strchr(strchr(out.topic, '/') + 1, '/') + 1, '/') + 1;
                 struct az_topic topic;
                 size_t size = strlen((const char *)out.payload.data);
                 ASSERT(sessions_find(&b->sessions[i], bytes_of(device, strlen(device))) != NULL);

@@ -181,6 +181,12 @@ static void be_connected(struct bytes topic, struct bytes payload)
     }
     be_backend(hub_bench_text("to/2/1/a"), payload);
     be_backend(hub_bench_text("to/2/1/b"), payload);
+    be_backend(hub_bench_text("tell/2/7/a"), payload);
+    publish(topic, payload, true); // perhaps a request that this backend will not answer
+    answer = hub_connect(&bench->hub, &link);
+    ASSERT(answer.outcome == HUB_OK);
+    judge_outputs();
+    be_backend(hub_bench_text("sync"), payload);
     be_backend(topic, payload);
     hub_unsubscribe(&bench->hub, device, hub_bench_text("a"), topic);
     hub_tick(&bench->hub, 1, true);

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { POINTS = 3, GROUPS = 800, GROUPS_PER_BATCH = 40, INPUTS = GROUPS_PER_BATCH * (POINTS + 1) };
+enum { POINTS = 3, GROUPS = 800, GROUPS_PER_BATCH = 40, INPUTS = 640 };
 
 struct bench {
     struct sim_medium media[LANE_COUNT];
@@ -178,11 +178,58 @@ static void test_a_full_queue_takes_no_sample_without_its_relay(void **state)
     assert_true(north.batch->count + NORTH_QUEUE_RESERVE <= ALL);
 }
 
+// A cold chain that loses its power: every limit is crossed in the same turn.
+static void test_as_many_alerts_as_limits(void **state)
+{
+    enum { ALERTS = 150, EACH = 50 };
+    (void)state;
+    static struct north north;
+    open_bench(&bench);
+    north = (struct north){.batch = &bench.batch};
+    for (uint32_t i = 0; i < ALERTS; i++) {
+        bench.now_us += i % EACH == 0 ? 1 : 0;
+        struct tm_sample sample = {.at_us = bench.now_us, .point = 1, .value = tm_int(i, 0)};
+        north_add(&north, bench.now_us, &sample);
+        north_add_event(&north, bench.now_us,
+                        &(struct tm_event){.kind = TM_EVENT_ALERT,
+                                           .state = TM_ALERT_HIGH,
+                                           .point = 1,
+                                           .at_ms = (int64_t)(bench.now_us / US_PER_MS),
+                                           .value = tm_int(i, 0)});
+        if (i % EACH == EACH - 1) {
+            north_set_relay(&north, bench.now_us, 9, i, bench.now_us);
+        }
+    }
+    north_apply(&bench.side);
+    while (journal_deadline_us(&bench.side.journal) <= bench.now_us) {
+        north_tick(&bench.side, bench.now_us);
+    }
+    struct journal_notice notice;
+    while (journal_next(&bench.side.journal, &notice)) {
+        assert_int_not_equal(notice.kind, JOURNAL_REFUSED);
+    }
+    assert_true(bench.side.journal.stats.events >= ALERTS);
+    uint8_t payload[JOURNAL_PAYLOAD_SIZE_MAX + 1];
+    struct journal_message message;
+    size_t alerts = 0;
+    while (journal_next_message(&bench.side.journal, bench.now_us, LANE_ALERTS, payload,
+                                &message) == OK) {
+        payload[message.payload.size] = 0;
+        for (const char *at = (const char *)payload; (at = strstr(at, "\"high\"")) != NULL; at++) {
+            alerts++;
+        }
+        journal_ack(&bench.side.journal, bench.now_us, LANE_ALERTS, message.ordinal);
+    }
+    assert_int_equal(alerts, ALERTS);
+    close_bench(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_report_is_journalled_whole_and_with_its_relay),
         cmocka_unit_test(test_a_full_queue_takes_no_sample_without_its_relay),
+        cmocka_unit_test(test_as_many_alerts_as_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

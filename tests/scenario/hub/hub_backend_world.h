@@ -26,10 +26,9 @@ struct world {
     struct verdict why;
     struct backend_time now;
     uint64_t sequence[BROKER_COUNT];
-    // What the backend published, oldest first: "topic|topic of the device|body", and its token.
+    // What the backend published, oldest first: "topic|topic of the device|body".
     char lines[LINES_MAX][LINE_SIZE];
-    uint32_t tokens[LINES_MAX];
-    size_t line_count, line_read;
+    size_t line_count, line_read, handed_over;
 };
 
 extern struct world w;
@@ -55,8 +54,10 @@ void pass_seconds(uint64_t seconds);
 const char *next_line(void);
 void expect_begin(const char *want);
 void expect_none(void);
-// The broker acknowledges everything that bears a token.
-void acknowledge_all(void);
+// The plugin hands over every message that it is to tell of, and does.
+void hand_over_all(void);
+// Or drops them, and says nothing.
+void drop_all(void);
 // cmocka's set-up and teardown: devices d and e are registered.
 int open_world(void **state);
 int close_world(void **state);

@@ -24,14 +24,21 @@ static bool send(const char *device, const char *id)
     return send_ack(device, id, C2D_ACK_FULL);
 }
 
+static unsigned long long last_token;
+
 static void expect_message(const char *device, int connection, const char *id)
 {
     char want[400];
-    snprintf(want, sizeof(want),
-             "to/%d/1/%s|devices/%s/messages/devicebound/%%24.mid=%s&%%24.to=%%2Fdevices%%2F%s%%"
-             "2Fmessages%%2FdeviceBound&iothub-ack=full&k=v%%20w|body",
-             connection, device, device, id, device);
+    unsigned long long token = 0;
     const char *line = next_line();
+    (void)sscanf(line, "tell/%*d/%llu/", &token);
+    assert_true(token > 0);
+    last_token = token;
+    snprintf(
+        want, sizeof(want),
+        "tell/%d/%llu/%s|devices/%s/messages/devicebound/%%24.mid=%s&%%24.to=%%2Fdevices%%2F%s%%"
+        "2Fmessages%%2FdeviceBound&iothub-ack=full&k=v%%20w|body",
+        connection, token, device, device, id, device);
     if (strcmp(line, want) != 0) {
         fail_msg("got  %s\nwant %s", line, want);
     }
@@ -61,9 +68,9 @@ static void test_message_is_settled_after_the_lock(void **state)
     expect_none(); // it has not subscribed
     text_message(BROKER_HUB, "subs/3/d", "8");
     expect_message("d", 3, "m1");
-    pass_seconds(100); // the broker has not taken it: the clock does not run
+    pass_seconds(100); // it was not handed over: the clock does not run
     assert_int_equal(number("SELECT count(*) FROM c2d"), 1);
-    acknowledge_all();
+    hand_over_all();
     pass_seconds(59);
     assert_int_equal(number("SELECT count(*) FROM c2d WHERE state=1"), 1);
     pass_seconds(1);
@@ -80,12 +87,14 @@ static void test_messages_over_connections_and_boots(void **state)
     up("e", 4, false, 8);
     assert_true(send("d", "m1"));
     expect_message("d", 3, "m1");
-    // The connection ends before the broker took it: sent to the next one.
+    // The connection ended meanwhile, and the plugin dropped it: sent to the next one.
+    drop_all();
+    pass_seconds(1);
     text_message(BROKER_HUB, "down/3/d", "lost");
-    acknowledge_all();
+    assert_int_equal(number("SELECT count(*) FROM c2d WHERE state=0"), 1);
     up("d", 5, false, 8);
     expect_message("d", 5, "m1");
-    acknowledge_all();
+    hand_over_all();
     // Now it is in the broker's session: the broker sends it again by itself.
     pass_seconds(30);
     text_message(BROKER_HUB, "down/5/d", "lost");
@@ -105,10 +114,30 @@ static void test_messages_over_connections_and_boots(void **state)
     hello(BROKER_HUB, "b2");
     up("d", 1, false, 8);
     expect_message("d", 1, "m1");
-    acknowledge_all();
+    hand_over_all();
     pass_seconds(60);
     assert_int_equal(number("SELECT count(*) FROM c2d"), 0);
     expect_feedback("m1", "Success");
+}
+
+static void test_word_of_another_connection_settles_nothing(void **state)
+{
+    char text[24];
+    (void)state;
+    hello(BROKER_HUB, "b1");
+    up("d", 3, false, 8);
+    up("e", 4, false, 8);
+    assert_true(send("d", "m1"));
+    expect_message("d", 3, "m1");
+    snprintf(text, sizeof(text), "%llu", last_token);
+    text_message(BROKER_HUB, "took/2/d", text);
+    text_message(BROKER_HUB, "took/4/d", text);
+    text_message(BROKER_HUB, "took/4/e", text);
+    text_message(BROKER_HUB, "took/3/d", "999999");
+    text_message(BROKER_HUB, "took/3/d", "x");
+    assert_int_equal(number("SELECT count(*) FROM c2d WHERE state=0"), 1);
+    text_message(BROKER_HUB, "took/3/d", text);
+    assert_int_equal(number("SELECT count(*) FROM c2d WHERE state=1"), 1);
 }
 
 static void test_message_on_its_way_to_who_unsubscribes(void **state)
@@ -118,8 +147,8 @@ static void test_message_on_its_way_to_who_unsubscribes(void **state)
     up("d", 3, false, 8);
     assert_true(send("d", "m1"));
     expect_message("d", 3, "m1");
-    text_message(BROKER_HUB, "subs/3/d", "0"); // the plugin drops it, and acknowledges
-    acknowledge_all();
+    text_message(BROKER_HUB, "subs/3/d", "0"); // the plugin drops it
+    drop_all();
     assert_int_equal(number("SELECT count(*) FROM c2d WHERE state=0"), 1);
     text_message(BROKER_HUB, "subs/3/d", "8");
     expect_message("d", 3, "m1");
@@ -145,10 +174,10 @@ static void test_queue_limits_expiry_and_purge(void **state)
         expect_message("d", 3, id);
     }
     expect_none();
-    acknowledge_all();
+    hand_over_all();
     pass_seconds(60);
     expect_message("d", 3, "m10");
-    acknowledge_all();
+    hand_over_all();
     text_message(BROKER_HUB, "down/3/d", "lost");
     pass_seconds(3700); // an hour is over
     assert_int_equal(number("SELECT count(*) FROM c2d WHERE device_id='e'"), 0);
@@ -190,7 +219,7 @@ static void test_message_that_never_arrives_is_given_up(void **state)
         hello(BROKER_HUB, boot);
         up("d", 1, false, 8);
         expect_message("d", 1, "m");
-        acknowledge_all();
+        hand_over_all();
         backend_lost(&w.backend, BROKER_HUB);
     }
     hello(BROKER_HUB, "last");
@@ -205,6 +234,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_message_is_settled_after_the_lock, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(test_messages_over_connections_and_boots, open_world,
+                                        close_world),
+        cmocka_unit_test_setup_teardown(test_word_of_another_connection_settles_nothing, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(test_message_on_its_way_to_who_unsubscribes, open_world,
                                         close_world),

@@ -134,11 +134,17 @@ static void test_group_by_key_derives(void **state)
     struct hub_sas_key want;
     (void)state;
     struct enrolment *e = fresh("shops", true);
+    snprintf(e->initial_twin, sizeof(e->initial_twin),
+             "{\"properties\":{\"desired\":{\"every\":60}}}");
     write_enrolment(NULL);
     hello(BROKER_DPS, "b1");
     dps_up("reg-2", 1, up_json);
     dps_up("reg-3", 2, up_json);
     expect_in(provision("reg-2", 1), "\"deviceId\":\"reg-2\"");
+    // The first desired properties are version 1, as Azure counts; nobody is told of them.
+    assert_int_equal(number("SELECT desired_version FROM twin WHERE device_id='reg-2'"), 1);
+    assert_int_equal(number("SELECT reported_version FROM twin WHERE device_id='reg-2'"), 1);
+    assert_int_equal(number("SELECT desired LIKE '%every%' FROM twin WHERE device_id='reg-2'"), 1);
     expect_in(provision("reg-3", 2), "\"deviceId\":\"reg-3\"");
     struct device device = read_device("reg-2");
     key_derive(&e->keys[0], span("reg-2"), &want);

@@ -22,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(SOURCE))
 
 from tools.world import certs  # noqa: E402
+from tools.world.broker import broker_conf  # noqa: E402
 
 HOST, DPS_PORT, ID_SCOPE = "localhost", 8884, "0ne00000001"
 DEADLINE_S = 30
@@ -137,15 +138,9 @@ class AzureWorld:
 
     def start_broker(self, mode: str, port: int) -> Process:
         conf = self.folder / f"{mode}.conf"
-        lines = ["per_listener_settings false", f"listener {port} 127.0.0.1", "max_qos 1", f"certfile {self.folder}/server.pem",
-                 f"keyfile {self.folder}/server.key", f"listener 0 {self.folder}/links/{mode}.sock", "allow_anonymous false",
-                 "max_packet_size 300000", "persistence false", "log_dest stderr", f"plugin {BUILD}/apps/hub/busward_hub.so",
-                 f"plugin_opt_mode {mode}", f"plugin_opt_directory {self.data}/hub.db"]
-        if mode == "hub":
-            lines.append(f"plugin_opt_data_dir {self.data}/log")
-        if os.geteuid() == 0:
-            lines.append("user root")
-        conf.write_text("\n".join(lines) + "\n")
+        conf.write_text(broker_conf(
+            mode, port, certificate=self.folder / "server.pem", key=self.folder / "server.key", link=self.folder / f"links/{mode}.sock",
+            plugin=BUILD / "apps/hub/busward_hub.so", directory=self.data / "hub.db", log=self.data / "log" if mode == "hub" else None))
         broker = Process(mode, ["mosquitto", "-c", conf])
         self.processes.append(broker)
         broker.wait_for(" running")

@@ -96,7 +96,7 @@ static enum err open_kafka(struct feed *feed, struct kafka_feed *kafka, char *wh
     }
     *slash = '\0';
     feed_open_to(feed, device, kafka_feed_send, kafka);
-    return kafka_feed_open(kafka, where, slash + 1);
+    return kafka_feed_open(kafka, where, slash + 1, "none");
 }
 
 int main(int argc, char **argv)

@@ -16,6 +16,7 @@ import urllib.parse
 
 KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 POLICY = "service"
+BREAKS = 0  # a fault's status: takes the request and breaks the connection instead of an answer
 
 
 def merge(into: dict, patch: dict) -> None:
@@ -34,6 +35,7 @@ class Hub:
         self.key = KEY
         self.asked: list[tuple[str, str, dict, object]] = []
         self.faults: list[tuple[int, dict, bytes]] = []  # answers that come first
+        self.fleet: list[str] = []
         self.offline = False
         self.has_messages = True
         self.desired, self.reported = {}, {"config": {"state": "applied", "version": 1}}
@@ -81,6 +83,16 @@ class Hub:
                 "properties": {"desired": {**self.desired, "$metadata": {"$lastUpdated": "x"}, "$version": self.desired_version},
                                "reported": {**self.reported, "$metadata": {}, "$version": 3}}, "tags": {}}
 
+    def of(self, command: str) -> list:
+        return [entry for entry in self.asked if entry[0] == command]
+
+    def page(self, headers) -> tuple[int, dict, bytes]:
+        """A page of the fleet's twins; where the next begins is the continuation."""
+        begin = int(headers["x-ms-continuation"] or 0)
+        end = min(begin + int(headers["x-ms-max-item-count"]), len(self.fleet))
+        more = {"x-ms-continuation": str(end)} if end < len(self.fleet) else {}
+        return 200, more, json.dumps([self.twin(device) for device in self.fleet[begin:end]]).encode()
+
     @property
     def etag(self) -> str:
         return base64.b64encode(self.version.to_bytes(8, "big")).decode()
@@ -93,6 +105,9 @@ class Hub:
             self.asked.append((request.command, request.path, dict(request.headers), body))
             if self.faults:
                 status, headers, text = self.faults.pop(0)
+                if status == BREAKS:
+                    request.close_connection = True
+                    return
             elif not self.may(request.headers["Authorization"]):
                 status, headers, text = refusal(401, "IoTHubUnauthorizedAccess")
             else:
@@ -111,6 +126,8 @@ class Hub:
             return refusal(400, "InvalidProtocolVersion")
         if parts[0] == "devices" and parts[2:] == ["messages", "devicebound"]:
             return (204, {}, b"") if self.has_messages else (404, {}, b"")
+        if parts == ["devices", "query"]:
+            return self.page(request.headers)
         if parts[1] != "shop":
             return refusal(404, "DeviceNotFound")
         if request.command == "PATCH":

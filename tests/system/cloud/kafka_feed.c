@@ -8,13 +8,15 @@
 
 enum { VALUE_SIZE_MAX = 300 };
 
-enum err kafka_feed_open(struct kafka_feed *feed, const char *bootstrap, const char *topic)
+enum err kafka_feed_open(struct kafka_feed *feed, const char *bootstrap, const char *topic,
+                         const char *codec)
 {
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     *feed = (struct kafka_feed){.topic = topic, .part = RD_KAFKA_PARTITION_UA};
     if (rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, why, sizeof(why)) !=
             RD_KAFKA_CONF_OK ||
+        rd_kafka_conf_set(conf, "compression.codec", codec, why, sizeof(why)) != RD_KAFKA_CONF_OK ||
         rd_kafka_conf_set(conf, "enable.idempotence", "true", why, sizeof(why)) !=
             RD_KAFKA_CONF_OK) {
         return ERR_ARG;
@@ -64,6 +66,22 @@ static void add_properties(rd_kafka_headers_t *headers, struct bytes bag)
     }
 }
 
+static rd_kafka_vu_t part_of(rd_kafka_vtype_t type, struct bytes in)
+{
+    return (rd_kafka_vu_t){.vtype = type,
+                           .u.mem = {.ptr = (void *)(uintptr_t)in.data, .size = in.size}};
+}
+
+static enum err produce(struct kafka_feed *feed, const rd_kafka_vu_t *parts, size_t count)
+{
+    rd_kafka_error_t *error = rd_kafka_produceva(feed->producer, parts, count);
+    if (error == NULL) {
+        return OK;
+    }
+    rd_kafka_error_destroy(error);
+    return ERR_IO;
+}
+
 enum err kafka_feed_send(void *ctx, const struct hub_record *record)
 {
     struct kafka_feed *feed = ctx;
@@ -76,27 +94,30 @@ enum err kafka_feed_send(void *ctx, const struct hub_record *record)
     add(headers, "iothub-enqueuedtime", stamp, w.size);
     add_text(headers, "iothub-message-source", bytes_of("Telemetry", 9));
     add_properties(headers, record->properties);
-    const rd_kafka_resp_err_t code = rd_kafka_producev(
-        feed->producer, RD_KAFKA_V_TOPIC(feed->topic), RD_KAFKA_V_PARTITION(feed->part),
-        RD_KAFKA_V_KEY(record->device_id.data, record->device_id.size),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)record->payload.data, record->payload.size),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = feed->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = feed->part},
+        part_of(RD_KAFKA_VTYPE_KEY, record->device_id),
+        part_of(RD_KAFKA_VTYPE_VALUE, record->payload),
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+    };
+    enum err err = produce(feed, parts, sizeof(parts) / sizeof(parts[0]));
+    if (err != OK) {
         rd_kafka_headers_destroy(headers);
-        return ERR_IO;
     }
-    return OK;
+    return err;
 }
 
 enum err kafka_feed_junk(struct kafka_feed *feed, struct bytes payload)
 {
-    return rd_kafka_producev(feed->producer, RD_KAFKA_V_TOPIC(feed->topic),
-                             RD_KAFKA_V_PARTITION(feed->part),
-                             RD_KAFKA_V_VALUE((void *)(uintptr_t)payload.data, payload.size),
-                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                             RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR_NO_ERROR
-               ? OK
-               : ERR_IO;
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = feed->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = feed->part},
+        part_of(RD_KAFKA_VTYPE_VALUE, payload),
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+    };
+    return produce(feed, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 enum err kafka_feed_flush(struct kafka_feed *feed, int timeout_ms)

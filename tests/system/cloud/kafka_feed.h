@@ -15,7 +15,7 @@ struct kafka_feed {
 };
 
 NODISCARD enum err kafka_feed_open(struct kafka_feed *feed, const char *bootstrap,
-                                   const char *topic);
+                                   const char *topic, const char *codec);
 void kafka_feed_close(struct kafka_feed *feed);
 // For feed_open_to: a struct kafka_feed * as ctx. Does not wait.
 enum err kafka_feed_send(void *ctx, const struct hub_record *record);

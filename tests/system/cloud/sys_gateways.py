@@ -14,18 +14,25 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
-from cloud_world import BUILD, DEADLINE_S, Cloud, Feed, check, wait_for
-from hub_rest import KEY, POLICY, Hub, refusal
+from cloud_world import BUILD, DEADLINE_S, T0, Cloud, Feed, check, count_of, wait_for
+from hub_rest import BREAKS, KEY, POLICY, Hub, refusal
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
 from tools.world import certs  # noqa: E402
 
+CROWD = 20  # more than the cloud asks a hub at a time
 PASSWORD = "correct horse battery"
 GATEWAY = "/api/sites/shop/gateway"
 COMMANDS = f"{GATEWAY}/commands"
-EVERY = ("identify", "sync_now", "diagnostics", "job", "read", "scan", "line_test", "reload", "restart")
+EVERY = ("identify", "sync_now", "diagnostics", "job", "read", "scan", "line_test", "flight_record", "write", "log_level", "reload",
+         "restart")
+
+
+STORE_BEFORE = {"state", "site", "series", "latest", "log", "tail", "chunk", "apart", "seen", "catalogue", "gap", "event", "aside", "text"}
+ACCOUNTS_BEFORE = {"account", "grants", "sessions", "secret", "audit"}
 
 
 def post(cloud: Cloud, path: str, body: dict) -> tuple[int, dict]:
@@ -37,7 +44,7 @@ def post(cloud: Cloud, path: str, body: dict) -> tuple[int, dict]:
 
 def refused(cloud: Cloud, path: str, body: dict) -> tuple[int, str]:
     status, answer = post(cloud, path, body)
-    check(len(answer["error"]["message"]) > 5, f"{path}: {answer}")
+    check("error" in answer and len(answer["error"]["message"]) > 5, f"{path}: {status} {answer}")
     return status, answer["error"]["code"]
 
 
@@ -80,7 +87,7 @@ def check_configuration(cloud: Cloud, hub: Hub) -> None:
     check(refused(cloud, f"{GATEWAY}/configuration", late) == (412, "changed_meanwhile"), "somebody was first")
     check(cloud.get(GATEWAY)["desired"]["telemetry"]["max_age_ms"] == 1000, "the first one's stays")
     rows = cloud.get(f"{COMMANDS}?limit=2")["commands"]
-    check([row["action"] for row in rows] == ["configure"] * 2 and rows[1]["outcome"] == "stored", f"{rows}")
+    check([row["action"] for row in rows] == ["configure"] * 2 and rows[1]["outcome"] == "stored as version 2", f"{rows}")
     check(rows[0]["outcome"].startswith("changed_meanwhile"), f"{rows}")
     large = {"profiles": {f"p{i}": "x" * 1000 for i in range(30)}}
     check(post(cloud, f"{GATEWAY}/configuration", {"etag": answer["etag"], "patch": large})[0] == 200, "30 kB")
@@ -122,6 +129,45 @@ def check_retries(cloud: Cloud, hub: Hub) -> None:
     check(post(cloud, f"{COMMANDS}/restart", {})[0] == 502 and len(methods(hub)) == before + 1, "a restart is not")
 
 
+def check_broken_lines(cloud: Cloud, hub: Hub) -> None:
+    """The hub takes a request over a connection that served before, and breaks it: whether it acted is not known."""
+    for path, body, asked in ((f"{COMMANDS}/restart", {}, lambda: methods(hub)),
+                              (f"{GATEWAY}/configuration", {"etag": "x", "patch": {"a": 1}}, lambda: hub.of("PATCH"))):
+        check(cloud.ask("GET", GATEWAY)[0] == 200, "a connection that may be used again")
+        before = len(asked())
+        hub.faults = [(BREAKS, {}, b"")]
+        check(refused(cloud, path, body) == (504, "hub_silent"), f"{path}: the person is told that nobody knows")
+        check(len(asked()) == before + 1, f"{path} went out {len(asked()) - before} times")
+    rows = cloud.get(f"{COMMANDS}?limit=2")["commands"]
+    check(all(row["outcome"].startswith("hub_silent") for row in rows), f"{rows}")
+    hub.faults = [(BREAKS, {}, b"")]
+    check(cloud.ask("GET", GATEWAY)[0] == 200, "a question is asked again")
+
+
+def check_fleet(cloud: Cloud, hub: Hub) -> None:
+    """A page of twins that is larger than an answer may be is asked for in smaller ones."""
+    hub.fleet = [f"store-{number:03}" for number in range(300)]
+    hub.reported["note"] = "x" * 4000
+    found, path = [], "/api/gateways?limit=300"
+    while path:
+        page = cloud.get(path)
+        found += [gateway["id"] for gateway in page["gateways"]]
+        path = f"/api/gateways?limit=300&continuation={page['continuation']}" if page["continuation"] else ""
+    check(found == hub.fleet, f"{len(found)} gateways: {found[:3]} ...")
+    del hub.reported["note"]
+
+
+def check_long_table(cloud: Cloud) -> None:
+    """As many rows as may be asked for, each as long as can be."""
+    row = (5, "owner", "127.0.0.1", "shop", "configure", '"' * 2048, '"' * 255)
+    with contextlib.closing(sqlite3.connect(cloud.folder / "data/accounts.db", timeout=DEADLINE_S)) as db, db:
+        columns = "at_ms, user, address, site, action, arguments, outcome"
+        db.executemany(f"INSERT INTO command({columns}) VALUES(?, ?, ?, ?, ?, ?, ?)", [row] * 500)
+    check(len(cloud.get(f"{COMMANDS}?limit=500")["commands"]) == 500, "all of them")
+    with contextlib.closing(sqlite3.connect(cloud.folder / "data/accounts.db", timeout=DEADLINE_S)) as db, db:
+        db.execute("DELETE FROM command WHERE at_ms=5")
+
+
 def check_keys(cloud: Cloud, hub: Hub, key_file: pathlib.Path) -> None:
     """The policy's key is changed: the next 401 makes the client read it anew."""
     hub.key = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY="
@@ -136,7 +182,7 @@ def check_keys(cloud: Cloud, hub: Hub, key_file: pathlib.Path) -> None:
 
 def check_roles(cloud: Cloud, hub: Hub) -> None:
     """The same person as a viewer, then as an operator; by the file, as no route makes accounts yet."""
-    owners = ("reload", "restart")
+    owners = ("write", "log_level", "reload", "restart")
     others = tuple(name for name in EVERY if name not in owners)
     for role, may, may_not in (("viewer", (), EVERY), ("operator", others, owners)):
         cloud.stop()
@@ -146,9 +192,13 @@ def check_roles(cloud: Cloud, hub: Hub) -> None:
         cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
         asked = len(hub.asked)
         for name in may_not:
-            check(post(cloud, f"{COMMANDS}/{name}", {})[0] == 404, f"{role} and {name}")
-        check(post(cloud, f"{GATEWAY}/configuration", {"etag": "x", "patch": {}})[0] == 404, f"{role} configures")
+            check(refused(cloud, f"{COMMANDS}/{name}", {}) == (403, "forbidden"), f"{role} and {name}")
+            check(refused(cloud, f"/api/sites/other/gateway/commands/{name}", {})[0] in (403, 404), f"{role} and {name} elsewhere")
+        check(refused(cloud, f"{GATEWAY}/configuration", {"etag": "x", "patch": {}}) == (403, "forbidden"), f"{role} configures")
         check(len(hub.asked) == asked, "the hub heard nothing of it")
+        check(cloud.ask("GET", COMMANDS)[0] == (200 if role == "operator" else 403), f"{role} and the table")
+        if role == "operator":
+            check(all("address" not in row for row in cloud.get(COMMANDS)["commands"]), "from where is for who may audit")
         check((cloud.ask("GET", GATEWAY)[0] == 200) == (role == "operator"), f"{role} sees the gateway")
         for name in may:
             check(post(cloud, f"{COMMANDS}/{name}", {})[0] == 200, f"{role} and {name}")
@@ -187,6 +237,30 @@ def check_nudges(cloud: Cloud, hub: Hub) -> None:
     check(nudges(hub, method)[-1][3]["methodName"] == "sync_now", "by sync_now")
 
 
+def check_hanging_hub(cloud: Cloud, hub: Hub, feed: Feed) -> None:
+    """The hub takes connections and answers nobody: pages, streams and what comes in go on, and later all is answered."""
+    answers = []
+    crowd = [threading.Thread(target=lambda: answers.append(post(cloud, f"{COMMANDS}/identify", {}))) for _ in range(CROWD)]
+    before = count_of(cloud, 1)
+    with contextlib.closing(cloud.connect()) as connection, hub.lock:
+        for each in crowd:
+            each.start()
+        wait_for(lambda: len(cloud.get(f"{COMMANDS}?limit={CROWD}")["commands"]) == CROWD
+                 and all(row["outcome"] is None for row in cloud.get(f"{COMMANDS}?limit={CROWD}")["commands"]), "all of them under way")
+        connection.request("GET", "/api/stream?site=shop", headers={"Cookie": cloud.cookie})
+        stream = connection.getresponse()
+        feed.say(f"series 1 {T0 + 3_600_000} 1000 20")
+        while not stream.readline().startswith(b"event: "):
+            pass
+        wait_for(lambda: count_of(cloud, 1) == before + 20, "the samples")
+        check(cloud.ask("GET", "/api/sites/shop/overview")[0] == 200 and cloud.ask("GET", "/healthz")[0] == 200, "pages go on")
+        check(not answers, "nobody was answered so far")
+        stream.close()
+    for each in crowd:
+        each.join(DEADLINE_S)
+    check([status for status, _ in answers] == [200] * CROWD, f"{answers}")
+
+
 def check_kill(cloud: Cloud, hub: Hub) -> None:
     """Killed while a gateway works: the command is in the table, without an outcome."""
     hub.lock.acquire()
@@ -201,6 +275,31 @@ def check_kill(cloud: Cloud, hub: Hub) -> None:
     cloud.start()
     row = cloud.get(f"{COMMANDS}?limit=1")["commands"][0]
     check((row["action"], row["outcome"]) == ("scan", None), f"{row}")
+
+
+def tables_of(path: pathlib.Path) -> set:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return {name for name, in db.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite%'")}
+
+
+def check_earlier_files(cloud: Cloud) -> None:
+    """Files as versions before Kafka and commands wrote them: opened as they are, with all that is in them."""
+    before = count_of(cloud, 1)
+    check(before > 0, "there are samples")
+    cloud.stop()
+    store, accounts = (cloud.folder / "data" / name for name in ("store.db", "accounts.db"))
+    with contextlib.closing(sqlite3.connect(store)) as db, db:
+        db.execute("DROP TABLE source_offset")
+        db.execute("ALTER TABLE state DROP COLUMN record")
+    with contextlib.closing(sqlite3.connect(accounts)) as db, db:
+        db.execute("DROP TABLE command")
+    check(tables_of(store) == STORE_BEFORE and tables_of(accounts) == ACCOUNTS_BEFORE, f"{tables_of(store)} {tables_of(accounts)}")
+    cloud.start()
+    cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
+    check(count_of(cloud, 1) == before, "every sample is still there, once")
+    check(cloud.get(COMMANDS)["commands"] == [], "nobody has said anything yet")
+    check(post(cloud, f"{COMMANDS}/identify", {})[0] == 200 and len(cloud.get(COMMANDS)["commands"]) == 1, "now somebody has")
+    check("source_offset" in tables_of(store) and "command" in tables_of(accounts), "and the next version has its tables")
 
 
 def check_unreachable(cloud: Cloud, hub: Hub) -> None:
@@ -222,6 +321,7 @@ def check_starts(folder: pathlib.Path, key_file: pathlib.Path) -> None:
     cases = [
         ([], 2, "--hub-log is needed"),
         (["--kafka-bootstrap", "127.0.0.1:1"], 2, "come together"),
+        (["--kafka-bootstrap", "127.0.0.1:1", "--kafka-topic", "^d2c.*"], 2, "one name"),
         ([*log, "--kafka-ca", "x"], 2, "need --kafka-bootstrap"),
         ([*log, "--hub-url", "https://h"], 2, "come together"),
         ([*log, "--hub-ca", "x"], 2, "need --hub-url"),
@@ -250,16 +350,20 @@ def main() -> int:
         cloud = Cloud(folder, "--hub-url", hub.url, "--hub-key-file", str(key_file), "--hub-ca", str(folder / "ca.pem"))
         feed = Feed(folder / "log", "shop")
         feed.say("points 3")
+        feed.say(f"series 1 {T0} 1000 20")
         cloud.start()
         try:
             token = (folder / "data/setup-link").read_text().strip().rsplit("token=", 1)[1]
             cloud.log_in_by("/api/setup", {"token": token, "name": "owner", "password": PASSWORD})
             wait_for(lambda: cloud.get("/api/sites")["sites"], "the site")
-            for step in (check_commands, check_configuration, check_refusals, check_retries):
+            for step in (check_commands, check_configuration, check_refusals, check_retries, check_broken_lines, check_fleet):
                 step(cloud, hub)
+            check_long_table(cloud)
             check_keys(cloud, hub, key_file)
             for step in (check_roles, check_nudges, check_kill):
                 step(cloud, hub)
+            check_hanging_hub(cloud, hub, feed)
+            check_earlier_files(cloud)
             stranger = pathlib.Path(folder / "other")
             stranger.mkdir()
             cloud.stop()

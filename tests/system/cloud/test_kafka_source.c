@@ -24,7 +24,7 @@
 #define T0    INT64_C(1700000000000)
 #define TOPIC "d2c"
 
-enum { PARTS = 4, SITES = 4, BATCH = 50, GIVE_UP_S = 20, JUNK_SIZE = 200 * 1024 };
+enum { STRANGERS = 3, PARTS = 4, SITES = 4, BATCH = 50, GIVE_UP_S = 20, JUNK_SIZE = 200 * 1024 };
 
 static const char *const devices[SITES] = {"shop", "kiosk", "depot", "mill"};
 
@@ -89,7 +89,7 @@ static int setup(void **state)
     f->bootstrap = rd_kafka_mock_cluster_bootstraps(f->cluster);
     assert_int_equal(rd_kafka_mock_topic_create(f->cluster, TOPIC, PARTS, 1), 0);
     assert_int_equal(rd_kafka_mock_coordinator_set(f->cluster, "group", "busward", 1), 0);
-    assert_int_equal(kafka_feed_open(&f->sink, f->bootstrap, TOPIC), OK);
+    assert_int_equal(kafka_feed_open(&f->sink, f->bootstrap, TOPIC, "gzip"), OK);
     sqlite_disk_init(&f->disk, 1);
     for (int i = 0; i < SITES; i++) {
         feed_open_to(&f->feeds[i], devices[i], kafka_feed_send, &f->sink);
@@ -192,6 +192,31 @@ static int64_t offset_of(struct fixture *f, int32_t part)
     return next;
 }
 
+static unsigned rows_of(struct fixture *f, const char *count)
+{
+    sqlite3_stmt *s = NULL;
+    assert_int_equal(sqlite3_prepare_v2(f->store.db.handle, count, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    const unsigned rows = (unsigned)sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return rows;
+}
+
+// Another make's device on the same hub: with properties of its own, with none, without a payload.
+static void feed_strangers(struct fixture *f)
+{
+    static const char *const properties[STRANGERS] = {"temperatureAlert=true&t=x", "", "n=1&j=2"};
+    for (size_t i = 0; i < STRANGERS; i++) {
+        const struct hub_record record = {
+            .device_id = bytes_of("pump", 4),
+            .properties = bytes_of(properties[i], strlen(properties[i])),
+            .payload = i == 1 ? bytes_of(NULL, 0) : bytes_of("<pump/>", 7),
+            .received_utc_ms = T0,
+        };
+        assert_int_equal(kafka_feed_send(&f->sink, &record), OK);
+    }
+}
+
 // One story, since each group takes its seconds to gather: messages, junk among them, a full disk
 // in the midst of a batch, a kill before the commit.
 static void test_kills_and_full_disks_lose_and_double_nothing(void **state)
@@ -202,10 +227,14 @@ static void test_kills_and_full_disks_lose_and_double_nothing(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(kafka_feed_junk(&f->sink, bytes_of("?", 1)), OK);
     }
+    assert_int_equal(kafka_feed_junk(&f->sink, bytes_of(NULL, 0)), OK); // a tombstone
+    feed_strangers(f);
     feed_all(f, BATCH);
     follow(f);
-    assert_int_equal(atomic_load(&f->source.bad), 3);
-    assert_int_equal(offset_of(f, 0), f->fed[0] + 1 + 3); // with its catalogue
+    assert_int_equal(atomic_load(&f->source.bad), 4);
+    assert_int_equal(offset_of(f, 0), f->fed[0] + 1 + 4 + STRANGERS); // with its catalogue
+    assert_int_equal(rows_of(f, "SELECT count(*) FROM aside WHERE device='pump'"), STRANGERS);
+    assert_int_equal(rows_of(f, "SELECT count(*) FROM site"), SITES);
     assert_int_equal(offset_of(f, 1), f->fed[1] + 1);
 
     // The disk is full for a while: the batch is undone and read again from the store's offsets.
@@ -352,6 +381,11 @@ static void test_what_the_broker_does_not_have_is_said(void **state)
 {
     struct fixture *f = *state;
     static uint8_t junk[JUNK_SIZE];
+    uint32_t noise = 1; // or gzip would leave nothing of it
+    for (size_t i = 0; i < sizeof(junk); i++) {
+        noise = noise * 1664525U + 1013904223U;
+        junk[i] = (uint8_t)(noise >> 24);
+    }
     feed_all(f, BATCH);
     follow(f);
     close_cloud(f);

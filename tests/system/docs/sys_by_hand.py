@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Goal: what the documents tell a stranger to type works as it stands. Method: the very blocks of docs/by-hand.md
-in a shell, from the certificates to the first good value; the examples of docs/hub.md and docs/gateway.md given to
-the programs that they are for."""
+in a shell, from the certificates to the first good value, a command and a configuration on trial; the examples of
+docs/hub.md and docs/gateway.md given to the programs that they are for."""
 
 import os
 import pathlib
@@ -32,8 +32,8 @@ def test_a_system_by_hand(folder: pathlib.Path) -> None:
     build, *rest = blocks("by-hand.md", "sh")
     assert "SOURCE=$PWD BUILD=$PWD/build/release" in build  # stands in for this build
     script = "set -e\ntrap 'kill $(jobs -p); wait' EXIT\n" + "".join(rest)
-    environment = {**os.environ, "SOURCE": str(SOURCE), "BUILD": str(BUILD), "HUB_PORT": str(free_port()),
-                   "CLOUD_PORT": str(free_port()), "no_proxy": "*"}
+    ports = {name: str(free_port()) for name in ("HUB_PORT", "DPS_PORT", "REST_PORT", "CLOUD_PORT")}
+    environment = {**os.environ, **ports, "SOURCE": str(SOURCE), "BUILD": str(BUILD), "no_proxy": "*"}
     with subprocess.Popen(["bash", "-c", script], cwd=folder, env=environment, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, start_new_session=True) as shell:
         try:
@@ -44,7 +44,8 @@ def test_a_system_by_hand(folder: pathlib.Path) -> None:
     logs = "".join(f"{log.name}:\n{log.read_text()[-1500:]}" for log in folder.glob("*.log"))
     assert shell.returncode == 0, said[-3000:] + logs
     assert '"name":"Cold shelf 1"' in said and "store.json: 0 errors, 0 warnings" in said, said[-3000:]
-    for log in ("hub.log", "gateway.log", "cloud.log"):
+    assert re.search(r"first telemetry +ok: stored", said) and '"status":200' in said and "a first one" in said, said[-3000:] + logs
+    for log in ("hub.log", "dps.log", "backend.log", "gateway.log", "cloud.log"):
         assert "level=error" not in (folder / log).read_text(), logs
 
 

@@ -2,6 +2,7 @@
 // Preloaded into a process under test: a disk whose sync and a resolver whose answer take as long
 // as SLOW_SYNC_S and SLOW_LOOKUP_S say; such a lookup then fails. With SLOW_FOLDER only while the
 // file `sync` or `lookup` is there; each hang then appends its begin and its end to `hangs`.
+// And a name that moves: MOVING_NAME has the address that stands in the file MOVING_FILE.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -74,6 +75,24 @@ int fsync(int fd)
     return (int)syscall(SYS_fsync, fd);
 }
 
+// True if the name moves: `out` is its address now.
+static bool find_moving(const char *node, char *out, size_t capacity)
+{
+    const char *name = getenv("MOVING_NAME");
+    const char *path = getenv("MOVING_FILE");
+    if (node == NULL || name == NULL || path == NULL || strcmp(node, name) != 0) {
+        return false;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, out, capacity - 1);
+    if (size <= 0) {
+        abort(); // a test without its judge proves nothing
+    }
+    close(fd);
+    out[size] = '\0';
+    return true;
+}
+
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **result)
 {
@@ -83,5 +102,6 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
     lookup_fn *real = NULL;
     memcpy(&real, &symbol, sizeof(real)); // POSIX: a function's address fits an object pointer
-    return real(node, service, hints, result);
+    char moved[64];
+    return real(find_moving(node, moved, sizeof(moved)) ? moved : node, service, hints, result);
 }

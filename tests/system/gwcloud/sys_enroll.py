@@ -125,7 +125,20 @@ def test_each_step_that_fails_is_told():
     expect(enroll(hub, certificate_file="k", hub=HOST), 2, "belong together")
     # And none of these has written anything: the good one works.
     text = f"HostName={HOST};DeviceId=gw-1;SharedAccessKey={key_of('gw-1')}"
-    expect(enroll(hub, connection_string_file=secret(hub, "cs", text)), 0, "now begins with")
+    cs = secret(hub, "cs", text)
+    # A file that a person has beside it stays, and so do a link and a key that was there.
+    path, key = f"{hub.dir}/store.json", f"{hub.dir}/data/identity/hub.key"
+    with open(path + ".new", "w") as out:
+        out.write("a draft")
+    expect(enroll(hub, connection_string_file=cs), 1, "File exists", "to be added by hand")
+    assert open(path + ".new").read() == "a draft" and '"hub"' not in open(path).read()
+    os.unlink(path + ".new")
+    os.rename(path, f"{hub.dir}/real.json")
+    os.symlink("real.json", path)
+    with open(key, "w") as out:
+        out.write("another key")
+    expect(enroll(hub, connection_string_file=cs), 0, "now begins with", "hub.key.old +ok: the key that was")
+    assert os.path.islink(path) and open(key + ".old").read() == "another key" and is_private(key + ".old")
     gateway_runs(hub)
 
 

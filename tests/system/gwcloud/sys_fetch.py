@@ -7,8 +7,13 @@ import http.server
 import os
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
+import types
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from sys_proxy import Proxy  # noqa: E402
 
 PROBE = os.path.join(os.environ["BUSWARD_BUILD"], "tests/system/gwcloud/fetch_probe")
 BODY = os.urandom(50000)
@@ -70,6 +75,21 @@ def certificates(folder):
                    cwd=folder, check=True, capture_output=True)
 
 
+def through_proxies(folder, server, cache, fetch):
+    """Where the proxy is the only way out, files take it, too."""
+    for kind in ("http", "socks5"):
+        proxy = Proxy(types.SimpleNamespace(dir=folder, port=server.server_port), kind, login="me:secret")
+        os.unlink(f"{cache}/{DIGEST}")
+        said = fetch("/whole", more=[proxy.url, "me:wrong"])
+        assert said.startswith("io: ") and "secret" not in said and "wrong" not in said, said
+        assert fetch("/whole", more=[proxy.url, "me:secret"]) == "ok:", kind
+        proxy.end()
+        os.unlink(f"{cache}/{DIGEST}")
+        assert fetch("/whole", more=[proxy.url, "me:secret"]).startswith("io: "), kind  # and no other way
+        with open(f"{cache}/{DIGEST}", "wb") as file:
+            file.write(b"")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="busward-fetch-") as folder:
         certificates(folder)
@@ -81,8 +101,8 @@ def main():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         cache, base = f"{folder}/cache", f"localhost:{server.server_port}"
 
-        def fetch(path, scheme="https", host=base, digest=DIGEST, ca="ca", size_max=len(BODY)):
-            command = [PROBE, f"{scheme}://{host}{path}", digest, cache, f"{folder}/{ca}.pem", str(size_max)]
+        def fetch(path, scheme="https", host=base, digest=DIGEST, ca="ca", size_max=len(BODY), more=()):
+            command = [PROBE, f"{scheme}://{host}{path}", digest, cache, f"{folder}/{ca}.pem", str(size_max), *more]
             clean = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
             done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=True, env=clean)
             return done.stdout.strip()
@@ -113,6 +133,7 @@ def main():
         assert fetch("/whole") == "ok:" and server.asked == asked + 1
         with open(f"{cache}/{DIGEST}", "rb") as file:
             assert file.read() == BODY
+        through_proxies(folder, server, cache, fetch)
     print("ok")
 
 

@@ -130,7 +130,7 @@ class Gateway:
         }
         with open(f"{self.dir}/gateway.json", "w") as out:
             json.dump(config, out)
-        self.lines = []
+        self.lines, self.heard = [], threading.Condition()
         self.process = subprocess.Popen([GATEWAY, "--config", f"{self.dir}/gateway.json", "--trust-clock"],
                                         stderr=subprocess.PIPE, text=True)
         self.follower = threading.Thread(target=self.follow)
@@ -138,8 +138,15 @@ class Gateway:
 
     def follow(self):
         for line in self.process.stderr:
-            self.lines.append(line)
+            with self.heard:
+                self.lines.append(line)
+                self.heard.notify_all()
         self.process.stderr.close()
+
+    def wait_line(self, pattern, count=1):
+        with self.heard:
+            assert self.heard.wait_for(
+                lambda: sum(bool(re.search(pattern, line)) for line in self.lines) >= count, WAIT_S), pattern
 
     def starts(self):
         return [re.search(r"name=(\S+) points=(\d+)", line).groups() for line in self.lines if "ev=start" in line]
@@ -181,6 +188,15 @@ def story(twin, gateway, files_port, files):
     # Its one device falls silent with it: given up, and the one before is back.
     twin.desire({**good, "buses": [{"name": "line", "devices": [{"name": "meter", "profile": "remote", "unit": 9}]}]})
     twin.wait(state="trial")
+    # Somebody is just changing the local file: with it no new start would come up, so it comes later.
+    path = f"{gateway.dir}/gateway.json"
+    text = open(path).read()
+    with open(path, "w") as out:
+        out.write(text[:-20])
+    gateway.wait_line('mod=remote ev=restart file=.* problem="wrong')
+    assert gateway.process.poll() is None and len(gateway.starts()) == 3
+    with open(path, "w") as out:
+        out.write(text)
     state = twin.wait(state="reverted", source="desired")
     assert state["reason"].startswith("1 of 1 devices that answered before do not answer"), state
     assert [name for name, _ in gateway.starts()] == ["first", "second", "second", "second"], gateway.starts()

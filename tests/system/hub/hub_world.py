@@ -57,7 +57,7 @@ def crc32c(data):
 
 
 class Hub:
-    def __init__(self, devices=("gw-1", "gw-2"), mode="hub"):
+    def __init__(self, devices=("gw-1", "gw-2"), mode="hub", quota=None):
         self.dir = tempfile.mkdtemp(prefix="busward-hub-")
         self.log_dir = os.path.join(self.dir, "log")
         self.mode = mode
@@ -81,6 +81,8 @@ class Hub:
                  f"plugin_opt_mode {mode}", f"plugin_opt_directory {self.dir}/hub.db"]
         if mode == "hub":
             lines.append(f"plugin_opt_data_dir {self.log_dir}")
+        if quota:
+            lines.append(f"plugin_opt_quota {quota}")
         if os.geteuid() == 0:
             lines.append("user root")
         with open(f"{self.dir}/mosquitto.conf", "w") as out:

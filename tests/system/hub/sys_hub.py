@@ -229,7 +229,7 @@ def test_a_missing_or_foreign_database_refuses_connects_only(hub):
     hub.start()
     hub.wait_for("a refusal", lambda: "another version" in hub.output())
     refused(hub, "gw-1")
-    hub.db.execute("PRAGMA user_version = 1")
+    hub.db.execute("PRAGMA user_version = 2")
     hub.wait_for("the file", lambda: hub.output().count("ev=directory_opened") == 3)
     assert Client(hub, "gw-1").deliver(b"2")
 

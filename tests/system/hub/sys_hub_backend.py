@@ -5,12 +5,14 @@ and registrations go on with the next life, and what an operator does from a she
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import random
 import re
 import resource
 import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -28,6 +30,12 @@ def command(hub, *words, expect=0):
     return done.stdout + done.stderr
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def secret(hub, name, text):
     path = f"{hub.dir}/{name}"
     with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
@@ -38,10 +46,11 @@ def secret(hub, name, text):
 class Backend:
     """busward-hub serve for one or two brokers; its lines are the first one's."""
 
-    def __init__(self, hub, dps=None):
+    def __init__(self, hub, dps=None, more=()):
         self.hub = hub
         self.words = [PROGRAM, "serve", "--data-dir", hub.dir, "--hub-link", f"{hub.dir}/link.sock"]
         self.words += ["--dps-link", f"{dps.dir}/link.sock", "--dps-retry-after-s", "1"] if dps else []
+        self.words += more
         self.brokers = ["hub", "dps"] if dps else ["hub"]
         self.process = None
 
@@ -61,6 +70,29 @@ class Backend:
         code = self.process.wait(DEADLINE_S)
         self.follower.join()
         assert code == (-9 if how == signal.SIGKILL else 0), code
+
+
+class Service:
+    """A policy of all rights, and requests to the REST of the backend, which may be away."""
+
+    def __init__(self, hub):
+        self.port, self.hub = free_port(), hub
+        self.words = ["--listen", f"127.0.0.1:{self.port}"]
+        command(hub, "policy", "add", "--name", "owner", "--rights", "registryRead,registryWrite,serviceConnect",
+                "--key-file", secret(hub, "owner.key", key_of("owner")))
+
+    def ask(self, method, path, body=b"", headers=None):
+        """(status, headers, body); None: no answer."""
+        token = sas("owner", key=key_of("owner"), resource=HOST, policy="owner")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        try:
+            connection.request(method, f"{path}?api-version=2021-04-12", body, {"Authorization": token, **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
 
 
 class Device:
@@ -139,6 +171,77 @@ def test_kill_loses_nothing_acknowledged(hub):
         assert len(device.kept) > 20
     backend.kill(signal.SIGTERM)
     hub.wait_for("the end", lambda: "mod=hub ev=stopping" in hub.output())
+
+
+def test_what_a_service_was_promised(hub):
+    """Messages to devices by REST, devices added by command, and kills of backend and broker in between: what was answered
+    204 arrives, what was added stays."""
+    dice = random.Random(SEED)
+    service = Service(hub)
+    backend = Backend(hub, more=service.words).start()
+    devices = [Device(hub, name, clean=False) for name in ("gw-1", "gw-2")]
+    promised, added, stop = {"gw-1": set(), "gw-2": set()}, [], threading.Event()
+
+    def send():
+        number = 0
+        while not stop.wait(0.03) and number < 90:  # a queue takes 50 of a device
+            name = f"gw-{number % 2 + 1}"
+            number += 1
+            answer = service.ask("POST", f"/devices/{name}/messages/devicebound", f"m{number}".encode())
+            if answer is not None:
+                assert answer[0] == 204, answer
+                promised[name].add(f"m{number}".encode())
+            hub.tell("")  # wakes who waits for us
+
+    def add():
+        while not stop.is_set():
+            name = f"new-{len(added)}"
+            command(hub, "device", "add", "--id", name)
+            added.append(name)
+
+    workers = [threading.Thread(target=send), threading.Thread(target=add)]
+    for worker in workers:
+        worker.start()
+    for life in range(4):
+        seen = sum(map(len, promised.values()))
+        hub.wait_for("some are promised", lambda s=seen: sum(map(len, promised.values())) > s + 1 or not workers[0].is_alive())
+        if dice.random() < 0.5 or life == 0:
+            backend.kill()
+            backend.start()
+        else:
+            hub.kill()
+            hub.start()
+            for row, device in enumerate(devices):
+                devices[row] = Device(hub, device.client.device, clean=False)
+                devices[row].heard = device.heard
+    stop.set()
+    for worker in workers:
+        worker.join()
+    assert min(map(len, promised.values())) > 3 and len(added) > 3
+    assert set(added) <= {row[0] for row in hub.db.execute("SELECT id FROM device")}
+    assert Client(hub, added[-1], password=sas(added[-1], key=base64.b64encode(hub.db.execute(
+        "SELECT key1 FROM device WHERE id=?", (added[-1],)).fetchone()[0]).decode())).login == 0
+    # Ten of a device are under way at a time; the others still wait their turn.
+    for device in devices:
+        name = device.client.device
+        waiting = {row[0] for row in hub.db.execute("SELECT payload FROM c2d WHERE device_id=? AND state=0", (name,))}
+        while not promised[name] <= waiting | {body for _, body in device.heard}:
+            device.take()
+    backend.kill(signal.SIGTERM)
+
+
+def test_requests_under_way_when_it_dies(hub):
+    backend = Backend(hub).start()
+    device = Device(hub, "gw-1")
+    backend.process.send_signal(signal.SIGSTOP)
+    device.client.publish(b" ", topic="$iothub/twin/GET/?$rid=q", qos=0)
+    assert device.client.deliver(b"behind it")  # the plugin has it
+    backend.kill()
+    rid, status, body = device.take()
+    assert (rid, status, json.loads(body)["errorCode"]) == ("q", 503, 503001)
+    backend.start()
+    assert device.twin()["reported"] == {"$version": 1}
+    backend.kill(signal.SIGTERM)
 
 
 def test_broker_restart_is_survived(hub):
@@ -244,12 +347,13 @@ def test_it_refuses_to_start_on_a_foreign_database(hub):
     hub.db.execute("PRAGMA user_version = 7")
     done = subprocess.run([PROGRAM, "serve", "--data-dir", hub.dir, "--hub-link", "x"], capture_output=True, text=True,
                           timeout=DEADLINE_S)
-    assert done.returncode == 1 and "ev=version" in done.stderr and "found=7 known=1" in done.stderr, done.stderr
+    assert done.returncode == 1 and "ev=version" in done.stderr and "found=7 known=2" in done.stderr, done.stderr
     assert sqlite3.connect(f"{hub.dir}/hub.db").execute("PRAGMA user_version").fetchone() == (7,)
 
 
 def main():
-    for test in (test_kill_loses_nothing_acknowledged, test_broker_restart_is_survived, test_disk_that_takes_nothing,
+    for test in (test_kill_loses_nothing_acknowledged, test_what_a_service_was_promised, test_requests_under_way_when_it_dies,
+                 test_broker_restart_is_survived, test_disk_that_takes_nothing,
                  test_operator_acts_while_it_runs, test_devices_provision_themselves, test_it_refuses_to_start_on_a_foreign_database):
         hub = Hub()
         hub.start()

@@ -16,7 +16,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(SOURCE), str(SOURCE / "tests/system/cloud")]
 
 from cloud_world import Cloud, Feed, check  # noqa: E402
-from hub_rest import KEY, POLICY, Hub  # noqa: E402
+from hub_rest import BREAKS, KEY, POLICY, Hub  # noqa: E402
 from tools.world import certs  # noqa: E402
 
 
@@ -26,6 +26,12 @@ def act(hub: Hub, what: str) -> None:
             hub.desired = {"telemetry": {"max_age_ms": 2000}}
             hub.version, hub.desired_version = hub.version + 1, hub.desired_version + 1
         elif what == "report":
+            hub.version += 1
+        elif what == "silence":
+            hub.faults = [(BREAKS, {}, b"")]
+        elif what == "markup":
+            hub.reported["gateway"]["version"] = "<b>bold</b>"
+            hub.reported["</pre><script>alert(1)</script>"] = "<img src=x onerror=alert(1)>"
             hub.version += 1
         else:
             hub.offline = what == "offline"

@@ -56,6 +56,26 @@ static void test_a_twin_without_book_keeping(void **state)
         "\"reported_version\":12,\"connected\":true}");
 }
 
+static void test_the_version_that_is_desired(void **state)
+{
+    (void)state;
+    uint64_t version = 0;
+    assert_int_equal(twin_desired_version(text_of(twin), &version), OK);
+    assert_int_equal(version, 7);
+    static const char *const bad[] = {
+        "",
+        "[]",
+        "{\"properties\":[]}",
+        "{\"properties\":{\"desired\":{}}}",
+        "{\"properties\":{\"desired\":{\"$version\":\"7\"}}}",
+        "{\"properties\":{\"reported\":{\"$version\":7}}}",
+        "{\"properties\":{\"desired\":{\"$version\":",
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_int_equal(twin_desired_version(text_of(bad[i]), &version), ERR_CORRUPT);
+    }
+}
+
 static void test_what_is_no_twin(void **state)
 {
     (void)state;
@@ -155,12 +175,15 @@ static void test_a_watched_gateway_is_told_at_its_pace(void **state)
     struct watch w;
     const uint64_t s = US_PER_S;
     assert_int_equal(watch_init(&w, 2), OK);
-    assert_true(watch_is_due(&w, 0, 1000 * s));
+    assert_true(watch_is_due(&w, 0, 999 * s));
+    assert_true(watch_is_due(&w, 0, 1000 * s)); // there was no room: still due
+    watch_begun(&w, 0, 1000 * s);
     assert_false(watch_is_due(&w, 0, 1001 * s));
     assert_true(watch_is_due(&w, 1, 1001 * s)); // each site for itself
     watch_answered(&w, 0, 1001 * s, WATCH_TOLD);
     assert_false(watch_is_due(&w, 0, 1045 * s - 1));
     assert_true(watch_is_due(&w, 0, 1045 * s));
+    watch_begun(&w, 0, 1045 * s);
     watch_answered(&w, 0, 1046 * s, WATCH_FAILED);
     assert_false(watch_is_due(&w, 0, 1046 * s));
     watch_answered(&w, 0, 1046 * s, WATCH_UNKNOWN);
@@ -170,6 +193,7 @@ static void test_a_watched_gateway_is_told_at_its_pace(void **state)
     watch_answered(&w, 1, 1047 * s, WATCH_NO_ROUTE);
     assert_true(w.is_by_method);
     assert_true(watch_is_due(&w, 1, 1047 * s)); // at once, the other way
+    watch_begun(&w, 1, 1047 * s);
     assert_false(watch_is_due(&w, 1, 1048 * s));
     assert_true(WATCH_EVERY_S < WATCH_FOR_S); // or it would cease in between
     watch_deinit(&w);
@@ -179,7 +203,8 @@ static void take_row(void *ctx, const struct command_row *row)
 {
     char *out = ctx;
     const size_t used = strlen(out);
-    snprintf(out + used, 1024 - used, "%s %s %s %s|", row->user, row->action, row->arguments,
+    snprintf(out + used, 1024 - used, "%s %s%s%s %s|", row->user,
+             row->address != NULL ? row->address : "", row->action, row->arguments,
              row->outcome != NULL ? row->outcome : "-");
 }
 
@@ -212,11 +237,13 @@ static void test_the_table_of_commands(void **state)
     assert_int_equal(commands_end(&commands, first, 9, "200"), OK);
     commands_close(&commands); // as a kill would: the second never got an outcome
     assert_int_equal(commands_open(&commands, folder), OK);
-    assert_int_equal(commands_list(&commands, "shop", 10, take_row, out), OK);
-    assert_string_equal(out, "ann restart {} -|ann read {} 200|");
+    struct command_list list = {.site = "shop", .limit = 10};
+    assert_int_equal(commands_list(&commands, &list, take_row, out), OK);
+    assert_string_equal(out, "ann restart{} -|ann read{} 200|");
+    list = (struct command_list){.site = "shop", .limit = 1, .with_address = true};
     out[0] = '\0';
-    assert_int_equal(commands_list(&commands, "shop", 1, take_row, out), OK);
-    assert_string_equal(out, "ann restart {} -|");
+    assert_int_equal(commands_list(&commands, &list, take_row, out), OK);
+    assert_string_equal(out, "ann ::1restart{} -|");
     commands_close(&commands);
     accounts_close(&accounts);
     static const char *const files[] = {"accounts.db", "setup-link", "accounts.db-wal",
@@ -232,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_twin_without_book_keeping),
+        cmocka_unit_test(test_the_version_that_is_desired),
         cmocka_unit_test(test_what_is_no_twin),
         cmocka_unit_test(test_a_fleet),
         cmocka_unit_test(test_a_method_s_answer),

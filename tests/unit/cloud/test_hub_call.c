@@ -195,7 +195,8 @@ static void test_refusals_are_understood(void **state)
 
 static bool again(struct hub_call call, bool was_sent, uint32_t *wait_ms)
 {
-    return hub_call_retry(&call, was_sent, 12345, wait_ms);
+    call.was_sent = was_sent;
+    return hub_call_retry(&call, 12345, wait_ms);
 }
 
 static void test_nothing_that_changes_is_asked_twice(void **state)
@@ -221,6 +222,42 @@ static void test_nothing_that_changes_is_asked_twice(void **state)
     assert_false(again(call, true, &ms));
 }
 
+static void test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(void **state)
+{
+    (void)state;
+    uint32_t ms = 0;
+    struct hub_call call = {.verb = HUB_QUERY,
+                            .outcome = HUB_MISFIT,
+                            .is_too_large = true,
+                            .tries = 1,
+                            .item_max = 500};
+    unsigned times = 0;
+    for (uint32_t before = call.item_max; hub_call_retry(&call, 1, &ms); before = call.item_max) {
+        assert_true(call.item_max < before && call.item_max >= 1);
+        call.tries++; // as the client counts
+        times++;
+    }
+    assert_int_equal(call.item_max, 1); // one twin that is too large is a misfit
+    assert_in_range(times, 3, 8);
+    call.verb = HUB_TWIN;
+    call.item_max = 0;
+    assert_false(hub_call_retry(&call, 1, &ms));
+}
+
+static void test_a_command_that_waited_too_long_is_not_begun(void **state)
+{
+    (void)state;
+    struct hub_call call = {.verb = HUB_METHOD, .give_up_us = 25000000};
+    uint32_t ms = 0;
+    assert_false(hub_call_is_late(&call, 25000000));
+    assert_true(hub_call_is_late(&call, 25000001));
+    hub_call_set_late(&call);
+    assert_int_equal(call.outcome, HUB_BUSY); // it was not sent: whoever asked may ask again
+    assert_non_null(strstr(call.message, "25 s"));
+    call.tries = HUB_TRIES_MAX;
+    assert_false(again(call, false, &ms));
+}
+
 static void test_waits_grow_and_follow_the_hub(void **state)
 {
     (void)state;
@@ -229,7 +266,7 @@ static void test_waits_grow_and_follow_the_hub(void **state)
     for (call.tries = 1; call.tries < HUB_TRIES_MAX; call.tries++) {
         const uint32_t most = 500U << call.tries;
         for (uint32_t random = 0; random < 5000; random += 7) {
-            assert_true(hub_call_retry(&call, true, random, &ms));
+            assert_true(hub_call_retry(&call, random, &ms));
             assert_in_range(ms, most / 2, most);
         }
     }
@@ -252,6 +289,8 @@ int main(void)
         cmocka_unit_test(test_what_does_not_fit_is_refused),
         cmocka_unit_test(test_refusals_are_understood),
         cmocka_unit_test(test_nothing_that_changes_is_asked_twice),
+        cmocka_unit_test(test_a_page_that_is_too_large_is_asked_for_in_smaller_ones),
+        cmocka_unit_test(test_a_command_that_waited_too_long_is_not_begun),
         cmocka_unit_test(test_waits_grow_and_follow_the_hub),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

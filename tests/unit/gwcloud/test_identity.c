@@ -95,6 +95,33 @@ static void test_a_hub_that_says_no_leads_to_the_service_and_one_that_is_away_do
     expect(IDENTITY_OUT_PROVISION);
 }
 
+static void test_a_hub_that_is_gone_for_hours_leads_to_the_service(void **state)
+{
+    (void)state;
+    begin(true, true, false);
+    expect(IDENTITY_OUT_RESUME);
+    lose(0, IDENTITY_PRESENT);
+    lose(US_PER_HOUR - 1, IDENTITY_PRESENT);
+    accept(2 * US_PER_HOUR, IDENTITY_PRESENT); // it was only away
+    identity_failed(&id, 2 * US_PER_HOUR, false);
+    lose(3 * US_PER_HOUR, IDENTITY_PRESENT);
+    expect_nothing();
+    lose(5 * US_PER_HOUR + 1, IDENTITY_PRESENT);
+    expect(IDENTITY_OUT_PROVISION);
+    identity_not_assigned(&id, 5 * US_PER_HOUR + 2); // the service is away, too
+    expect(IDENTITY_OUT_RESUME);
+    unsigned asked = 0;
+    for (uint64_t now_us = 6 * US_PER_HOUR; now_us < 30 * US_PER_HOUR; now_us += 30 * US_PER_S) {
+        lose(now_us, IDENTITY_PRESENT);
+        enum identity_out out;
+        while (identity_next(&id, &out)) {
+            asked += out == IDENTITY_OUT_PROVISION;
+            identity_not_assigned(&id, now_us);
+        }
+    }
+    assert_true(asked >= 4 && asked <= 12);
+}
+
 static void test_without_a_service_nobody_is_asked(void **state)
 {
     (void)state;
@@ -308,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_first_registration),
         cmocka_unit_test(
             test_a_hub_that_says_no_leads_to_the_service_and_one_that_is_away_does_not),
+        cmocka_unit_test(test_a_hub_that_is_gone_for_hours_leads_to_the_service),
         cmocka_unit_test(test_without_a_service_nobody_is_asked),
         cmocka_unit_test(test_a_good_connection_that_ends_is_no_refusal),
         cmocka_unit_test(test_next_certificate_is_adopted_once_accepted),

@@ -358,6 +358,47 @@ static void test_held_until_there_is_an_identity(void **state)
     assert_string_equal(out.user, "hub/gw/?api-version=2021-04-12");
 }
 
+// One connection: CONNACK, one message published. Returns when.
+static uint64_t publish_one(uint64_t now_us)
+{
+    struct uplink_out out;
+    uplink_tick(&up, now_us);
+    while (uplink_next(&up, now_us, &out)) {
+    }
+    uplink_connected(&up, now_us);
+    expect(now_us, UPLINK_OUT_SUBSCRIBE, &out);
+    uplink_subscribed(&up, now_us, 0);
+    expect(now_us, UPLINK_OUT_PUBLISH, &out);
+    return now_us;
+}
+
+static void test_only_a_hub_that_closes_looks_out_of_quota(void **state)
+{
+    (void)state;
+    static struct budget budget;
+    budget_init(&budget, &(struct budget_config){.units_per_day = 0},
+                (struct journal_budget){.day = 0});
+    uplink_init(&up, &(struct uplink_config){.seed = 9, .budget = &budget}, 0);
+    assert_int_equal(uplink_use(&up, 0, &me), OK);
+    give(LANE_TELEMETRY, 1, "one");
+    uplink_set_clock(&up, 0, utc);
+    uint64_t now_us = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        now_us = publish_one(now_us);
+        now_us = uplink_deadline_us(&up); // nobody answers
+        uplink_tick(&up, now_us);
+        assert_int_equal(up.state, UPLINK_WAITING);
+        now_us = uplink_deadline_us(&up);
+    }
+    assert_false(budget.is_refused);
+    for (unsigned i = 0; i < BUDGET_CLOSES_MAX; i++) {
+        now_us = publish_one(now_us);
+        uplink_lost(&up, now_us, false); // at the message
+        now_us = uplink_deadline_us(&up);
+    }
+    assert_true(budget.is_refused);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_password_is_renewed_while_it_is_good),
         cmocka_unit_test(test_clock_step_renews_and_drift_does_not),
         cmocka_unit_test(test_silent_hub_ends_the_connection),
+        cmocka_unit_test(test_only_a_hub_that_closes_looks_out_of_quota),
         cmocka_unit_test(test_a_filter_that_is_refused_is_a_refusal),
         cmocka_unit_test(test_no_answer_to_the_filters_is_a_loss),
         cmocka_unit_test(test_names_that_do_not_fit_are_refused),

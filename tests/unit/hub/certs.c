@@ -46,6 +46,12 @@ void test_cert_make(struct test_cert *out, const struct test_cert_wish *wish)
     if (wish->is_for_servers) {
         add_extension(out->x509, issuer->x509, NID_ext_key_usage, "serverAuth");
     }
+    if (wish->may_not_sign) {
+        add_extension(out->x509, issuer->x509, NID_key_usage, "critical,digitalSignature");
+    }
+    if (wish->names != NULL) {
+        add_extension(out->x509, issuer->x509, NID_name_constraints, wish->names);
+    }
     int size = X509_sign(out->x509, issuer->key, EVP_sha256());
     ASSERT(size > 0);
 }

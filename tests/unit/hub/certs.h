@@ -20,6 +20,8 @@ struct test_cert_wish {
     const struct test_cert *issuer; // NULL: itself
     bool is_authority;
     bool is_for_servers; // extended key usage: server alone
+    bool may_not_sign;   // key usage: no certificates, though it says that it is an authority
+    const char *names;   // name constraints; NULL: none
     time_t from_utc_s;
     time_t to_utc_s;
 };

@@ -2,6 +2,7 @@
 #include "tests/unit/hub/rest_client.h"
 
 #include "base/assert.h"
+#include "base/text_forms.h"
 #include "port/api/clock.h"
 #include "port/api/hmac.h"
 
@@ -73,6 +74,7 @@ int client_setup(void **state)
     c2d_init(&c->c2d, &c->store, &c->sessions);
     methods_init(&c->methods, &c->sessions, c->calls, CLIENT_CALLS,
                  malloc(CLIENT_CALLS * (size_t)METHODS_PAYLOAD_SIZE_MAX), 7);
+    hub_quota_init(&c->quota, &(const struct hub_quota_limits){0});
     const struct rest_config cfg = {
         .base = c->base,
         .host = "127.0.0.1",
@@ -81,6 +83,7 @@ int client_setup(void **state)
         .twins = &c->twins,
         .c2d = &c->c2d,
         .methods = &c->methods,
+        .quota = &c->quota,
         .stirred = on_stirred,
         .ctx = c,
     };

@@ -16,6 +16,7 @@ struct rest_client {
     struct twins twins;
     struct c2d c2d;
     struct methods methods;
+    struct hub_quota quota; // without limits unless a test sets some
     struct methods_call calls[CLIENT_CALLS];
     struct rest rest;
     unsigned stirred;

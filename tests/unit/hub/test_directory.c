@@ -104,6 +104,40 @@ static void test_devices_as_they_are_now(void **state)
     run(bench, "INSERT INTO device(id, key1) VALUES ('a', " KEY_1 ")");
     assert_true(hub_directory_poll(directory));
     assert_false(hub_directory_poll(directory));
+    // What opens is told of, what every twin and connection writes is not.
+    static const struct {
+        const char *sql;
+        bool opens;
+    } changes[] = {
+        {"UPDATE device SET connected=1, last_activity_ms=5, clean_connection='x'", false},
+        {"INSERT INTO twin(device_id) VALUES ('a'); UPDATE twin SET reported='{}'", false},
+        {"UPDATE device SET enabled=1, key1=" KEY_1 ", status_reason='x'", false}, // as they were
+        {"UPDATE counter SET day=3, messages=77", false},
+        {"UPDATE device SET enabled=0", true},
+        {"UPDATE device SET enabled=1", true},
+        {"UPDATE device SET key2=" KEY_1, true},
+        {"UPDATE device SET key2=NULL", true},
+        {"UPDATE device SET thumb1=zeroblob(32)", true},
+        {"UPDATE device SET thumb2=zeroblob(20), auth=1", true},
+        {"UPDATE device SET thumb1=NULL, thumb2=NULL, auth=0", true},
+        {"INSERT OR REPLACE INTO policy(name, rights) VALUES ('p', 8)", true},
+        {"INSERT OR REPLACE INTO policy(name, rights) VALUES ('p', 0)", true},
+        {"DELETE FROM policy", true},
+        {"INSERT INTO ca(name, pem) VALUES ('c', '')", true},
+        {"UPDATE ca SET verified=1", true},
+        {"DELETE FROM ca", true},
+        {"INSERT INTO device(id) VALUES ('x')", true},
+        {"DELETE FROM device WHERE id='x'", true},
+    };
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        run(bench, changes[i].sql);
+        if (hub_directory_poll(directory) != changes[i].opens) {
+            fail_msg("%s", changes[i].sql);
+        }
+    }
+    struct hub_quota_day day = {0};
+    hub_directory_metered(directory, &day);
+    assert_true(day.number == 3 && day.used == 77);
     assert_int_equal(hub_directory_device(directory, text("a"), &device), OK);
     assert_true(device.is_enabled && device.auth == HUB_AUTH_SAS);
     assert_true(device.keys[0].size == 16 && device.keys[1].size == 0);
@@ -276,10 +310,10 @@ static void test_a_file_that_comes_changes_and_goes(void **state)
     assert_int_equal(hub_directory_device(directory, text("a"), &device), OK);
     assert_int_equal(sqlite3_open(bench->path, &bench->writer), SQLITE_OK);
     hub_directory_close(directory);
-    run(bench, "PRAGMA user_version = 2");
+    run(bench, "PRAGMA user_version = 3");
     hub_directory_open(directory, bench->path);
     assert_non_null(strstr(hub_directory_fault(directory), "version"));
-    run(bench, "PRAGMA user_version = 1");
+    run(bench, "PRAGMA user_version = 2");
     assert_true(hub_directory_poll(directory));
     assert_int_equal(hub_directory_device(directory, text("a"), &device), OK);
     hub_directory_close(directory);

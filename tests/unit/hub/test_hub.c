@@ -134,6 +134,46 @@ static struct hub_answer leave_will(struct hub_bench *bench, const void *client)
     return hub_store_will(&bench->hub, &in);
 }
 
+static void test_quota_of_what_devices_send(void **state)
+{
+    struct hub_bench *bench = *state;
+    static struct hub_quota quota;
+    const struct hub_quota_limits limits = {.messages_per_day = 4,
+                                            .rates = {[HUB_QUOTA_CONNECTS] = 1}};
+    int client = 0;
+    static uint8_t big[4096];
+    hub_quota_init(&quota, &limits);
+    bench->hub.cfg.quota = &quota;
+    for (int i = 0; i < 10; i++) { // a stranger takes nobody's token
+        assert_int_equal(connect_as(bench, &client, "a", 999).outcome, HUB_OK);
+        assert_int_equal(connect_as(bench, &client, "a", 1001).outcome, HUB_REFUSED);
+    }
+    struct hub_answer answer = connect_as(bench, &client, "a", 999);
+    assert_int_equal(answer.outcome, HUB_FAILED);
+    assert_non_null(strstr(answer.why, "429001"));
+    const char *topic = "devices/a/messages/events/%24.ct=abcdef&k=v";
+    // Body, values of system properties, names and values of the others: 4,096 bytes to the byte.
+    struct bytes exact = bytes_of(big, sizeof(big) - 8);
+    assert_int_equal(hub_bench_publish(bench, &client, "a", topic, exact).outcome, HUB_OK);
+    assert_int_equal(quota.own.used, 1);
+    exact.size++;
+    assert_int_equal(hub_bench_publish(bench, &client, "a", topic, exact).outcome, HUB_OK);
+    assert_int_equal(quota.own.used, 3);
+    // Requests are the backend's to count.
+    assert_int_equal(
+        hub_bench_publish(bench, &client, "a", "$iothub/twin/GET/?$rid=1", text("")).outcome,
+        HUB_OK);
+    assert_int_equal(quota.own.used, 3);
+    quota.other.used = 1;
+    answer = hub_bench_publish(bench, &client, "a", topic, text("x"));
+    assert_int_equal(answer.outcome, HUB_FAILED);
+    assert_non_null(strstr(answer.why, "403002"));
+    leave(bench, &client);
+    assert_int_equal(leave_will(bench, &client).outcome, HUB_FAILED);
+    assert_int_equal(bench->log.stats.stored, 2);
+    assert_int_equal(quota.own.used, 3);
+}
+
 static void test_a_will_is_the_last_word_of_an_ended_connection(void **state)
 {
     struct hub_bench *bench = *state;
@@ -280,6 +320,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stores_what_a_device_publishes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expiry_takeover_and_foreign_clients, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_quota_of_what_devices_send, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_will_is_the_last_word_of_an_ended_connection, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_who_changes_in_the_directory_is_closed, set_up,

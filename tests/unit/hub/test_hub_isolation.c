@@ -171,7 +171,7 @@ static void test_what_one_publishes_goes_nowhere_as_anothers(void **state)
         }
     }
     assert_int_equal(stored, 4); // each its own, with and without a property
-    assert_true(asked > 60);
+    assert_true(asked > 40);     // not those with a wildcard as the request id
 }
 
 static void test_what_one_may_read_is_its_own(void **state)

@@ -408,12 +408,57 @@ static void test_registrations_by_certificate(void **state)
     free_family(&f);
 }
 
+// The name of the group that lets this leaf in; lives until the next call.
+static const char *group_of(struct hub_bench *bench, const struct test_cert *leaf,
+                            const struct test_cert *behind)
+{
+    static struct hub_login login;
+    struct hub_certificate shown = test_cert_shown(leaf, behind);
+    struct hub_connect in = by_certificate(bench, "a", &shown);
+    assert_null(hub_login_registration(&bench->directory, &in, &login));
+    assert_true(login.is_group);
+    test_cert_shown_free(&shown);
+    return login.name;
+}
+
+// Whoever shuts an intermediate authority out disables its group: another group of the root, which
+// comes first by its name, must not open the door again.
+static void test_the_nearest_group_decides(void **state)
+{
+    struct hub_bench *bench = *state;
+    struct family f;
+    make_family(&f);
+    run_with(bench,
+             "INSERT INTO enrolment_group(group_id, attestation, ca1) SELECT 'a-root', 1, ?2 "
+             "WHERE ?1 IS NULL",
+             (struct bytes){0}, text(test_cert_pem(&f.root)));
+    assert_string_equal(group_of(bench, &f.leaf, &f.middle), "a-root");
+    run_with(
+        bench,
+        "INSERT INTO enrolment_group(group_id, attestation, ca2, enabled) SELECT 'z-middle', 1,"
+        " ?2, 0 WHERE ?1 IS NULL",
+        (struct bytes){0}, text(test_cert_pem(&f.middle)));
+    assert_string_equal(group_of(bench, &f.leaf, &f.middle), "z-middle");
+    assert_string_equal(group_of(bench, &f.leaf, NULL), "z-middle");
+    assert_string_equal(group_of(bench, &f.direct, NULL), "a-root");
+    free_family(&f);
+}
+
+static void test_without_a_clock(void **state)
+{
+    struct hub_bench *bench = *state;
+    struct hub_connect in = hub_bench_connect(bench, &client, "a", 0);
+    assert_refused(bench, &in, "clock"); // else a token that expired long ago would open
+    in.utc_s = 1;
+    assert_null(why_not(bench, &in));
+}
+
 static void test_without_a_database(void **state)
 {
     struct hub_bench *bench = *state;
     struct hub_connect in = hub_bench_connect(bench, &client, "a", 1);
     assert_int_equal(hub_connect(&bench->hub, &in).outcome, HUB_OK);
-    hub_bench_run(bench, "PRAGMA user_version = 2");
+    hub_bench_run(bench, "PRAGMA user_version = 3");
     hub_directory_close(&bench->directory);
     hub_directory_open(&bench->directory, bench->path);
     int other = 0;
@@ -424,7 +469,7 @@ static void test_without_a_database(void **state)
     assert_int_equal(
         hub_bench_publish(bench, &client, "a", "devices/a/messages/events/", text("x")).outcome,
         HUB_OK);
-    hub_bench_run(bench, "PRAGMA user_version = 1; DELETE FROM meta");
+    hub_bench_run(bench, "PRAGMA user_version = 2; DELETE FROM meta");
     assert_true(hub_directory_poll(&bench->directory));
     assert_refused(bench, &in, "host");
 }
@@ -437,6 +482,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_chains, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_registrations_by_key, set_up_dps, tear_down),
         cmocka_unit_test_setup_teardown(test_registrations_by_certificate, set_up_dps, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_nearest_group_decides, set_up_dps, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_a_clock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_a_database, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,8 @@ static void test_addresses(void **state)
                                       "http://p/path",
                                       "http://p:80x",
                                       "http://[]:1",
+                                      "http://[@1]:3",
+                                      "http://[a b]",
                                       "socks://p"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(proxy_parse(bad[i], &proxy), ERR_ARG);

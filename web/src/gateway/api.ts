@@ -24,7 +24,6 @@ export interface CommandRow {
   id: number;
   at_ms: number;
   user: string;
-  address: string;
   action: string;
   arguments: string;
   outcome: string | null;
@@ -45,17 +44,20 @@ export const gatewayApi = {
 /** How often a gateway's own report may come in between. */
 const TRIES = 3;
 
-/** A report of the gateway's gives its twin another etag, too: that is nobody else's change. */
+/**
+ * A report of the gateway's gives its twin another etag, too: that is nobody else's change. So the
+ * newest etag is taken, if what is desired is still what the patch was made from.
+ */
 export async function configureFrom(site: string, base: Gateway, patch: JsonObject) {
-  let etag = base.etag ?? "";
   for (let tried = 1; ; tried++) {
+    const now = await gatewayApi.show(site);
+    if (now.desired_version !== base.desired_version) {
+      throw new ApiError(412, "changed_meanwhile", "another version is desired by now");
+    }
     try {
-      return await gatewayApi.configure(site, etag, patch);
+      return await gatewayApi.configure(site, now.etag ?? "", patch);
     } catch (error) {
       if (tried === TRIES || (error as ApiError).code !== "changed_meanwhile") throw error;
-      const now = await gatewayApi.show(site);
-      if (now.desired_version !== base.desired_version) throw error;
-      etag = now.etag ?? "";
     }
   }
 }

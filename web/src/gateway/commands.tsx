@@ -7,10 +7,13 @@ import type { JsonObject } from "./patch";
 import { type Say, useWords, type Word, wordOr } from "./words";
 
 interface Argument {
-  name: "for_s" | "unit" | "table" | "address" | "count" | "from" | "to" | "bus";
-  /** A number's range, the words to choose from, or any text. */
+  name:
+    | ("for_s" | "unit" | "table" | "address" | "count" | "from" | "to" | "bus")
+    | ("values" | "minutes" | "level");
+  /** A number's range, the words to choose from, a list of numbers, or any text. */
   range?: [min: number, max: number];
   words?: string[];
+  isList?: boolean;
   preset?: string;
 }
 
@@ -50,24 +53,44 @@ const COMMANDS: { action: string; needs?: string; asks?: Word; args: Argument[] 
     ],
   },
   { action: "job", needs: "diagnostics", args: [] },
+  { action: "flight_record", args: [{ name: "minutes", range: [1, 1440], preset: "1" }] },
+  {
+    action: "write",
+    asks: "ask.write",
+    args: [
+      { name: "unit", range: [1, 247], preset: "1" },
+      { name: "table", words: ["holding", "coil"] },
+      { name: "address", range: [0, 65535], preset: "0" },
+      { name: "values", isList: true },
+      BUS,
+    ],
+  },
+  {
+    action: "log_level",
+    args: [
+      { name: "level", words: ["info", "debug", "warn", "error"] },
+      { name: "for_s", range: [1, 86400], preset: "600" },
+    ],
+  },
   { action: "reload", asks: "ask.reload", args: [] },
   { action: "restart", asks: "ask.restart", args: [] },
 ];
 
 function argumentsOf(form: HTMLFormElement, args: Argument[]): JsonObject {
   const given: JsonObject = {};
-  for (const { name, range } of args) {
+  for (const { name, range, isList } of args) {
     const text = String(new FormData(form).get(name) ?? "").trim();
-    if (text !== "") given[name] = range ? Number(text) : text;
+    // What is no number, such as 4,5, becomes null, and the gateway says what it expects.
+    if (isList) given[name] = text.split(/\s+/).map(Number);
+    else if (text !== "") given[name] = range ? Number(text) : text;
   }
   return given;
 }
 
-const numberIn = ([min, max]: [number, number]) =>
-  ({ type: "number", min, max, required: true }) as const;
+const numberIn = ([min, max]: [number, number]) => ({ type: "number", min, max }) as const;
 
 function Field({ argument, say }: { argument: Argument; say: Say }) {
-  const { name, range, words, preset } = argument;
+  const { name, range, words, isList, preset } = argument;
   const title = say(`arg.${name}`);
   if (words) {
     return (
@@ -84,7 +107,12 @@ function Field({ argument, say }: { argument: Argument; say: Say }) {
   return (
     <label>
       {title}
-      <input name={name} {...(range && numberIn(range))} defaultValue={preset ?? ""} />
+      <input
+        name={name}
+        {...(range && numberIn(range))}
+        required={range !== undefined || isList === true}
+        defaultValue={preset ?? ""}
+      />
     </label>
   );
 }
@@ -124,22 +152,25 @@ export function Commands({ site, done }: { site: string; done: () => void }) {
   return (
     <section aria-labelledby="commands">
       <h2 id="commands">{say("commands")}</h2>
-      {mine.map((command) => (
-        <form
-          key={command.action}
-          onSubmit={(event) => {
-            event.preventDefault();
-            void give(event.currentTarget, command);
-          }}
-        >
-          {command.args.map((argument) => (
-            <Field key={argument.name} argument={argument} say={say} />
-          ))}
-          <button type="submit" disabled={busy !== ""} data-command={command.action}>
-            {say(`do.${command.action}` as Word)}
-          </button>
-        </form>
-      ))}
+      <div class="commands">
+        {mine.map((command) => (
+          <form
+            key={command.action}
+            aria-label={say(`do.${command.action}` as Word)}
+            onSubmit={(event) => {
+              event.preventDefault();
+              void give(event.currentTarget, command);
+            }}
+          >
+            {command.args.map((argument) => (
+              <Field key={argument.name} argument={argument} say={say} />
+            ))}
+            <button type="submit" disabled={busy !== ""} data-command={command.action}>
+              {say(`do.${command.action}` as Word)}
+            </button>
+          </form>
+        ))}
+      </div>
       <div role="status" data-answer={result ? (result.failed ? "no" : "yes") : "none"}>
         {result && <p class={result.failed ? "notice is-bad" : "notice"}>{result.text}</p>}
       </div>

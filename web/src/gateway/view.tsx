@@ -9,19 +9,35 @@ import { Crumbs, Loading, Title } from "../views/parts";
 import { type CommandRow, type Gateway, gatewayApi, refusal } from "./api";
 import { Commands, CommandTable } from "./commands";
 import { Editor, Pair, Running } from "./configuration";
-import { isObject } from "./patch";
+import { isObject, type Json } from "./patch";
 import { useWords } from "./words";
 
 const LOOK_MS = 10_000;
+/** For whoever has just sent a configuration and waits for what becomes of it. */
+const SOON_MS = 2_000;
+const SOON_FOR_MS = 10 * 60_000;
+const ENDS = ["applied", "rejected", "reverted"];
+
+function isSettled(gateway: Gateway | null): boolean {
+  const config = gateway?.reported.config;
+  if (!isObject(config)) return false;
+  return config.version === gateway?.desired_version && ENDS.includes(String(config.state));
+}
 
 function Facts({ gateway }: { gateway: Gateway }) {
   const say = useWords();
+  const { format } = useTongue();
   const about = isObject(gateway.reported.gateway) ? gateway.reported.gateway : {};
+  // Azure's word for never is a day in year 1.
+  const when = (text: Json | undefined) => {
+    const ms = Date.parse(String(text));
+    return ms > 0 ? format.stamp(ms) : undefined;
+  };
   const items = [
     [say("state"), say(gateway.connected ? "connected" : "away")],
-    [say("seen"), gateway.last_activity],
+    [say("seen"), when(gateway.last_activity)],
     [say("software"), about.version],
-    [say("started"), about.started],
+    [say("started"), when(about.started)],
   ].filter(([, value]) => value);
   return (
     <dl data-connected={gateway.connected}>
@@ -40,6 +56,8 @@ function useGateway(site: string) {
   const [gateway, setGateway] = useState<Gateway | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [rows, setRows] = useState<CommandRow[]>([]);
+  const [sentAt, setSentAt] = useState(Number.NEGATIVE_INFINITY);
+  const soon = Date.now() - sentAt < SOON_FOR_MS && !isSettled(gateway);
   const look = useCallback(() => {
     const failed = (why: unknown) => setError(why);
     const fine = (found: Gateway) => {
@@ -49,18 +67,26 @@ function useGateway(site: string) {
     gatewayApi.show(site).then(fine, failed);
     gatewayApi.commands(site).then((found) => setRows(found.commands), failed);
   }, [site]);
+  useEffect(look, [look]);
   useEffect(() => {
-    look();
-    const timer = setInterval(look, LOOK_MS);
+    // A metered hub counts each look: a page that nobody sees does not ask.
+    const timer = setInterval(() => document.hidden || look(), soon ? SOON_MS : LOOK_MS);
     return () => clearInterval(timer);
-  }, [look]);
-  return { gateway, setGateway, rows, look, problem: error ? refusal(say, error) : "" };
+  }, [look, soon]);
+  const changed = (now: Gateway | null) => {
+    if (now) {
+      setGateway(now);
+      setSentAt(Date.now());
+    }
+    look();
+  };
+  return { gateway, changed, rows, look, problem: error ? refusal(say, error) : "" };
 }
 
 export function GatewayView({ site, chip }: { site: Site; chip: ComponentChildren }) {
   const { t } = useTongue();
   const say = useWords();
-  const { gateway, setGateway, rows, look, problem } = useGateway(site.id);
+  const { gateway, changed, rows, look, problem } = useGateway(site.id);
   return (
     <div class="gateway">
       <Crumbs site={site}>{t("gateway.title")}</Crumbs>
@@ -83,14 +109,7 @@ export function GatewayView({ site, chip }: { site: Site; chip: ComponentChildre
             <Pair gateway={gateway} />
           </section>
           <Commands site={site.id} done={look} />
-          <Editor
-            site={site.id}
-            gateway={gateway}
-            changed={(now) => {
-              if (now) setGateway(now);
-              look();
-            }}
-          />
+          <Editor site={site.id} gateway={gateway} changed={changed} />
         </>
       )}
       <h2>{say("log")}</h2>

@@ -65,7 +65,7 @@ function View({ route, overview, link }: { route: SiteRoute; overview: Overview;
     case "diagnostics":
       return <DiagnosticsView overview={overview} chip={chip} />;
     case "gateway":
-      return <GatewayView site={overview.site} chip={chip} />;
+      return <GatewayView key={overview.site.id} site={overview.site} chip={chip} />;
     case "sensor": {
       const sensor = findSensor(overview, route.sensor);
       return <SensorView key={route.sensor} site={overview.site} sensor={sensor} chip={chip} />;

@@ -128,17 +128,59 @@ static void test_foreign_databases_are_left_alone(void **state)
 {
     struct store_bench *b = *state;
     struct store other;
-    sqlite3_exec(b->store.handle, "PRAGMA user_version=2", NULL, NULL, NULL);
+    sqlite3_exec(b->store.handle, "PRAGMA user_version=7", NULL, NULL, NULL);
     assert_int_equal(store_open(&other, b->folder), ERR_UNSUPPORTED);
-    assert_int_equal(bench_number(b, "PRAGMA user_version"), 2);
+    assert_int_equal(bench_number(b, "PRAGMA user_version"), 7);
     sqlite3_exec(b->store.handle, "PRAGMA user_version=0", NULL, NULL, NULL); // not empty
     assert_int_equal(store_open(&other, b->folder), ERR_UNSUPPORTED);
-    sqlite3_exec(b->store.handle, "PRAGMA user_version=1", NULL, NULL, NULL);
+    sqlite3_exec(b->store.handle, "PRAGMA user_version=2", NULL, NULL, NULL);
     assert_int_equal(chmod(b->store.path, 0640), 0);
     assert_int_equal(store_open(&other, b->folder), ERR_DENIED);
     assert_int_equal(chmod(b->store.path, 0600), 0);
     assert_int_equal(store_open(&other, b->folder), OK);
     store_close(&other);
+}
+
+// A database of version 1 is what the first statements make.
+static void test_earlier_version_is_upgraded(void **state)
+{
+    struct store_bench *b = *state;
+    struct store other;
+    bench_device(b, "kept");
+    assert_int_equal(sqlite3_exec(b->store.handle,
+                                  "DROP TRIGGER device_new; DROP TRIGGER device_opens;"
+                                  "DROP TRIGGER device_gone; DROP TRIGGER policy_opens;"
+                                  "DROP TRIGGER policy_new; DROP TRIGGER policy_gone;"
+                                  "DROP TRIGGER ca_opens; DROP TRIGGER ca_new;"
+                                  "DROP TRIGGER ca_gone; DROP TABLE counter;"
+                                  "PRAGMA user_version=1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(store_open(&other, b->folder), OK);
+    store_close(&other);
+    assert_int_equal(bench_number(b, "PRAGMA user_version"), 2);
+    assert_int_equal(bench_number(b, "SELECT authentication FROM counter"), 0);
+    bench_device(b, "new");
+    assert_int_equal(bench_number(b, "SELECT authentication FROM counter"), 1);
+    assert_int_equal(bench_number(b, "SELECT count(*) FROM device"), 2);
+}
+
+static void test_hub_has_room_for_so_many(void **state)
+{
+    struct store_bench *b = *state;
+    char sql[128];
+    snprintf(sql, sizeof(sql), "INSERT INTO device(rowid, id) VALUES (%d, 'last')",
+             REGISTRY_DEVICES_MAX);
+    assert_int_equal(sqlite3_exec(b->store.handle, sql, NULL, NULL, NULL), SQLITE_OK);
+    bench_device(b, "still"); // the number of a row says nothing yet: there are two
+    snprintf(sql, sizeof(sql),
+             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT %d)"
+             " INSERT INTO device(rowid, id) SELECT i, 'n'||i FROM n",
+             REGISTRY_DEVICES_MAX - 2);
+    assert_int_equal(sqlite3_exec(b->store.handle, sql, NULL, NULL, NULL), SQLITE_OK);
+    struct device more = {.id = "more", .is_enabled = true};
+    assert_false(registry_create(&b->store, &more, 1, &b->why));
+    assert_int_equal(b->why.code, HUB_TOO_MANY_DEVICES);
 }
 
 static void test_policy(void **state)
@@ -235,6 +277,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_foreign_databases_are_left_alone, open_bench,
                                         close_bench),
         cmocka_unit_test_setup_teardown(test_policy, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(test_earlier_version_is_upgraded, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(test_hub_has_room_for_so_many, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_import_is_all_or_nothing, open_bench, close_bench),
         cmocka_unit_test(test_texts_of_keys_and_thumbprints),
     };
