@@ -51,7 +51,7 @@ def outage(world: World) -> None:
 
     def enough() -> bool:
         moments.update(row["told_us"] for row in read_lines(world.site.sync_trace) if row["told_us"] > gone_us)
-        return len(moments) > WAITING_MIN + AHEAD
+        return len(moments) > WAITING_MIN
 
     gone_us = time.monotonic_ns() // 1000
     world.wait_for(enough, OUTAGE_S, "samples journalled while the hub is away")
