@@ -46,9 +46,9 @@ class Unit(socketserver.ThreadingTCPServer):
 class Process:
     """Its log lines can be waited for."""
 
-    def __init__(self, command):
+    def __init__(self, command, env=None):
         self.lines, self.changed = [], threading.Condition()
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
         atexit.register(self.end)  # whatever becomes of the test
         self.follower = threading.Thread(target=self.follow, daemon=True)
         self.follower.start()

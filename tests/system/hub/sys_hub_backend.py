@@ -38,9 +38,9 @@ def secret(hub, name, text):
 class Backend:
     """busward-hub serve for one or two brokers; its lines are the first one's."""
 
-    def __init__(self, hub, dps=None):
+    def __init__(self, hub, dps=None, more=()):
         self.hub = hub
-        self.words = [PROGRAM, "serve", "--data-dir", hub.dir, "--hub-link", f"{hub.dir}/link.sock"]
+        self.words = [PROGRAM, "serve", "--data-dir", hub.dir, "--hub-link", f"{hub.dir}/link.sock", *more]
         self.words += ["--dps-link", f"{dps.dir}/link.sock", "--dps-retry-after-s", "1"] if dps else []
         self.brokers = ["hub", "dps"] if dps else ["hub"]
         self.process = None
