@@ -6,7 +6,6 @@ import json
 import mmap
 import os
 import pathlib
-import re
 import socket
 import ssl
 import struct
@@ -39,29 +38,22 @@ def free_port():
 class Gateway(Process):
     """Its clocks can be put ahead: nobody waits for what takes minutes."""
 
-    def __init__(self, folder, transcript, device, section):
+    def __init__(self, folder, transcript, device, wall_s):
         self.folder, self.transcript, self.device = folder, transcript, device
-        transcript.section(device, section)
-        self.shift_s = [0, 0]
+        self.shift_s = [0, wall_s]
         with open(folder / "shift", "w+b") as file:
             file.write(bytes(4096))
             file.flush()
             self.shared = mmap.mmap(file.fileno(), 4096)
+        self.shift(0)
         env = {"LD_PRELOAD": str(SHIFT), "ASAN_OPTIONS": "verify_asan_link_order=0", "SHIFT_FILE": str(folder / "shift")}
         super().__init__([str(PROGRAM), "--config", str(folder / "c.json"), "--trust-clock"], env)
-
-    def section(self, name):
-        self.transcript.section(self.device, name)
 
     def shift(self, seconds, wall_s=None):
         """Puts both clocks ahead, or the wall clock otherwise than the monotonic one."""
         self.shift_s[0] += seconds
         self.shift_s[1] += seconds if wall_s is None else wall_s
         self.shared[:16] = struct.pack("<qq", *self.shift_s)
-
-    def count(self, pattern):
-        with self.changed:
-            return sum(bool(re.search(pattern, line)) for line in self.lines)
 
 
 class Golden:
@@ -125,10 +117,28 @@ class Golden:
         (folder / "c.json").write_text(json.dumps(config))
         return folder
 
-    def start(self, folder, device, section):
-        gateway = Gateway(folder, self.transcript, device, f"{self.part}: {section}")
+    def section(self, device, name, is_chancy=False):
+        self.transcript.section(device, f"{self.part}: {name}", is_chancy)
+
+    def start(self, folder, device, section=None, is_chancy=False, wall_s=0):
+        """A gateway whose wall clock runs that far ahead."""
+        if section:
+            self.section(device, section, is_chancy)
+        gateway = Gateway(folder, self.transcript, device, wall_s)
         self.gateways.append(gateway)
         return gateway
+
+    def settle(self, gateway, device, count=1):
+        """Until all that a start, and then this many connections, say was said."""
+        section, wait = self.transcript.sections[device], self.transcript.wait
+        for kind in "sec":
+            wait(f"^> PUBLISH .*&t={kind}&", section, acknowledged=True)
+        wait(r"^< PUBLISH .*twin/res/200/", section, count)
+        wait(r"^< PUBLISH .*twin/res/204/", section)
+        if count == 1:
+            gateway.shift(3)  # the twin rested: what runs is reported
+            wait(r'^> PUBLISH .*/reported/.*"config":', section)
+            wait(r"^< PUBLISH .*twin/res/204/", section, 2)
 
     def provisioning(self, registration):
         return {"provisioning": {"id_scope": SCOPE, "registration_id": registration, "dps_host": HOST, "dps_address": "127.0.0.1",

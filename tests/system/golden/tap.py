@@ -133,7 +133,7 @@ class Connection:
 
     def closed(self, way):
         if not self.is_over and self.client is not None:
-            self.tell(None, f"{way} closed")
+            self.tell(None, "cut" if self.tap.is_shut else f"{way} closed")
 
 
 def pass_on(sock, data):
@@ -155,6 +155,14 @@ def take(sock):
         return None
     except OSError:
         return b""
+
+
+def cut(sock):
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it had ended
+    sock.close()
 
 
 class Tap:
@@ -181,21 +189,19 @@ class Tap:
             self.pairs[ssl.PEM_cert_to_DER_cert(file.read())] = pair
 
     def open(self):
+        self.is_shut = False
         self.listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
 
     def shut(self):
         """As a hub that is gone: what stood is cut, and nobody listens."""
+        self.is_shut = True
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         with self.lock:
             for sock in self.live:
-                try:
-                    sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # it had ended
-                sock.close()
+                cut(sock)
             self.live.clear()
 
     def accept(self, listener):
@@ -204,26 +210,27 @@ class Tap:
                 raw, _ = listener.accept()
             except OSError:
                 return
+            wire = socket.socket(fileno=os.dup(raw.fileno()))  # which can be cut while the other is in use
             with self.lock:
-                self.live.append(socket.socket(fileno=os.dup(raw.fileno())))
+                self.live.append(wire)
                 self.count += 1
-            threading.Thread(target=self.serve, args=(raw, self.count), daemon=True).start()
+            threading.Thread(target=self.serve, args=(raw, wire, self.count), daemon=True).start()
 
-    def serve(self, raw, number):
+    def serve(self, raw, wire, number):
         try:
             raw.settimeout(20)
-            near = self.context.wrap_socket(raw, server_side=True)
+            with self.context.wrap_socket(raw, server_side=True) as near:
+                self.relay(near, number)
         except OSError:
-            return raw.close()  # a probe of the line, or it was cut
-        try:
-            self.relay(near, number)
-        except OSError:
-            pass  # cut
+            pass  # a probe of the line, or it was cut
         except Exception as problem:  # the test looks at these
             self.problems.append(repr(problem))
             raise
         finally:
-            near.close()
+            with self.lock:
+                if wire in self.live:
+                    self.live.remove(wire)
+                    cut(wire)
 
     def relay(self, near, number):
         shown = near.getpeercert(binary_form=True)

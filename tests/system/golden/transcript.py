@@ -27,6 +27,7 @@ TEXTS = (
     (r"\b[0-9a-f]{16}\b", "<hash>"),
     (r"\$rid=[^& ]*", "$rid=<rid>"),
     (r"&n=\d+", "&n=<n>"),
+    (r'"version":"\d+\.\d+\.\d+[^"]*"', '"version":"<release>"'),
     (r"end(s?) \d{4}-\d\d-\d\d, in \d+ days", r"end\1 <day>, in <n> days"),
     (r'"at":\d{13}', '"at":"#"'),
     (r"operationId=[^& ]*", "operationId=<operation>"),
@@ -101,11 +102,13 @@ class Entry:
 class Transcript:
     def __init__(self):
         self.entries, self.sections, self.order, self.changed = [], {}, {}, threading.Condition()
-        self.replaced, self.shapes = [], set()
+        self.replaced, self.shapes, self.chancy = [], set(), set()
 
-    def section(self, client, name):
-        """Where what this client says and hears belongs from now on."""
+    def section(self, client, name, is_chancy=False):
+        """Where what this client says and hears belongs from now on. Chancy: how often it tries is chance, and so is how long
+        the token of a try lasts; each kind of connection stands once."""
         with self.changed:
+            self.chancy |= {name} if is_chancy else set()
             self.sections[client] = self.order[name] = name
 
     def replace(self, text, name):
@@ -177,12 +180,12 @@ class Transcript:
             entries = [e for e in self.entries if e.section == section]
             assert all(e.channel in RANK for e in entries), entries
             for channel in RANK:
-                lines = self.of_channel(channel, [e for e in entries if e.channel == channel])
+                lines = self.of_channel(channel, [e for e in entries if e.channel == channel], section in self.chancy)
                 out += [f"-- {channel}\n"] + [f"{line}\n" for line in lines] if lines else []
         return "".join(out)
 
     @staticmethod
-    def of_channel(channel, entries):
+    def of_channel(channel, entries, is_chancy):
         if channel == "telemetry":
             lines = {line for e in entries for line in e.texts()}
             return sorted(line for line in lines if line + " (acknowledged)" not in lines)
@@ -192,7 +195,9 @@ class Transcript:
         blocks = []  # of each connection; one that comes again and again stands once
         for number in dict.fromkeys(e.connection for e in entries):
             block = [line for e in entries if e.connection == number for line in e.texts()]
-            if not blocks or blocks[-1] != block:
+            if is_chancy:
+                block = [re.sub(r"<in -?\d+ min>", "<in some min>", line) for line in block]
+            if block not in (blocks if is_chancy else blocks[-1:]):
                 blocks.append(block)
         return [line for block in blocks for line in block]
 
