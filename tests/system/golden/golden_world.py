@@ -128,10 +128,10 @@ class Golden:
         self.gateways.append(gateway)
         return gateway
 
-    def settle(self, gateway, device, count=1):
+    def settle(self, gateway, device, count=1, kinds="sec"):
         """Until all that a start, and then this many connections, say was said."""
         section, wait = self.transcript.sections[device], self.transcript.wait
-        for kind in "sec":
+        for kind in kinds:
             wait(f"^> PUBLISH .*&t={kind}&", section, acknowledged=True)
         wait(r"^< PUBLISH .*twin/res/200/", section, count)
         wait(r"^< PUBLISH .*twin/res/204/", section)

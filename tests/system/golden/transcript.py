@@ -142,22 +142,24 @@ class Transcript:
         return f"<in {minutes} min>"
 
     def published(self, channel, head, topic, body):
+        name = re.search(r"methods/POST/(\w+)/", topic)
+        if name:
+            self.is_shaped = name[1] in self.shapes
         if channel == "telemetry":
             pairs = telemetry(topic, body)
         elif body.startswith(b"{"):
             value = json.loads(body)
-            name = re.search(r"methods/POST/(\w+)/", topic)
-            pairs = [(topic, dump(self.answer(channel, topic, value, name)))]
+            if value.get("job", {}) and channel == "twin, reported" and value["job"]["state"] == "running":
+                return []  # how often that is said is chance
+            pairs = [(topic, dump(self.answer(channel, topic, value)))]
         else:
             pairs = [(topic, body.decode())]
         return [self.line(f"{head} {plain(t)} {b}".rstrip()) for t, b in pairs]
 
-    def answer(self, channel, topic, value, name):
-        if channel == "methods" and name:
-            self.is_shaped = name[1] in self.shapes
-        elif channel == "methods" and self.is_shaped:
+    def answer(self, channel, topic, value):
+        if channel == "methods" and "/methods/res/" in topic and self.is_shaped:
             return shape(value)
-        elif channel == "registration":
+        if channel == "registration":
             state = value.get("registrationState", value)
             for key in ("operationId", "etag", "trackingId"):
                 for part in (value, state):
@@ -191,7 +193,7 @@ class Transcript:
             return sorted(line for line in lines if line + " (acknowledged)" not in lines)
         if not channel.endswith("connection"):
             lines = [line for e in entries for line in e.texts()]
-            return [line for i, line in enumerate(lines) if i < 2 or line not in (lines[i - 1], lines[i - 2]) or channel != "twin, reported"]
+            return list(dict.fromkeys(lines)) if is_chancy and channel == "twin, reported" else lines
         blocks = []  # of each connection; one that comes again and again stands once
         for number in dict.fromkeys(e.connection for e in entries):
             block = [line for e in entries if e.connection == number for line in e.texts()]
