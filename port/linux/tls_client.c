@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// The server is asked for by the name that its certificate must carry. Who makes the session may know
-// only where it connects: an address, or the socket of a tunnel. Of an address nothing is said.
+// The server is asked for by the name that its certificate must carry. Who makes the session may
+// know only where it connects: an address, or the socket of a tunnel. Of an address nothing is
+// said.
 static void name_server(const SSL *session, int where, int ret)
 {
     (void)ret;

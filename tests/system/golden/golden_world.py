@@ -15,11 +15,11 @@ import urllib.parse
 
 SOURCE = pathlib.Path(os.environ["BUSWARD_SOURCE"])
 BUILD = pathlib.Path(os.environ["BUSWARD_BUILD"])
-sys.path[:0] = [str(SOURCE / "tests/system" / name) for name in ("hub", "gwcloud", "gateway")]
+sys.path[:0] = [str(SOURCE / "tests/system" / name) for name in ("hub", "gwcloud")]
 
 import azure_world  # noqa: E402
 from hub_world import DEADLINE_S, HOST, SCOPE, key_of, sas  # noqa: E402,F401
-from methods_world import Process, Unit  # noqa: E402
+from modbus_unit import Process, Unit  # noqa: E402
 from tap import Tap  # noqa: E402
 from transcript import Transcript, compare  # noqa: E402
 
@@ -153,7 +153,8 @@ class Golden:
         connection = http.client.HTTPSConnection("127.0.0.1", self.rest_port, timeout=DEADLINE_S, context=self.context)
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         mark = "&" if "?" in path else "?"
-        connection.request(method, f"{path}{mark}{API}", raw, {"Authorization": token, "Content-Type": "application/json", **(headers or {})})
+        heads = {"Authorization": token, "Content-Type": "application/json", **(headers or {})}
+        connection.request(method, f"{path}{mark}{API}", raw, heads)
         answer = connection.getresponse()
         text = answer.read()
         connection.close()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Preloaded into a process under test: its clocks run ahead of the machine's by what the file SHIFT_FILE says, two
-// 64-bit numbers of seconds, monotonic and wall, which a test changes at any time. A wait that began before a shift
-// ends when it would have; whatever wakes the process shows it the new time.
+// Preloaded into a process under test: its clocks run ahead of the machine's by what SHIFT_FILE
+// says, two 64-bit numbers of seconds, monotonic and wall, which a test changes at any time. A wait
+// that began before a shift ends when it would have; whatever wakes the process then shows it the
+// new time.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,10 +17,12 @@
 enum { MONOTONIC, WALL, CLOCKS };
 
 typedef int clock_fn(clockid_t, struct timespec *);
+typedef int sleep_fn(clockid_t, int, const struct timespec *, struct timespec *);
 typedef int timer_fn(int, int, const struct itimerspec *, struct itimerspec *);
 
 static const volatile int64_t *shift_s;
 static clock_fn *real_clock;
+static sleep_fn *real_sleep;
 static timer_fn *real_timer;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -27,12 +30,15 @@ static void open_shift(void)
 {
     void *symbol = dlsym(RTLD_NEXT, "clock_gettime");
     memcpy(&real_clock, &symbol, sizeof(real_clock));
+    symbol = dlsym(RTLD_NEXT, "clock_nanosleep");
+    memcpy(&real_sleep, &symbol, sizeof(real_sleep));
     symbol = dlsym(RTLD_NEXT, "timerfd_settime");
     memcpy(&real_timer, &symbol, sizeof(real_timer));
     const char *path = getenv("SHIFT_FILE");
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    void *at = fd >= 0 ? mmap(NULL, CLOCKS * sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-    if (at == MAP_FAILED || real_clock == NULL || real_timer == NULL) {
+    void *at =
+        fd >= 0 ? mmap(NULL, CLOCKS * sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    if (at == MAP_FAILED || real_clock == NULL || real_sleep == NULL || real_timer == NULL) {
         abort(); // a test whose clock stands still would wait for ever
     }
     close(fd);
@@ -47,6 +53,17 @@ int clock_gettime(clockid_t clock, struct timespec *out)
         out->tv_sec += shift_s[clock == CLOCK_REALTIME ? WALL : MONOTONIC];
     }
     return status;
+}
+
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
+                    struct timespec *left)
+{
+    pthread_once(&once, open_shift);
+    struct timespec when = *wanted;
+    if (clock == CLOCK_MONOTONIC && (flags & TIMER_ABSTIME) != 0) {
+        when.tv_sec -= when.tv_sec > shift_s[MONOTONIC] ? shift_s[MONOTONIC] : when.tv_sec;
+    }
+    return real_sleep(clock, flags, &when, left);
 }
 
 int timerfd_settime(int fd, int flags, const struct itimerspec *wanted, struct itimerspec *old)

@@ -3,6 +3,7 @@
 """Goal: what a service may ask of a gateway works from its REST call to the device on the bus and back, nothing else does, and
 every word on the way is the one that was kept: methods, nudges, flight record, beginning anew. Method: a real gateway on Modbus
 TCP and a serial line, the real hub with its REST, a tap between them."""
+import json
 import os
 
 from golden_world import HOST, Golden, key_of
@@ -35,6 +36,10 @@ class Box:
         world.settle(self.gateway, DEVICE, kinds="ec")
 
     def write(self, name):
+        slow = {"name": "slow", "groups": [{"name": "g", "interval_ms": 5000}], "points": [{"name": "voltage", "address": 0}]}
+        profiles = self.world.dir / f"box-{DEVICE}/profiles"
+        profiles.mkdir(parents=True, exist_ok=True)
+        (profiles / "slow.json").write_text(json.dumps(slow))
         device = {"name": "meter", "unit": 1, "profile": "plain"}
         common = {"reply_timeout_ms": 200, "diagnostics_s": 0, "foreign_share_percent": 50}
         return self.world.write(
@@ -43,7 +48,7 @@ class Box:
             telemetry={"max_age_ms": 3600000, "watch_age_ms": 50, "sync_ms": 50},
             methods={"flight_kb": 64, "write": [{"bus": "line", "unit": 1, "table": "holding", "address": 100, "low": 10, "high": 20}]},
             buses=[{"name": "line", "port": f"tcp:127.0.0.1:{self.world.unit.server_address[1]}", "devices": [device], **common},
-                   {"name": "wire", "port": self.serial.port, "devices": [{**device, "name": "wired"}], **common}])
+                   {"name": "wire", "port": self.serial.port, "devices": [{**device, "name": "wired", "profile": "slow"}], **common}])
 
     def section(self, name, is_chancy=False):
         self.world.section(DEVICE, name, is_chancy)
@@ -92,7 +97,6 @@ def test_jobs(box):
     box.section("a line test", is_chancy=True)
     assert "not TCP" in box.call("line_test", {"bus": "line", "from": 1}, 400)["error"]
     job = box.call("line_test", {"bus": "wire", "from": 1, "count": 3}, 202)["job"]
-    box.gateway.shift(30)  # it listens whether the line is idle
     box.wait_event(f"line_test {job} of bus wire")
     box.transcript.wait('/reported/.*"state":"done"', box.transcript.sections[DEVICE])
     assert box.call("job")["state"] == "done"

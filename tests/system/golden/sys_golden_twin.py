@@ -13,7 +13,7 @@ import threading
 
 from golden_world import HOST, Golden
 
-DEVICE, WAIT_S = "gw-t", 40
+DEVICE = "gw-t"
 PROFILE = {"name": "remote", "groups": [{"name": "fast", "interval_ms": 100}],
            "points": [{"name": "voltage", "address": 7}, {"name": "current", "address": 8}]}
 DIGEST = hashlib.sha256(json.dumps(PROFILE).encode()).hexdigest()
@@ -60,20 +60,12 @@ class Box:
     def reported(self, **wanted):
         """Once the hub holds this about the version desired last; what it holds."""
         texts = "".join(f"(?=.*{re.escape(json.dumps(key))}:{re.escape(json.dumps(value))})" for key, value in wanted.items())
-        section = self.world.transcript.sections[DEVICE]
-        pattern = f'^> PUBLISH .*/reported/(?=.*"version":{self.version}\\b){texts}'
-        with self.world.transcript.changed:
-            before = sum(e.raw.startswith("< PUBLISH") and "/twin/res/204/" in e.raw for e in self.world.transcript.entries)
-        self.world.transcript.wait(pattern, section)
-        del before
-        return self.held(wanted)
-
-    def held(self, wanted):
-        """The answer to a patch may be under way: the hub's own word is waited for."""
-        with self.world.transcript.changed:
-            assert self.world.transcript.changed.wait_for(
-                lambda: {"version": self.version, **wanted}.items() <= self.world.reported(DEVICE).get("config", {}).items(), WAIT_S)
-        return self.world.reported(DEVICE)["config"]
+        transcript = self.world.transcript
+        transcript.wait(f'^> PUBLISH .*/reported/(?=.*"version":{self.version}\\b){texts}', transcript.sections[DEVICE])
+        transcript.wait_answered(DEVICE)
+        state = self.world.reported(DEVICE)["config"]
+        assert {"version": self.version, **wanted}.items() <= state.items(), state
+        return state
 
     def desire(self, name, config):
         self.world.section(DEVICE, name, is_chancy=True)
@@ -81,12 +73,10 @@ class Box:
         self.gateway.wait_line(f"ev=desired version={self.version} ")
         self.gateway.shift(12)  # it rested, and the gateway ran long enough
 
-    def prove(self, state):
-        """Lets the trial pass; online again with what runs then."""
-        online = len(self.starts())
-        self.gateway.wait_line("mod=uplink ev=online ", count=online)
+    def prove(self):
+        """Lets the trial pass, once it is online with what it tries."""
+        self.gateway.wait_line("mod=uplink ev=online ", count=len(self.starts()))
         self.gateway.shift(8)
-        return state
 
 
 def story(world, box, files):
@@ -106,7 +96,7 @@ def story(world, box, files):
 
     box.desire("a good one: trial, then applied", good)
     box.reported(state="trial")
-    box.prove("applied")
+    box.prove()
     state = box.reported(state="applied", source="desired")
     assert [warning["path"] for warning in state["warnings"]] == ["journal"], state  # marked local
     starts = box.starts()
@@ -118,7 +108,7 @@ def story(world, box, files):
     silent = {"name": "meter", "profile": "remote", "unit": 9}
     box.desire("one that loses the devices: reverted", {**good, "buses": [{"name": "line", "devices": [silent]}]})
     box.reported(state="trial")
-    box.prove("reverted")
+    box.prove()
     state = box.reported(state="reverted", source="desired")
     assert re.match("1 of 1 devices that answered before do not answer", state["reason"]), state
     assert [name for name, _ in box.starts()] == ["Store", "second", "second", "second"], box.starts()

@@ -77,7 +77,8 @@ def telemetry(topic, body):
     head = {key: value if key in ("v", "k") else "#" if key != "c" else "<hash>" for key, value in message.items() if key not in ("i", "g", "e", "boot")}
     if message["k"] == "s":
         for index, times, *columns in message["g"]:
-            assert isinstance(index, (int, list)) and isinstance(times, (int, list)) and columns and all(map(is_column, columns)), message
+            assert isinstance(index, (int, list)) and isinstance(times, (int, list)), message
+            assert columns and all(map(is_column, columns)), message
         assert isinstance(message.get("i", 0), int)
         return [(topic, dump({**head, "i": "# or absent", "g": [["index", "times", "columns"]]}))]
     if message["k"] == "e":
@@ -91,8 +92,8 @@ def shape_event(event):
 
 
 class Entry:
-    def __init__(self, section, channel, connection, lines, raw):
-        self.section, self.channel, self.connection = section, channel, connection
+    def __init__(self, client, section, channel, connection, lines, raw):
+        self.client, self.section, self.channel, self.connection = client, section, channel, connection
         self.lines, self.raw, self.is_acknowledged = lines, raw, False
 
     def texts(self):
@@ -107,9 +108,20 @@ class Transcript:
     def section(self, client, name, is_chancy=False):
         """Where what this client says and hears belongs from now on. Chancy: how often it tries is chance, and so is how long
         the token of a try lasts; each kind of connection stands once."""
+        self.wait_answered(client)
         with self.changed:
             self.chancy |= {name} if is_chancy else set()
             self.sections[client] = self.order[name] = name
+
+    def wait_answered(self, client):
+        """Until all that this client reported on its last connection was answered."""
+        def is_answered():
+            entries = [e for e in self.entries if e.client == client]
+            last = [e.raw for e in entries if e.connection == entries[-1].connection]
+            asked = sum("/twin/PATCH/properties/reported/" in raw for raw in last)
+            return asked == sum("/twin/res/204/" in raw for raw in last)
+        with self.changed:
+            assert self.changed.wait_for(is_answered, DEADLINE_S), "a report without an answer"
 
     def replace(self, text, name):
         self.replaced.append((text, name))
@@ -118,7 +130,7 @@ class Transcript:
         section = self.sections[client]  # who is that? then the test ends
         raw = said if isinstance(said, str) else f"{said[0]} {said[1]} {said[2].decode(errors='replace')}"
         lines = [self.line(said)] if isinstance(said, str) else self.published(channel, *said)
-        entry = Entry(section, channel, connection, lines, raw)
+        entry = Entry(client, section, channel, connection, lines, raw)
         with self.changed:
             self.entries.append(entry)
             self.changed.notify_all()
@@ -193,7 +205,7 @@ class Transcript:
             return sorted(line for line in lines if line + " (acknowledged)" not in lines)
         if not channel.endswith("connection"):
             lines = [line for e in entries for line in e.texts()]
-            return list(dict.fromkeys(lines)) if is_chancy and channel == "twin, reported" else lines
+            return list(dict.fromkeys(lines)) if is_chancy and channel in ("twin, reported", "twin, desired") else lines
         blocks = []  # of each connection; one that comes again and again stands once
         for number in dict.fromkeys(e.connection for e in entries):
             block = [line for e in entries if e.connection == number for line in e.texts()]
