@@ -132,8 +132,8 @@ class Connection:
         return "messages" if "/messages/devicebound/" in topic else "telemetry"
 
     def closed(self, way):
-        if not self.is_over and self.client is not None:
-            self.tell(None, "cut" if self.tap.is_shut else f"{way} closed")
+        if not self.is_over and self.client is not None and not self.tap.is_shut:
+            self.tell(None, f"{way} closed")
 
 
 def pass_on(sock, data):
@@ -251,7 +251,19 @@ class Tap:
                     data = take(sock)
                     if data == b"":
                         return connection.closed(way)
-                    if data:
-                        for packet in packets.feed(data):
-                            connection.hear(way, *packet)
-                        pass_on(other, data)
+                    if data and not self.forward(connection, way, packets.feed(data), other, data):
+                        return connection.closed("<" if way == ">" else ">")
+
+    @staticmethod
+    def forward(connection, way, packets, other, data):
+        """What the gateway says is told before anybody acts on it, what it hears when it has it. False: the other end is gone."""
+        packets = list(packets)
+        for packet in packets if way == ">" else ():
+            connection.hear(way, *packet)
+        try:
+            pass_on(other, data)
+        except OSError:
+            return False
+        for packet in packets if way == "<" else ():
+            connection.hear(way, *packet)
+        return True

@@ -74,7 +74,7 @@ def telemetry(topic, body):
         return [(re.sub(r"id=[^&]*", "id=<id>", topic), "<flight record>")]
     message = json.loads(body)
     assert message["v"] == 1 and f"&t={message['k']}&" in topic, (topic, message)
-    head = {key: value if key in ("v", "k") else "#" if key != "c" else "<hash>" for key, value in message.items() if key not in ("i", "g", "e", "boot")}
+    head = {key: value if key in ("v", "k", "c") else "#" for key, value in message.items() if key not in ("i", "g", "e", "boot")}
     if message["k"] == "s":
         for index, times, *columns in message["g"]:
             assert isinstance(index, (int, list)) and isinstance(times, (int, list)), message
