@@ -183,12 +183,9 @@ class Denied:
 
 def main():
     with Golden("identity") as world:
-        provisioned, direct = Provisioned(world), Direct(world)
-        provisioned.test()
-        direct.test()
-        refused, denied = Refused(world), Denied(world)
-        refused.test()
-        denied.test()
+        provisioned, direct, denied, refused = Provisioned(world), Direct(world), Denied(world), Refused(world)
+        for part in (denied, provisioned, direct, refused):  # the service's refusals first: they are asked again by themselves
+            part.test()
         provisioned.test_assignment()
 
 
