@@ -6,6 +6,19 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+// The server is asked for by the name that its certificate must carry. Who makes the session may
+// know only where it connects: an address, or the socket of a tunnel. Of an address nothing is
+// said.
+static void name_server(const SSL *session, int where, int ret)
+{
+    (void)ret;
+    if (where == SSL_CB_HANDSHAKE_START) {
+        SSL *own = (SSL *)(uintptr_t)session; // the callback's type has it const
+        SSL_set_tlsext_host_name(own, X509_VERIFY_PARAM_get0_host(SSL_get0_param(own), 0));
+    }
+}
 
 void *tls_client_context(const char *ca_file, const char *name)
 {
@@ -15,6 +28,7 @@ void *tls_client_context(const char *ca_file, const char *name)
     }
     X509_VERIFY_PARAM *check = SSL_CTX_get0_param(context);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_info_callback(context, name_server);
     X509_VERIFY_PARAM_set_hostflags(check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     // An IP address is looked for among the certificate's addresses, all else among its names.
     bool is_good = (X509_VERIFY_PARAM_set1_ip_asc(check, name) == 1 ||

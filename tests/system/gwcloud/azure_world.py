@@ -41,7 +41,7 @@ def secret(hub, name, content):
 
 
 class World:
-    def __init__(self):
+    def __init__(self, rest_port=None):
         self.hub = opened(Hub(()))
         self.dps = opened(Hub((), mode="dps"))
         for name in ("ca.pem", "server.pem", "server.key"):
@@ -52,7 +52,9 @@ class World:
             file.write(text.replace(f"plugin_opt_directory {self.dps.dir}", f"plugin_opt_directory {self.hub.dir}"))
         self.hub.start()
         self.dps.start()
-        self.backend = Backend(self.hub, self.dps).start()
+        rest = ["--listen", f"127.0.0.1:{rest_port}", "--cert", f"{self.hub.dir}/server.pem", "--key", f"{self.hub.dir}/server.key",
+                "--host", HOST, "--dps-host", HOST] if rest_port else []
+        self.backend = Backend(self.hub, self.dps, rest).start()
         opened(self)
         self.dir = self.hub.dir
 

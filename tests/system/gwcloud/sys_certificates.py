@@ -7,9 +7,16 @@ import os
 import signal
 import sys
 
-from azure_world import HOST, World, close_all, key_of  # noqa: E402
-from sys_identity import start  # noqa: E402
+from azure_world import HOST, SCOPE, World, close_all, key_of  # noqa: E402
 from sys_north import Driver, wait_until  # noqa: E402
+
+
+def start(world, registration=None, **options):
+    given = dict(host=None, key=None, device=None, port=world.hub.port, per_s=5)
+    if registration is not None:
+        given.update(id_scope=SCOPE, registration=registration, dps_port=world.dps.port)
+    given.update(options)
+    return Driver(world.hub, **given)
 
 
 def ends_with(driver, problem):

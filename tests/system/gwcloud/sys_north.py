@@ -191,17 +191,24 @@ def test_whoever_is_killed(hub):
 
 def test_what_hangs_moves_no_poll(hub):
     preload = {"LD_PRELOAD": f"{FOLDER}/slow.so", "ASAN_OPTIONS": "verify_asan_link_order=0"}
-    for delay in ({"SLOW_SYNC_S": "5"}, {"SLOW_LOOKUP_S": "5"}):
-        folder = os.path.join(hub.dir, "-".join(delay))
+    drivers = []
+    for what in ("sync", "lookup"):  # side by side: each waits most of the time
+        folder = os.path.join(hub.dir, what)
         os.makedirs(folder)
-        trace = os.path.join(folder, "trace")
-        driver = Driver(hub, env={**preload, **delay}, data=folder, trace=trace, per_s=20)
-        # Each shows that a hang of 5 s is over.
-        if "SLOW_SYNC_S" in delay:
-            wait_until("a sync ended", lambda: os.path.exists(trace) and os.path.getsize(trace))
-        else:
-            driver.wait_line("mod=uplink ev=lost")
+        if what == "lookup":
+            open(os.path.join(folder, what), "w").close()  # it hangs while this is there
+        slow = {"SLOW_FOLDER": folder, f"SLOW_{what.upper()}_S": "3"}
+        drivers.append(Driver(hub, env={**preload, **slow}, data=folder, trace=os.path.join(folder, "trace"), per_s=20))
+    hangs, hold = (os.path.join(hub.dir, "sync", name) for name in ("hangs", "sync"))
+    drivers[0].wait_line("mod=uplink ev=online")
+    open(hold, "w").close()
+    wait_until("a sync hung", lambda: os.path.exists(hangs) and "sync end" in open(hangs).read())
+    os.unlink(hold)
+    drivers[1].wait_line("mod=uplink ev=lost")
+    os.unlink(os.path.join(hub.dir, "lookup", "lookup"))
+    for driver in drivers:
         driver.process.terminate()
+    for driver in drivers:
         line = driver.wait_line("mod=driver ev=end", 60)
         driver.end(signal.SIGKILL)
         late_us = int(re.search(r"late_us=(\d+)", line).group(1))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of a gateway's methods stand on: a Modbus TCP endpoint, the gateway's files, processes whose lines can be waited for."""
+"""What tests of a whole gateway stand on: a Modbus TCP endpoint, processes whose lines can be waited for."""
 import atexit
-import json
 import os
 import re
 import socketserver
@@ -10,7 +9,6 @@ import subprocess
 import threading
 
 WAIT_S = 20
-DEVICE = "gw-1"
 
 
 class Unit(socketserver.ThreadingTCPServer):
@@ -46,9 +44,9 @@ class Unit(socketserver.ThreadingTCPServer):
 class Process:
     """Its log lines can be waited for."""
 
-    def __init__(self, command):
+    def __init__(self, command, env=None):
         self.lines, self.changed = [], threading.Condition()
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
         atexit.register(self.end)  # whatever becomes of the test
         self.follower = threading.Thread(target=self.follow, daemon=True)
         self.follower.start()
@@ -70,23 +68,3 @@ class Process:
         code = self.process.wait(WAIT_S)
         self.follower.join()
         return code
-
-
-def write_config(folder, hub, unit, name="Store", **gateway):
-    """c.json and its profile in the folder; hub: the section's keys."""
-    (folder / "profiles").mkdir(exist_ok=True)
-    (folder / "profiles/p.json").write_text(json.dumps({
-        "name": "p", "groups": [{"name": "g", "interval_ms": 200}], "points": [{"name": "x", "address": 7}]}))
-    (folder / "c.json").write_text(json.dumps({
-        "gateway": {"name": name, "id": DEVICE, "data_dir": str(folder / "data"), **gateway},
-        "hub": hub,
-        "methods": {"flight_kb": 64, "write": [{"unit": 1, "table": "holding", "address": 100, "low": 10, "high": 20}]},
-        "buses": [{"name": "b", "port": f"tcp:127.0.0.1:{unit.server_address[1]}", "reply_timeout_ms": 200,
-                   "foreign_share_percent": 50, "devices": [{"name": "d", "unit": 1, "profile": "p"}]}]}))
-
-
-def start_gateway(folder):
-    program = os.path.join(os.environ["BUSWARD_BUILD"], "apps/gateway/busward-gateway")
-    gateway = Process([program, "--config", str(folder / "c.json"), "--trust-clock"])
-    gateway.wait_line("ev=online")
-    return gateway
