@@ -48,7 +48,7 @@ class Backend:
 
     def __init__(self, hub, dps=None, more=()):
         self.hub = hub
-        self.words = [PROGRAM, "serve", "--data-dir", hub.dir, "--hub-link", f"{hub.dir}/link.sock", *more]
+        self.words = [PROGRAM, "serve", "--data-dir", hub.dir, "--hub-link", f"{hub.dir}/link.sock"]
         self.words += ["--dps-link", f"{dps.dir}/link.sock", "--dps-retry-after-s", "1"] if dps else []
         self.words += more
         self.brokers = ["hub", "dps"] if dps else ["hub"]
