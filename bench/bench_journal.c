@@ -4,7 +4,7 @@
 // metered hub (sync every 10 s, messages up to 5 min old). Flash is counted in whole 4 KiB pages,
 // each written anew by every sync that touches it. References: a page for every sample, a message
 // for every sample, the 256 KiB of the smallest place we run.
-#include "apps/gateway/journal.h"
+#include "apps/gateway/journal/journal.h"
 #include "apps/sensor/store_model.h"
 #include "base/assert.h"
 #include "sim/storage.h"

@@ -2,9 +2,9 @@
 // Many simulated gateways on one hub: the gateway's own uplink machine decides, each on a TLS
 // connection of its own, all on one loop. Talks by lines: on standard input `publish SECONDS` or
 // `count`, on standard output a JSON object for each thing that came true.
-#include "apps/gateway/journal_types.h"
-#include "apps/gateway/sas.h"
-#include "apps/gateway/uplink.h"
+#include "apps/gateway/journal/journal_types.h"
+#include "apps/gateway/north/sas.h"
+#include "apps/gateway/north/uplink.h"
 #include "base/assert.h"
 #include "bench/hub_crowd_tls.h"
 #include "port/api/clock.h"

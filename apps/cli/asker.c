@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cli/asker.h"
 
-#include "apps/gateway/config_check.h"
+#include "apps/gateway/config/config_check.h"
 #include "apps/gateway/open_bus_linux.h"
-#include "apps/gateway/outcome.h"
+#include "apps/gateway/poll/outcome.h"
 #include "base/assert.h"
 #include "port/api/clock.h"
 

@@ -2,12 +2,12 @@
 // busward check, schema, keys: what can be said about files without touching a bus.
 #include "apps/cli/commands.h"
 
-#include "apps/gateway/config_check.h"
-#include "apps/gateway/fields.h"
+#include "apps/gateway/config/config_check.h"
+#include "apps/gateway/config/fields.h"
+#include "apps/gateway/config/profile_words.h"
 #include "apps/gateway/files_linux.h"
-#include "apps/gateway/methods_table.h"
-#include "apps/gateway/plan.h"
-#include "apps/gateway/profile_words.h"
+#include "apps/gateway/methods/methods_table.h"
+#include "apps/gateway/poll/plan.h"
 #include "base/assert.h"
 #include "port/linux/options.h"
 

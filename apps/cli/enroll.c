@@ -3,7 +3,7 @@
 #include "apps/cli/enroll.h"
 
 #include "apps/cli/commands.h"
-#include "apps/gateway/credentials_linux.h"
+#include "apps/gateway/north/credentials_linux.h"
 #include "base/assert.h"
 #include "port/linux/options.h"
 #include "port/linux/x509_file.h"

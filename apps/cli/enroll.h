@@ -3,8 +3,8 @@
 #ifndef CLI_ENROLL_H
 #define CLI_ENROLL_H
 
-#include "apps/gateway/assignment.h"
-#include "apps/gateway/config.h"
+#include "apps/gateway/config/config.h"
+#include "apps/gateway/north/assignment.h"
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
 // touched, and the folder of the identity.
 #include "apps/cli/enroll.h"
 
-#include "apps/gateway/config_check.h"
-#include "apps/gateway/doc.h"
+#include "apps/gateway/config/config_check.h"
+#include "apps/gateway/config/doc.h"
 #include "apps/gateway/files_linux.h"
 #include "base/assert.h"
 #include "port/linux/cells.h"

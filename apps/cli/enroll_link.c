@@ -2,8 +2,8 @@
 // The way to service and hub: the same machines and the same client as the gateway's, asked once.
 #include "apps/cli/enroll.h"
 
-#include "apps/gateway/dps.h"
-#include "apps/gateway/uplink.h"
+#include "apps/gateway/north/dps.h"
+#include "apps/gateway/north/uplink.h"
 #include "base/assert.h"
 #include "port/api/clock.h"
 #include "port/linux/mqtt.h"

@@ -3,8 +3,8 @@
 #include "apps/cli/commands.h"
 
 #include "apps/cli/asker.h"
-#include "apps/gateway/config_check.h"
-#include "apps/gateway/line_verdict.h"
+#include "apps/gateway/config/config_check.h"
+#include "apps/gateway/methods/line_verdict.h"
 #include "base/assert.h"
 #include "modbus/rtu.h"
 #include "port/api/clock.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cli/place.h"
 
-#include "apps/gateway/decode.h"
-#include "apps/gateway/profile_check.h"
-#include "apps/gateway/profile_words.h"
+#include "apps/gateway/config/profile_check.h"
+#include "apps/gateway/config/profile_words.h"
+#include "apps/gateway/poll/decode.h"
 
 #include <errno.h>
 #include <inttypes.h>

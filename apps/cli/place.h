@@ -5,7 +5,7 @@
 #define CLI_PLACE_H
 
 #include "apps/cli/asker.h"
-#include "apps/gateway/profile.h"
+#include "apps/gateway/config/profile.h"
 
 struct place_options {
     const char *table, *type, *order;

@@ -3,7 +3,7 @@
 #include "apps/cli/commands.h"
 
 #include "apps/cli/place.h"
-#include "apps/gateway/profile_words.h"
+#include "apps/gateway/config/profile_words.h"
 #include "base/assert.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/app.h"
 
-#include "apps/gateway/outcome.h"
+#include "apps/gateway/poll/outcome.h"
 #include "base/assert.h"
 
 #include <string.h>

@@ -4,10 +4,10 @@
 #ifndef GATEWAY_APP_H
 #define GATEWAY_APP_H
 
-#include "apps/gateway/catalogue.h"
-#include "apps/gateway/diagnostics.h"
-#include "apps/gateway/poller.h"
-#include "apps/gateway/sampler.h"
+#include "apps/gateway/poll/catalogue.h"
+#include "apps/gateway/poll/diagnostics.h"
+#include "apps/gateway/poll/poller.h"
+#include "apps/gateway/poll/sampler.h"
 #include "port/api/bus.h"
 #include "telemetry/event.h"
 

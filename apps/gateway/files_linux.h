@@ -3,7 +3,7 @@
 #ifndef GATEWAY_FILES_LINUX_H
 #define GATEWAY_FILES_LINUX_H
 
-#include "apps/gateway/config.h"
+#include "apps/gateway/config/config.h"
 
 // Reads regular files of at most CONFIG_FILE_SIZE_MAX bytes.
 struct config_files config_files_linux(void);

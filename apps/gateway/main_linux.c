@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // busward-gateway: polls the buses and keeps what they say until the hub has it.
-#include "apps/gateway/fields.h"
+#include "apps/gateway/config/fields.h"
 #include "apps/gateway/restart_linux.h"
 #include "apps/gateway/run_linux.h"
 #include "base/assert.h"

@@ -3,7 +3,7 @@
 #ifndef GATEWAY_OPEN_BUS_LINUX_H
 #define GATEWAY_OPEN_BUS_LINUX_H
 
-#include "apps/gateway/config.h"
+#include "apps/gateway/config/config.h"
 #include "port/linux/bus.h"
 
 // As bus_open_tty() and bus_open_tcp().

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/run_linux.h"
 
-#include "apps/gateway/profile_words.h"
+#include "apps/gateway/config/profile_words.h"
 #include "base/assert.h"
 #include "modbus/codes.h"
 #include "port/api/clock.h"

@@ -3,9 +3,9 @@
 #ifndef GATEWAY_RUN_LINUX_H
 #define GATEWAY_RUN_LINUX_H
 
-#include "apps/gateway/remote_linux.h"
-#include "apps/gateway/service_linux.h"
+#include "apps/gateway/methods/service_linux.h"
 #include "apps/gateway/setup_linux.h"
+#include "apps/gateway/twin/remote_linux.h"
 #include "port/linux/loop.h"
 
 struct run {

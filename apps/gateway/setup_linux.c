@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/setup_linux.h"
 
-#include "apps/gateway/config_check.h"
+#include "apps/gateway/config/config_check.h"
 #include "apps/gateway/files_linux.h"
 #include "apps/gateway/open_bus_linux.h"
 #include "port/linux/log.h"

@@ -4,7 +4,7 @@
 #define GATEWAY_SETUP_LINUX_H
 
 #include "apps/gateway/app.h"
-#include "apps/gateway/remote_setup_linux.h"
+#include "apps/gateway/twin/remote_setup_linux.h"
 
 struct setup {
     struct arena arena;

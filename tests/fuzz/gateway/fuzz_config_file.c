@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A configuration and its profile from outside: errors are reported or the plan stands; nothing
 // else. The input's first NUL ends the configuration, the rest is every profile.
-#include "apps/gateway/config_check.h"
-#include "apps/gateway/plan.h"
+#include "apps/gateway/config/config_check.h"
+#include "apps/gateway/poll/plan.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 // Calls from outside: whatever name and arguments come, each call ends in one answer with a status
 // and a JSON object, and the next good one works. The input: calls, each a name, a NUL and the
 // arguments, ended by a NUL; their answers from the bus follow from the same bytes.
-#include "apps/gateway/methods.h"
+#include "apps/gateway/methods/methods.h"
 
 #include <stdlib.h>
 #include <string.h>

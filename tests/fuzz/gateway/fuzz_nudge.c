@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A message from the cloud: its properties up to the first NUL, then its body. Each is counted as
 // exactly one thing.
-#include "apps/gateway/nudge.h"
+#include "apps/gateway/methods/nudge.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 // A desired configuration from outside over a local file: it is refused with a reason, or what runs
 // keeps what is local. The input's first NUL ends the document, the rest is what its references
 // give.
-#include "apps/gateway/config_check.h"
-#include "apps/gateway/config_overlay.h"
+#include "apps/gateway/config/config_check.h"
+#include "apps/gateway/config/config_overlay.h"
 
 #include <stdlib.h>
 #include <string.h>

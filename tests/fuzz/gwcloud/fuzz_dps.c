@@ -2,8 +2,8 @@
 // Boundary: what a provisioning service answers. The input is a list of answers, each a byte of
 // what happens, a size and a body; between them time passes. The machine never hangs, never asks in
 // a hurry, and names only hubs that can be one.
-#include "apps/gateway/assignment.h"
-#include "apps/gateway/dps.h"
+#include "apps/gateway/north/assignment.h"
+#include "apps/gateway/north/dps.h"
 #include "base/assert.h"
 
 #include <stdio.h>

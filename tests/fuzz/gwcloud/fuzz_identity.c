@@ -2,8 +2,8 @@
 // Boundary: what a person or another program put into the key file (first byte even) or the file of
 // the assignment (odd). Whatever it is, it is refused with words, or it is whole: then it can be
 // used, and what we write of it reads back as the same.
-#include "apps/gateway/assignment.h"
-#include "apps/gateway/sas.h"
+#include "apps/gateway/north/assignment.h"
+#include "apps/gateway/north/sas.h"
 #include "base/assert.h"
 
 #include <string.h>

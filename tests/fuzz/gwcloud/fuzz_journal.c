@@ -2,7 +2,7 @@
 // Boundary: what a flash chip gives back. The input is split into records (a length byte pair in
 // front of each) that the log holds with good checksums, in either lane; the journal must open,
 // work on and hand out whatever they say, or refuse them.
-#include "apps/gateway/journal.h"
+#include "apps/gateway/journal/journal.h"
 #include "base/assert.h"
 #include "sim/storage.h"
 

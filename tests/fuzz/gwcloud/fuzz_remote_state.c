@@ -2,7 +2,7 @@
 // A disk that holds anything: the state is taken or forgotten, and a content that is handed out is
 // the one that was staged. The input: one byte (whether the state's checksum is made right), two
 // bytes of size and the state cell, the rest is both contents and the list of units.
-#include "apps/gateway/remote_state.h"
+#include "apps/gateway/twin/remote_state.h"
 #include "base/crc.h"
 #include "sim/cells.h"
 

@@ -2,9 +2,9 @@
 // Messages about the twin from outside, in any order, and the desired documents that come of them
 // to the machine of the configuration. A document that is handed out is JSON and names itself; what
 // is reported is JSON. The input: records of one byte (kind), two bytes of size, and the body.
-#include "apps/gateway/remote_config.h"
-#include "apps/gateway/remote_text.h"
-#include "apps/gateway/twin.h"
+#include "apps/gateway/twin/remote_config.h"
+#include "apps/gateway/twin/remote_text.h"
+#include "apps/gateway/twin/twin.h"
 #include "json/reader.h"
 
 #include <stdlib.h>

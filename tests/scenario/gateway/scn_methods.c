@@ -5,7 +5,7 @@
 // Method: the gateway's machine and the methods over the line machine and sim/line in virtual time;
 // the same run without methods is the measure.
 #include "apps/gateway/app.h"
-#include "apps/gateway/methods.h"
+#include "apps/gateway/methods/methods.h"
 #include "base/assert.h"
 #include "line/line.h"
 #include "modbus/rtu.h"

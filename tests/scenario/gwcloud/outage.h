@@ -6,7 +6,7 @@
 #ifndef SCENARIO_OUTAGE_H
 #define SCENARIO_OUTAGE_H
 
-#include "apps/gateway/forward.h"
+#include "apps/gateway/north/forward.h"
 #include "tests/scenario/gwcloud/world.h"
 
 enum { OUTAGE_PACKETS_MAX = 64, OUTAGE_TURNS_MAX = 200 };

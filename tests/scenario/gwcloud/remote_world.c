@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/scenario/gwcloud/remote_world.h"
 
-#include "apps/gateway/remote_text.h"
+#include "apps/gateway/twin/remote_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

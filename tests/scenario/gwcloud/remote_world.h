@@ -5,7 +5,7 @@
 #ifndef TESTS_GWCLOUD_REMOTE_WORLD_H
 #define TESTS_GWCLOUD_REMOTE_WORLD_H
 
-#include "apps/gateway/remote_config.h"
+#include "apps/gateway/twin/remote_config.h"
 #include "sim/cells.h"
 
 enum { WORLD_TEXT_SIZE = 256, WORLD_UNITS = 20 };

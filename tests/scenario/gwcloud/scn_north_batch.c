@@ -3,7 +3,7 @@
 // together, also when a message is full or a deadline has passed in the middle of them. Method:
 // batches as the loop hands them over, on virtual disks, with the power failing at every step; each
 // report is three samples, so that the last ordinal says how much of the last report is there.
-#include "apps/gateway/north_internal.h"
+#include "apps/gateway/north/north_internal.h"
 #include "sim/storage.h"
 
 #include <setjmp.h>

@@ -4,7 +4,7 @@
 #ifndef SCENARIO_WORLD_H
 #define SCENARIO_WORLD_H
 
-#include "apps/gateway/journal.h"
+#include "apps/gateway/journal/journal.h"
 #include "sim/storage.h"
 
 enum {

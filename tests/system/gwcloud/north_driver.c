@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gateway's northern half alone, for system tests: gives numbered samples at a steady pace to
-// apps/gateway/north_linux.h and tells at the end how late its loop ever was.
-#include "apps/gateway/north_linux.h"
+// apps/gateway/north/north_linux.h and tells at the end how late its loop ever was.
+#include "apps/gateway/north/north_linux.h"
 #include "base/assert.h"
 #include "port/api/clock.h"
 #include "port/linux/log.h"

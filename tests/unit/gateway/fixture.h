@@ -3,7 +3,7 @@
 #ifndef TESTS_GATEWAY_FIXTURE_H
 #define TESTS_GATEWAY_FIXTURE_H
 
-#include "apps/gateway/points.h"
+#include "apps/gateway/poll/points.h"
 
 struct fixture {
     struct arena arena;

@@ -3,7 +3,7 @@
 #ifndef TESTS_GATEWAY_METHODS_BENCH_H
 #define TESTS_GATEWAY_METHODS_BENCH_H
 
-#include "apps/gateway/methods.h"
+#include "apps/gateway/methods/methods.h"
 #include "tests/unit/gateway/world.h"
 
 enum { ANSWERS_MAX = 64, NOTES_MAX = 64, TEXT_SIZE = METHODS_BODY_SIZE + 1 };

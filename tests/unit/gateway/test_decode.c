@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: every type in every byte order gives the number that was put in. Method: the bytes A to H
 // are laid out by the order's own letters, so the test shares no arithmetic with the decoder.
-#include "apps/gateway/decode.h"
-#include "apps/gateway/profile_words.h"
+#include "apps/gateway/config/profile_words.h"
+#include "apps/gateway/poll/decode.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: the flight recorder keeps the newest of what it was given, whole and in order, whatever
 // sizes come; an upload carries exactly that, in parts. Method: records with numbers, a small ring.
-#include "apps/gateway/flight_upload.h"
+#include "apps/gateway/methods/flight_upload.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

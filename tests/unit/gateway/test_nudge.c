@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: nudges in either form do what they say, any number of times; what is no nudge is counted
 // and told, and the next good one works.
-#include "apps/gateway/nudge.h"
+#include "apps/gateway/methods/nudge.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

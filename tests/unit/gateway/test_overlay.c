@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: what the twin says lies over the local file by the rules of docs/twin.md, and every mistake
 // is named where it stands. Method: configurations from texts in memory, loaded as from files.
-#include "apps/gateway/config_check.h"
-#include "apps/gateway/config_overlay.h"
+#include "apps/gateway/config/config_check.h"
+#include "apps/gateway/config/config_overlay.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: as few requests as the line's time asks for, never across a limit, a table or a snapshot.
-#include "apps/gateway/plan.h"
+#include "apps/gateway/poll/plan.h"
 #include "tests/unit/gateway/fixture.h"
 
 #include <setjmp.h>

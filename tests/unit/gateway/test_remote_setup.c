@@ -2,8 +2,8 @@
 // Goal: whatever lies in the data folder, the gateway starts with a configuration that loads, and
 // says why if it is not the one that was wanted. Method: real files in a folder of its own.
 #include "apps/gateway/files_linux.h"
-#include "apps/gateway/remote_setup_linux.h"
-#include "apps/gateway/remote_text.h"
+#include "apps/gateway/twin/remote_setup_linux.h"
+#include "apps/gateway/twin/remote_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

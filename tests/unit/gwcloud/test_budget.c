@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: no more units a day than the budget, in steps that are told, over restarts, and a hub whose
 // own quota is used up is noticed. Method: the machine alone, in virtual time.
-#include "apps/gateway/budget.h"
+#include "apps/gateway/north/budget.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

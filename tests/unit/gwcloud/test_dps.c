@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: the box learns its hub, by key or certificate, whatever the service says meanwhile; and it
 // never asks in a hurry. Method: the machine in virtual time against a scripted service.
-#include "apps/gateway/dps.h"
+#include "apps/gateway/north/dps.h"
 #include "base/assert.h"
 
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: people learn of a certificate's end while there is time, once a day, not more. Method: the
 // machine in virtual time, each limit and limit + 1; and the file of the assignment as it may be.
-#include "apps/gateway/assignment.h"
-#include "apps/gateway/expiry.h"
+#include "apps/gateway/north/assignment.h"
+#include "apps/gateway/north/expiry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

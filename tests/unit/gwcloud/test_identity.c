@@ -2,7 +2,7 @@
 // Goal: the box keeps an identity that works: it asks the service when the hub says no, not when
 // the hub is away, and gives up no certificate before the next one is accepted. Method: the machine
 // in virtual time, told how each attempt ended; then a world of seeds that judges.
-#include "apps/gateway/identity.h"
+#include "apps/gateway/north/identity.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: each message of the hub reaches the machine that it concerns and no other, and what the
 // machines send leaves in turn. Method: three machines that write down what they are told.
-#include "apps/gateway/inbox.h"
+#include "apps/gateway/north/inbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

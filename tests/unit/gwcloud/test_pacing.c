@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: the backlog follows at its rate, stands back when PUBACKs come late, and comes up again.
 // Method: the machine alone, in virtual time.
-#include "apps/gateway/pacing.h"
+#include "apps/gateway/north/pacing.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: a configuration keeps its name however a hub writes it, and another one has another name.
 // Method: pairs of texts.
-#include "apps/gateway/remote_text.h"
+#include "apps/gateway/twin/remote_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: a hub accepts our tokens. Method: a token computed by another implementation (Python's hmac
 // and urllib) as vector; key files good and bad, each limit and limit + 1.
-#include "apps/gateway/sas.h"
+#include "apps/gateway/north/sas.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 // Goal: the desired document is whole and current after every connect, gap and damaged message;
 // what is reported arrives, one patch at a time. Method: the machine in virtual time against a
 // scripted hub, and against a hub of a few lines that forgets, throttles and reorders, with seeds.
-#include "apps/gateway/twin.h"
+#include "apps/gateway/twin/twin.h"
 #include "json/merge.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: messages leave once the hub lets us in, again after every loss, and until acknowledged; the
 // password is renewed before it ends. Method: the machine in virtual time against a scripted hub.
-#include "apps/gateway/uplink.h"
+#include "apps/gateway/north/uplink.h"
 #include "base/assert.h"
 
 #include <setjmp.h>

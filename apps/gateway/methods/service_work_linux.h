@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the service share.
+#ifndef GATEWAY_SERVICE_WORK_LINUX_H
+#define GATEWAY_SERVICE_WORK_LINUX_H
+
+#include "apps/gateway/methods/service_linux.h"
+
+// service_work_linux.c: a method that needs more than its machine; ends in methods_worked().
+void service_work(struct service *service, uint64_t now_us, const struct methods_out *out);
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a poller keeps of its units and blocks.
+#ifndef GATEWAY_POLLER_STATE_H
+#define GATEWAY_POLLER_STATE_H
+
+#include "apps/gateway/poll/plan.h"
+
+enum unit_state { UNIT_ONLINE, UNIT_PROBING, UNIT_SUSPENDED };
+
+enum { POLLER_DEPTH = 6 }; // requests handed to the client at one time
+
+// Why a block has no data.
+enum poll_failure {
+    POLL_OK,
+    POLL_NO_REPLY,  // the unit did not answer
+    POLL_BAD_REPLY, // bytes came, but no answer
+    POLL_EXCEPTION, // the unit said no: exception
+};
+
+// Since the start; they wrap.
+struct poller_counts {
+    uint32_t requests, replies, exceptions, timeouts, bad;
+};
+
+// Times from the end of a request to the first byte of its reply, since they were last reset.
+struct poller_delays {
+    uint32_t count, min_us, max_us;
+    uint64_t sum_us;
+};
+
+struct poller_unit {
+    // Public to read:
+    enum unit_state state;
+    struct poller_counts counts;
+    struct poller_delays delays; // the diagnostics reset them
+    uint32_t delay_us;   // smoothed time from the end of a request to the first byte of the reply
+    uint32_t timeout_us; // used for the next request
+    // Private:
+    uint32_t spread_us; // smoothed deviation of delay_us
+    uint32_t timeout_min_us, timeout_max_us;
+    uint32_t retry_max;
+    uint32_t failures;      // in a row
+    uint64_t rest_until_us; // a late reply may still come
+    uint64_t probe_at_us, pause_us, planned_at_us;
+    uint32_t hole_max; // that the plan was made with
+    uint32_t block_first;
+    uint32_t block_count;
+    uint32_t asked; // blocks with the client
+    bool is_known;  // answered once
+    bool must_plan;
+};
+
+struct poller_block {
+    struct block block;
+    uint64_t due_us;
+    uint64_t grid_us;  // its periods begin at grid_us + k * interval
+    uint32_t tries;    // of the present period
+    uint32_t refusals; // illegal address, alone: asked ever more rarely
+    bool is_asked;     // with the client
+};
+
+#endif

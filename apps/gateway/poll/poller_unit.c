@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the poller knows of a unit: how fast it answers and whether it answers at all.
+#include "apps/gateway/poll/poller_internal.h"
+
+enum {
+    TIMEOUT_MARGIN_US = 10000, // for the clocks of a tty, which are late by a scheduling delay
+    SPREAD_FACTOR = 4,         // as RFC 6298 does for TCP
+    REPLAN_REPLIES = 16,
+};
+#define REPLAN_US (10 * US_PER_MIN)
+
+void unit_init(struct poller_unit *unit, const struct config_bus *bus,
+               const struct config_device *device)
+{
+    uint32_t timeout_ms =
+        device->reply_timeout_ms != 0 ? device->reply_timeout_ms : bus->reply_timeout_ms;
+    uint32_t min_ms =
+        bus->reply_timeout_min_ms < timeout_ms ? bus->reply_timeout_min_ms : timeout_ms;
+    *unit = (struct poller_unit){
+        .state = UNIT_ONLINE,
+        .timeout_us = timeout_ms * 1000,
+        .timeout_max_us = timeout_ms * 1000,
+        .timeout_min_us = min_ms * 1000,
+        .retry_max = device->retries != CONFIG_RETRIES_BUS ? device->retries : bus->retries,
+        .delay_us = PLAN_DELAY_DEFAULT_US,
+        .must_plan = true,
+    };
+}
+
+bool unit_is_trusted(const struct poller_unit *unit)
+{
+    return unit->state == UNIT_ONLINE && unit->is_known && unit->failures == 0;
+}
+
+void unit_set_state(struct poller *poller, struct poller_unit *unit, enum unit_state state,
+                    uint64_t now_us)
+{
+    if (unit->state == state) {
+        return;
+    }
+    unit->state = state;
+    struct poller_out out = {
+        .kind = POLLER_OUT_UNIT,
+        .unit = poller->unit_first + (uint32_t)(unit - poller->units),
+        .state = state,
+        .at_us = now_us,
+    };
+    poller_push(poller, &out);
+}
+
+static void add_delay(struct poller_delays *delays, uint32_t delay_us)
+{
+    delays->min_us = delays->count == 0 || delay_us < delays->min_us ? delay_us : delays->min_us;
+    delays->max_us = delay_us > delays->max_us ? delay_us : delays->max_us;
+    delays->sum_us += delay_us;
+    delays->count++;
+}
+
+void unit_measured(struct poller *poller, struct poller_unit *unit, uint32_t delay_us)
+{
+    add_delay(&unit->delays, delay_us);
+    uint32_t off_us =
+        delay_us > unit->delay_us ? delay_us - unit->delay_us : unit->delay_us - delay_us;
+    if (!unit->is_known) {
+        unit->is_known = true;
+        unit->delay_us = delay_us;
+        unit->spread_us = delay_us / 2;
+    } else {
+        unit->spread_us = (uint32_t)((3 * (uint64_t)unit->spread_us + off_us) / 4);
+        unit->delay_us = (uint32_t)((7 * (uint64_t)unit->delay_us + delay_us) / 8);
+    }
+    uint64_t timeout_us =
+        (uint64_t)unit->delay_us + SPREAD_FACTOR * (uint64_t)unit->spread_us + TIMEOUT_MARGIN_US;
+    timeout_us = timeout_us < unit->timeout_min_us ? unit->timeout_min_us : timeout_us;
+    timeout_us = timeout_us > unit->timeout_max_us ? unit->timeout_max_us : timeout_us;
+    unit->timeout_us = (uint32_t)timeout_us;
+
+    // Another delay may make other holes worth reading; small changes are not worth a new plan.
+    uint32_t hole_max = plan_hole_max(&poller->timing, unit->delay_us);
+    uint32_t change =
+        hole_max > unit->hole_max ? hole_max - unit->hole_max : unit->hole_max - hole_max;
+    if (unit->counts.replies % REPLAN_REPLIES == 0 && change > 1 + unit->hole_max / 4 &&
+        (unit->planned_at_us == 0 ||
+         poller->credit_at_us >= time_after(unit->planned_at_us, REPLAN_US))) {
+        unit->must_plan = true;
+    }
+}
+
+void unit_answered(struct poller *poller, struct poller_unit *unit, uint64_t now_us)
+{
+    unit->failures = 0;
+    unit->counts.replies++;
+    if (unit->state == UNIT_ONLINE) {
+        return;
+    }
+    unit_set_state(poller, unit, UNIT_ONLINE, now_us);
+    for (uint32_t i = 0; i < unit->block_count; i++) {
+        struct poller_block *block = &poller->blocks[unit->block_first + i];
+        if (block->due_us > now_us && block->refusals == 0) {
+            block->due_us = now_us;
+        }
+    }
+}
+
+void unit_failed(struct poller *poller, struct poller_unit *unit, uint64_t now_us)
+{
+    const struct config_bus *bus = poller->bus;
+    unit->failures++;
+    unit->timeout_us =
+        unit->timeout_us > unit->timeout_max_us / 2 ? unit->timeout_max_us : 2 * unit->timeout_us;
+    if (unit->state == UNIT_ONLINE && unit->failures < bus->suspend_after) {
+        return;
+    }
+    uint64_t max_us = bus->probe_max_ms * US_PER_MS;
+    bool is_first = unit->state == UNIT_ONLINE;
+    unit->pause_us = is_first ? bus->probe_min_ms * US_PER_MS : 2 * unit->pause_us;
+    unit->pause_us = unit->pause_us > max_us ? max_us : unit->pause_us;
+    unit->probe_at_us = time_after(now_us, unit->pause_us);
+    unit_set_state(poller, unit, UNIT_SUSPENDED, now_us);
+}
