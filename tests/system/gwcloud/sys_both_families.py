@@ -12,17 +12,21 @@ INSIDE = "BUSWARD_HOSTS"
 HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 
 
+def first_address() -> str:
+    return subprocess.run(["getent", "ahosts", "localhost"], capture_output=True, text=True, check=True).stdout.split()[0]
+
+
 def main() -> None:
-    if INSIDE not in os.environ:
+    if INSIDE not in os.environ and first_address() != "::1":
         command = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
         os.environ[INSIDE] = "1"
         os.execvp(command[0], [*command, sys.executable, __file__])
     with tempfile.NamedTemporaryFile("w", prefix="busward-hosts-") as hosts:
-        hosts.write(HOSTS)
-        hosts.flush()
-        subprocess.run(["mount", "--bind", hosts.name, "/etc/hosts"], check=True)
-        first = subprocess.run(["getent", "ahosts", "localhost"], capture_output=True, text=True, check=True).stdout.split()[0]
-        assert first == "::1", f"localhost is {first} first: nothing is shown"
+        if INSIDE in os.environ:
+            hosts.write(HOSTS)
+            hosts.flush()
+            subprocess.run(["mount", "--bind", hosts.name, "/etc/hosts"], check=True)
+        assert first_address() == "::1", f"localhost is {first_address()} first: nothing is shown"
         subprocess.run([sys.executable, pathlib.Path(__file__).with_name("sys_channel.py")], check=True)
 
 

@@ -68,24 +68,35 @@ def certificates(folder):
                         "-days", "2", "-subj", subject, "-keyout", f"{name}.key", "-out", f"{name}.pem"],
                        cwd=folder, check=True, capture_output=True)
     subprocess.run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
-                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", "server.key", "-out",
+                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.2", "-keyout", "server.key", "-out",
                     "server.csr"], cwd=folder, check=True, capture_output=True)
     subprocess.run(["openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
                     "-CAcreateserial", "-days", "2", "-copy_extensions", "copy", "-out", "server.pem"],
                    cwd=folder, check=True, capture_output=True)
 
 
+def serve(folder, address):
+    server = http.server.ThreadingHTTPServer((address, 0), Server)
+    server.asked = 0
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
 def through_proxies(folder, server, cache, fetch):
-    """Where the proxy is the only way out, files take it, too."""
+    """Where the proxy is the only way out, files take it, too. By address: a proxy may take a name's first one only."""
+    host = f"127.0.0.2:{server.server_port}"
     for kind in ("http", "socks5"):
         proxy = Proxy(types.SimpleNamespace(dir=folder, port=server.server_port), kind, login="me:secret")
         os.unlink(f"{cache}/{DIGEST}")
-        said = fetch("/whole", more=[proxy.url, "me:wrong"])
+        said = fetch("/whole", host=host, more=[proxy.url, "me:wrong"])
         assert said.startswith("io: ") and "secret" not in said and "wrong" not in said, said
-        assert fetch("/whole", more=[proxy.url, "me:secret"]) == "ok:", kind
+        assert fetch("/whole", host=host, more=[proxy.url, "me:secret"]) == "ok:", kind
         proxy.end()
         os.unlink(f"{cache}/{DIGEST}")
-        assert fetch("/whole", more=[proxy.url, "me:secret"]).startswith("io: "), kind  # and no other way
+        assert fetch("/whole", host=host, more=[proxy.url, "me:secret"]).startswith("io: "), kind  # and no other way
         with open(f"{cache}/{DIGEST}", "wb") as file:
             file.write(b"")
 
@@ -93,12 +104,7 @@ def through_proxies(folder, server, cache, fetch):
 def main():
     with tempfile.TemporaryDirectory(prefix="busward-fetch-") as folder:
         certificates(folder)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
-        server.asked = 0
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server, numbered = serve(folder, "127.0.0.1"), serve(folder, "127.0.0.2")
         cache, base = f"{folder}/cache", f"localhost:{server.server_port}"
 
         def fetch(path, scheme="https", host=base, digest=DIGEST, ca="ca", size_max=len(BODY), more=()):
@@ -133,7 +139,7 @@ def main():
         assert fetch("/whole") == "ok:" and server.asked == asked + 1
         with open(f"{cache}/{DIGEST}", "rb") as file:
             assert file.read() == BODY
-        through_proxies(folder, server, cache, fetch)
+        through_proxies(folder, numbered, cache, fetch)
     print("ok")
 
 

@@ -60,8 +60,9 @@ def outage(world: World) -> None:
 
 def judge_order(highest: int, after: list[int], is_newest_first: bool) -> list[str]:
     """after: what the hub stored of samples since it is back; before, `highest` was the last. The backlog is what came
-    after a higher number."""
+    after a higher number; what was stored before and comes again, since its PUBACK was lost with the hub, is neither."""
     backlog, live = [], []
+    after = [number for number in after if number > highest]
     for number in after:
         (live if number > highest else backlog).append(number)
         highest = max(highest, number)
