@@ -109,7 +109,7 @@ class Narrator:
 
 
 def settle(world: World) -> Verdict:
-    """Judges again until nothing that was journalled is missing, or until time is up."""
+    """Judges again until all is well, or until time is up: the store runs on meanwhile, so a look may see half of a moment."""
     slots = {entry["name"]: entry["slot"] for entry in sensor_entries(world.store.sensors)}
     judge = Judge(world.site.device_id, world.site.line_log, world.site.sync_trace, slots)
     verdict = Verdict()
@@ -117,7 +117,7 @@ def settle(world: World) -> Verdict:
     def complete() -> bool:
         nonlocal verdict
         verdict = judge.judge(world.api)
-        return not verdict.lost and verdict.journalled > 0
+        return verdict.good()
 
     try:
         world.wait_for(complete, SETTLE_S, "end of what was on its way")

@@ -2,7 +2,8 @@
 """What was measured, journalled and stored: judged by the line's own log, the journal's sync trace and the cloud.
 
 The line's log holds every reply it carried; the trace holds every sample that was synced. The gateway's own
-counters are never asked.
+counters are never asked. In a store that runs, the trace is read before the line's log: what was synced by then had
+been carried by then, and the other way round a report between two looks would seem invented.
 """
 
 import bisect
@@ -130,8 +131,9 @@ class Judge:
     def _judge_texts(self, api: Api, verdict: Verdict) -> None:
         """The cloud keeps of a text the latest only: that one must be there, and the line must have carried each."""
         newest: dict[int, dict] = {}
+        rows = read_lines(self.sync_trace)
         serials = line_serials(self.line_log)
-        for row in read_lines(self.sync_trace):
+        for row in rows:
             if row.get("q") == "good" and isinstance(row.get("v"), str):
                 verdict.texts += 1
                 newest[row["p"]] = max(row, newest.get(row["p"], row), key=lambda one: one["utc_ms"])
@@ -156,12 +158,12 @@ class Judge:
         return found
 
     def judge(self, api: Api) -> Verdict:
-        reports, on_line = line_values(self.line_log)
-        verdict = Verdict(measured=reports)
-        self._judge_texts(api, verdict)
         by_point: dict[int, list[dict]] = defaultdict(list)
         for row in self.journalled():
             by_point[row["p"]].append(row)
+        reports, on_line = line_values(self.line_log)
+        verdict = Verdict(measured=reports)
+        self._judge_texts(api, verdict)
         for point, rows in by_point.items():
             # The line never carried what is said of it: such a sample is judged by the journal alone.
             is_diagnostic = rows[0].get("diag", False)
@@ -246,6 +248,7 @@ class Judge:
     def repeated(self) -> list[str]:
         """Reports that were journalled more than once: more samples of a value at a time than the line carried reports."""
         offset, _, scale = VALUES["temperature"]
+        synced = self._temperatures()
         carried: dict[tuple[int, float], list[tuple[int, int]]] = defaultdict(list)  # number of the report, time
         for slot, block, end_us in sensor_blocks(self.line_log):
             word = block[offset]
@@ -254,7 +257,7 @@ class Judge:
             if not any(number == block[0] and abs(at_us - other) < TIME_OFF_US for number, other in carried[slot, value]):
                 carried[slot, value].append((block[0], at_us))
         traced: dict[tuple[int, float], list[int]] = defaultdict(list)
-        for row in self._temperatures():
+        for row in synced:
             traced[self.slots[row["sensor"]], round(float(row["v"]), 6)].append(row["at_us"])
         found = []
         for (slot, value), times in traced.items():
