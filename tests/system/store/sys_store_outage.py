@@ -22,8 +22,10 @@ from world.judge import Judge, read_lines  # noqa: E402
 from world.store import Store, sensor_entries  # noqa: E402
 from world.world import World  # noqa: E402
 
-WAITING_MIN = 20  # messages: well beyond the 16 that may wait before the live ones are taken first
-AHEAD = 6  # messages that leave as live ones, or hold the samples of two syncs
+# Messages: well beyond those already handed out when the hub went and those 16 that may wait before the live
+# ones are taken first, however soon the gateway finds the hub again.
+WAITING_MIN = 45
+BACKLOG_MIN = 14
 OUTAGE_S = 60
 
 
@@ -68,7 +70,7 @@ def judge_order(highest: int, after: list[int], is_newest_first: bool) -> list[s
         highest = max(highest, number)
     print(f"live {live}\nbacklog {backlog}", flush=True)
     wrong = []
-    if len(backlog) < WAITING_MIN - AHEAD:
+    if len(backlog) < BACKLOG_MIN:
         wrong.append(f"only {len(backlog)} messages followed as backlog")
     if backlog != sorted(backlog, reverse=is_newest_first):
         wrong.append("the backlog did not come in its order")
@@ -79,7 +81,7 @@ def judge_order(highest: int, after: list[int], is_newest_first: bool) -> list[s
 
 def main() -> int:
     order = sys.argv[1]
-    store = Store(sensors=8, report_s=2, sync_ms=100, max_age_ms=100, poll_ms=500, stale_after_s=60, reply_timeout_ms=5000,
+    store = Store(sensors=8, report_s=1, sync_ms=100, max_age_ms=100, poll_ms=500, stale_after_s=60, reply_timeout_ms=5000,
                   journal_order=order, backfill_per_min=600)
     with World(pathlib.Path(os.environ["BUSWARD_BUILD"]), store) as world:
         judge = Judge(world.site.device_id, world.site.line_log, world.site.sync_trace,
@@ -93,7 +95,7 @@ def main() -> int:
         world.wait_for(lambda: fresh_value(world, back_ms), HEAL_S, "live value after the outage")
         def complete() -> bool:
             numbers = log.numbers()
-            return len(numbers) > len(before) + WAITING_MIN - AHEAD and len(numbers) == max(numbers) - min(numbers) + 1
+            return len(numbers) > len(before) + BACKLOG_MIN and len(numbers) == max(numbers) - min(numbers) + 1
 
         world.wait_for(complete, HEAL_S, "end of the backlog")
         world.parts["receiver"].stop()
