@@ -9,6 +9,7 @@
 #include "port/api/clock.h"
 #include "port/linux/log.h"
 #include "sim/line_options.h"
+#include "sim/report.h"
 
 struct options {
     struct line_options line; // first: the shared table fills it
@@ -25,16 +26,14 @@ static const struct option OWN[] = {
 
 static void write_report(const struct paced *paced, const char *path)
 {
-    FILE *out = path == NULL ? stdout : fopen(path, "we");
-    if (out == NULL) {
-        log_error("line", "report_failed", "path=%s", log_quote(path).text);
-        return;
+    FILE *out = report_begin(path);
+    if (out != NULL) {
+        fputc('{', out);
+        paced_report(paced, out);
+        fputs("}\n", out);
     }
-    fputc('{', out);
-    paced_report(paced, out);
-    fputs("}\n", out);
-    if (out != stdout) {
-        (void)fclose(out);
+    if (out == NULL || report_end(out, path) != OK) {
+        log_error("line", "report_failed", "path=%s", log_quote(path).text);
     }
 }
 

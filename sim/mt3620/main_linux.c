@@ -10,6 +10,7 @@
 #include "port/linux/log.h"
 #include "sim/line_options.h"
 #include "sim/mt3620/paced_core.h"
+#include "sim/report.h"
 
 struct options {
     struct line_options line; // first: the shared table fills it
@@ -100,14 +101,12 @@ static bool to_cfg(const struct options *options, struct paced_core_cfg *cfg)
 
 static void write_report(const struct paced_core *core, const char *path)
 {
-    FILE *out = path == NULL ? stdout : fopen(path, "we");
-    if (out == NULL) {
-        log_error("m4", "report_failed", "path=%s", log_quote(path).text);
-        return;
+    FILE *out = report_begin(path);
+    if (out != NULL) {
+        paced_core_report(core, out);
     }
-    paced_core_report(core, out);
-    if (out != stdout) {
-        (void)fclose(out);
+    if (out == NULL || report_end(out, path) != OK) {
+        log_error("m4", "report_failed", "path=%s", log_quote(path).text);
     }
 }
 
