@@ -9,12 +9,16 @@
 #include <math.h>
 #include <string.h>
 
-enum { CLOCK_OFF_PART = 100 }; // a unit's clock may be wrong by one part in so many
+enum {
+    CLOCK_OFF_PART = 100, // a unit's clock may be wrong by one part in so many
+    RAW_REGISTERS = 4,    // in a memo
+};
 
 enum err sampler_init(struct sampler *sampler, const struct points *points, struct arena *arena)
 {
     *sampler = (struct sampler){.points = points};
     sampler->state = arena_take(arena, points->point_count, sizeof(*sampler->state));
+    sampler->memos = arena_take(arena, points->point_count, sizeof(*sampler->memos));
     sampler->relays = arena_take(arena, points->relay_count, sizeof(*sampler->relays));
     return arena->is_full ? ERR_FULL : OK;
 }
@@ -147,10 +151,43 @@ static void open_relay(struct sampler *sampler, const struct item *item)
     c->news = RELAY_NEW;
 }
 
+// The item's registers or bit as one number, if they fit.
+static void take_raw(struct sampler_cursor *c, const struct item *item)
+{
+    size_t first = (size_t)(item->address - c->address);
+    c->raw = 0;
+    c->is_short = false;
+    if (c->is_failure) {
+        return;
+    }
+    if (table_is_bits(c->table)) {
+        c->raw = mb_bit(c->data, first);
+        c->is_short = true;
+    } else if (item->size <= RAW_REGISTERS && 2 * (first + item->size) <= c->data.size) {
+        for (size_t i = first; i < first + item->size; i++) {
+            c->raw = c->raw << 16 | mb_reg(c->data, i);
+        }
+        c->is_short = true;
+    }
+}
+
+// The last look at the item says it all.
+static bool is_known(const struct sampler *sampler, const struct item *item)
+{
+    const struct sampler_cursor *c = &sampler->cursor;
+    const struct sampler_memo *memo = &sampler->memos[item->point_first];
+    return c->is_short && c->raw == memo->raw && c->read_us < memo->until_us;
+}
+
 static void open_item(struct sampler *sampler)
 {
     struct sampler_cursor *c = &sampler->cursor;
     const struct item *item = &sampler->points->items[c->item++];
+    take_raw(c, item);
+    if (is_known(sampler, item)) {
+        sampler->unchanged++;
+        return;
+    }
     c->point = item->point_first;
     c->point_end = item->point_first + item->point_count;
     c->relay = sampler->points->all[item->point_first].relay;
@@ -279,10 +316,27 @@ static enum tm_reason take_figure(struct sampler *sampler, const struct sampler_
     return figure->reason;
 }
 
+// A good value was read and judged: as long as the registers say the same, so would the judgement.
+static void remember(struct sampler *sampler, uint32_t index)
+{
+    const struct sampler_cursor *c = &sampler->cursor;
+    const struct point *point = &sampler->points->all[index];
+    const struct profile_report *rule = &point->profile->report;
+    const struct sampler_point *state = &sampler->state[index];
+    if (!c->is_short || point->relay != INDEX_NONE) {
+        return;
+    }
+    uint64_t until_us = rule->heartbeat_ms == 0
+                            ? TIME_NEVER
+                            : time_after(state->sent_at_us, rule->heartbeat_ms * US_PER_MS);
+    sampler->memos[index] = (struct sampler_memo){.raw = c->raw, .until_us = until_us};
+}
+
 static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler_out *out)
 {
     const struct point *point = &sampler->points->all[index];
     struct sampler_point *state = &sampler->state[index];
+    sampler->memos[index].until_us = 0;
     uint64_t at_us = sampler->cursor.at_us;
     const struct sampler_figure *figure = figure_at(sampler, index);
     if (figure != NULL && !figure->is_known) {
@@ -304,6 +358,7 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
     if (quality == TM_GOOD && !is_news &&
         !is_worth_sending(&point->profile->report, state, &kept, at_us)) {
         sampler->unchanged++;
+        remember(sampler, index);
         return false;
     }
     *out = (struct sampler_out){

@@ -21,6 +21,13 @@ struct sampler_point {
     int limit; // -1, 0, +1: where the last good value stood
 };
 
+// A point's registers as they were last decoded. Most polls read what the one before read, and then
+// neither the point nor its profile need be looked at.
+struct sampler_memo {
+    uint64_t raw;
+    uint64_t until_us; // read again before: the same raw value says nothing new; 0: look at it
+};
+
 struct sampler_relay {
     bool has_state;
     uint32_t sequence;
@@ -60,6 +67,8 @@ struct sampler_cursor { // private
     uint64_t read_us;
     uint32_t jitter_us;
     uint16_t address; // where data begin
+    uint64_t raw;     // of the item, if is_short
+    bool is_short;    // it fits there
     uint8_t table;
     bool is_failure;
     enum tm_reason reason;
@@ -74,6 +83,7 @@ struct sampler_cursor { // private
 struct sampler {
     const struct points *points;
     struct sampler_point *state;  // per point
+    struct sampler_memo *memos;   // per point
     struct sampler_relay *relays; // per relay
     struct sampler_cursor cursor;
     struct decoded decoded;
