@@ -19,7 +19,7 @@
 #include "modbus/rtu.h"
 
 #define MB_CLIENT_QUIET_US 1750
-#define MB_CLIENT_SLOTS    8  // requests accepted and not yet answered
+#define MB_CLIENT_SLOTS    16 // requests accepted and not yet answered
 #define MB_CLIENT_RESTS    16 // units that may rest at one time; then the whole bus rests
 
 struct mb_client_config {

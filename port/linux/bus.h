@@ -57,7 +57,7 @@ NODISCARD enum err bus_open_rt(const struct bus_rt_cfg *cfg, struct bus **out);
 int bus_fd(const struct bus *bus);
 // How long a reply may wait for the next one while the line has enough to do, so that one wake-up
 // of the loop serves several; 0: none waits, as somebody watches. Default BUS_HOLD_US.
-enum { BUS_HOLD_US = 250 * 1000 };
+enum { BUS_HOLD_US = 500 * 1000 };
 void bus_set_hold(struct bus *bus, uint32_t hold_us);
 // Ends the thread; SENDs not DONE are dropped. NULL is fine.
 void bus_close(struct bus *bus);

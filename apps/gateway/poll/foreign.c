@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum { PERCENT = 100, RESTING_MAX = MB_CLIENT_RESTS / 2 };
-_Static_assert((int)POLLER_DEPTH + 1 <= (int)MB_CLIENT_SLOTS, "there is a place beside the polls");
+_Static_assert((int)POLLER_DEPTH_MAX + 1 <= (int)MB_CLIENT_SLOTS,
+               "there is a place beside the polls");
 
 void foreign_init(struct poller *poller)
 {

@@ -189,6 +189,7 @@ void poller_done(struct poller *poller, uint64_t now_us, const struct poller_don
     block->is_asked = false;
     unit->asked--;
     poller->asked_count--;
+    poller->asked_us -= block->asked_us;
     switch (answer.kind) {
     case MB_ANSWER_REPLY: replied(poller, block, done, &answer); break;
     case MB_ANSWER_TIMEOUT:
@@ -202,6 +203,13 @@ void poller_done(struct poller *poller, uint64_t now_us, const struct poller_don
 void poller_heard(struct poller *poller, uint64_t at_us)
 {
     mb_client_heard(&poller->client, at_us);
+}
+
+// Another request may be handed over. Somebody else's should not wait for many.
+static bool has_room(const struct poller *poller)
+{
+    bool may_be_many = poller->foreign.state == FOREIGN_FREE && poller->asked_us < POLLER_AHEAD_US;
+    return poller->asked_count < (may_be_many ? POLLER_DEPTH_MAX : POLLER_DEPTH_MIN);
 }
 
 static bool ask_next(struct poller *poller, uint64_t now_us)
@@ -225,11 +233,15 @@ static bool ask_next(struct poller *poller, uint64_t now_us)
         .is_trusted = unit_is_trusted(unit) && unit->block_count > 1,
     };
     enum err err = mb_client_ask(&poller->client, &ask);
-    ASSERT(err == OK); // the planner keeps all bounds, and there are more slots than POLLER_DEPTH
+    ASSERT(err ==
+           OK); // the planner keeps all bounds, and there are more slots than POLLER_DEPTH_MAX
     block->is_asked = true;
     unit->asked++;
     unit->counts.requests++;
     poller->asked_count++;
+    uint64_t asked_us = plan_block_us(&poller->timing, &block->block, unit->delay_us);
+    block->asked_us = asked_us > UINT32_MAX ? UINT32_MAX : (uint32_t)asked_us;
+    poller->asked_us += block->asked_us;
     poller->stats.asked++;
     uint64_t late_us = now_us > block->due_us ? now_us - block->due_us : 0;
     if (unit->state == UNIT_ONLINE && late_us > poller->stats.late_span_us) {
@@ -252,8 +264,7 @@ uint64_t poller_deadline_us(const struct poller *poller)
         return TIME_NEVER;
     }
     uint64_t at_us = time_min(mb_client_deadline_us(&poller->client), foreign_deadline_us(poller));
-    return poller->asked_count < POLLER_DEPTH ? time_min(at_us, schedule_deadline_us(poller))
-                                              : at_us;
+    return has_room(poller) ? time_min(at_us, schedule_deadline_us(poller)) : at_us;
 }
 
 uint64_t poller_take_late_us(struct poller *poller)
@@ -284,7 +295,7 @@ bool poller_next(struct poller *poller, uint64_t now_us, struct poller_out *out)
         out->kind = POLLER_OUT_RESUME;
         return true;
     }
-    while (poller->is_up && poller->asked_count < POLLER_DEPTH && ask_next(poller, now_us)) {
+    while (poller->is_up && has_room(poller) && ask_next(poller, now_us)) {
         if (poller->pending_count > 0) {
             return poller_next(poller, now_us, out);
         }

@@ -72,6 +72,7 @@ struct poller {
     struct block *scratch;
     uint32_t item_first, item_count; // of the bus
     uint32_t asked_count;
+    uint64_t asked_us; // of the line's time, by all that are asked
     int64_t credit_us; // of the dead units' share of time; below 0: overdrawn
     uint64_t credit_at_us;
     bool is_up; // the port is open

@@ -7,7 +7,10 @@
 
 enum unit_state { UNIT_ONLINE, UNIT_PROBING, UNIT_SUSPENDED };
 
-enum { POLLER_DEPTH = 6 }; // requests handed to the client at one time
+// Requests handed to the client at one time: so many always, and more on a fast line, so that one
+// wake-up serves more of them. What is asked in between waits for all of them.
+enum { POLLER_DEPTH_MIN = 6, POLLER_DEPTH_MAX = 14 };
+#define POLLER_AHEAD_US (500 * US_PER_MS) // of the line's time
 
 // Why a block has no data.
 enum poll_failure {
@@ -55,6 +58,7 @@ struct poller_block {
     uint64_t due_us;
     uint64_t grid_us;  // its periods begin at grid_us + k * interval
     uint32_t tries;    // of the present period
+    uint32_t asked_us; // what it takes of the line's time, while it is asked
     uint32_t refusals; // illegal address, alone: asked ever more rarely
     bool is_asked;     // with the client
 };

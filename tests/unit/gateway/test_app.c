@@ -12,6 +12,10 @@
 
 #include <cmocka.h>
 
+#define BUS_AT(baud, devices)                                                                      \
+    "{\"gateway\":{\"id\":\"g\",\"data_dir\":\"/d\"},\"buses\":[{\"name\":\"b\",\"port\":"         \
+    "\"tty:/dev/x\",\"baud\":" baud ",\"devices\":[" devices "]}]}"
+
 static void test_periods_do_not_drift(void **state)
 {
     (void)state;
@@ -84,6 +88,41 @@ static void test_blocks_of_one_unit_queue_behind_one_another(void **state)
     run_until(&w, w.now_us + 10 * US_PER_S);
     assert_true(w.asked[1] - before > 400);
     close_world(&w);
+}
+
+// Ahead at the line: few on a slow one, where whoever asks in between would wait long, or while
+// somebody does; more on a fast one, so that one wake-up serves many.
+static void test_what_waits_at_the_line_is_bounded_in_time(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config;
+        bool is_asked_between;
+        size_t most;
+    } CASES[] = {
+        {BUS_AT("1200", DEVICE("a", "1") "," DEVICE("b", "2") "," DEVICE("c", "3")), false, 6},
+        {BUS_AT("115200", DEVICE("a", "1") "," DEVICE("b", "2") "," DEVICE("c", "3")), false, 14},
+        {BUS_AT("115200", DEVICE("a", "1") "," DEVICE("b", "2") "," DEVICE("c", "3")), true, 6},
+    };
+    static struct world w;
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        open_world(&w, CASES[i].config,
+                   "{\"name\":\"p\",\"groups\":[{\"name\":\"g\",\"interval_ms\":50}],\"points\":["
+                   "{\"name\":\"v\",\"address\":7},{\"name\":\"w\",\"address\":100},"
+                   "{\"name\":\"x\",\"address\":200},{\"name\":\"y\",\"address\":300},"
+                   "{\"name\":\"z\",\"address\":390}]}");
+        bus_state(&w, BUS_UP);
+        run_until(&w, w.now_us + US_PER_S);
+        struct foreign_ask ask = {.unit = 1, .request = {.fc = MB_READ_HOLDING, .count = 1}};
+        if (CASES[i].is_asked_between) {
+            assert_int_equal(app_ask(&w.app, w.now_us, 0, &ask), OK);
+            run_until(&w, w.now_us + US_PER_S / 2); // those that were there before are through
+        }
+        w.queued_max = 0;
+        run_until(&w, w.now_us + US_PER_S / 4);
+        assert_int_equal(w.queued_max, CASES[i].most);
+        close_world(&w);
+    }
 }
 
 static void test_an_illegal_address_is_cut_out(void **state)
@@ -259,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_periods_do_not_drift),
         cmocka_unit_test(test_a_dead_unit_costs_at_most_its_share),
         cmocka_unit_test(test_blocks_of_one_unit_queue_behind_one_another),
+        cmocka_unit_test(test_what_waits_at_the_line_is_bounded_in_time),
         cmocka_unit_test(test_an_illegal_address_is_cut_out),
         cmocka_unit_test(test_one_relayed_value_polled_a_hundred_times_is_one_sample),
         cmocka_unit_test(test_a_late_reply_is_no_new_report),
