@@ -41,6 +41,8 @@ struct bus_state {
     char detail[320];
 };
 
+#define REST_MAX_US (100 * US_PER_MS) // longer sleeps see the end, and a port that went, at once
+
 #define BUS_HEARD_MAX 256 // frames that wait for the loop: 0.7 s of short ones at 115200
 
 struct bus_heard {

@@ -140,19 +140,21 @@ bool bus_sleep(struct bus *bus, int fd, short events, uint64_t deadline_us, bool
         return false;
     }
     uint64_t now_us = port_now_us();
-    struct pollfd fds[] = {{.fd = bus->wake_fd, .events = POLLIN}, {.fd = fd, .events = events}};
+    struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = bus->wake_fd, .events = POLLIN}};
     uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
     struct timespec timeout = {.tv_sec = (time_t)(wait_us / US_PER_S),
                                .tv_nsec = (long)(wait_us % US_PER_S * 1000)};
-    int n = ppoll(fds, COUNT_OF(fds), deadline_us == TIME_NEVER ? NULL : &timeout, NULL);
+    // Without commands only the end comes by wake_fd, and that may come a little late.
+    nfds_t count = commands_wake || wait_us > REST_MAX_US ? 2 : 1;
+    int n = ppoll(fds, count, deadline_us == TIME_NEVER ? NULL : &timeout, NULL);
     if (n <= 0) {
         return false;
     }
-    if (fds[0].revents != 0) {
+    if (fds[1].revents != 0) {
         eventfd_t seen;
         (void)eventfd_read(bus->wake_fd, &seen);
     }
-    return fds[1].revents != 0;
+    return fds[0].revents != 0;
 }
 
 void bus_set_scheduling(uint8_t cpu_priority)

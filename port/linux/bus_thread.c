@@ -9,9 +9,8 @@
 #include "port/api/clock.h"
 #include "port/linux/bus_private.h"
 
-#define HOLD_SENDS_MIN 3                 // two stay ahead of the line while the loop wakes
-#define NAP_MAX_US     (10 * US_PER_MS)  // longer waits watch for commands and the port
-#define REST_MAX_US    (100 * US_PER_MS) // so that the end, and a port that went, are not seen late
+#define HOLD_SENDS_MIN 3                // two stay ahead of the line while the loop wakes
+#define NAP_MAX_US     (10 * US_PER_MS) // longer waits watch for commands and the port
 #define READS_PER_TURN 8 // a babbling port must not keep the thread from its deadlines
 
 static struct bus_line *line_of(struct bus *bus)
