@@ -5,7 +5,8 @@ the whole of busward-gateway, "one unit" the same with all blocks in one unit, "
 it stands on, alone.
 
 10 units x 40 registers (or one unit x 10 blocks of 40), device delay 1 ms, replies as one chunk at the end of their wire time. The
-reference of utilisation is the wire's limit, of the rest libmodbus on the same line in the same run.
+reference of utilisation is the wire's limit, of the rest libmodbus on the same line in the same run. Whoever keeps
+t3.5 sleeps twice in a transaction; what two sleeps alone cost on this machine at that time is measured too.
 
 The clients take turns, several times, and the middle one of each client's runs counts: what else the
 machine does then spoils a run of each, not all runs of one. A stall is a reply that the line itself,
@@ -25,10 +26,10 @@ from gateway_run import UNITS, Gateway, Line, cpu_us, row, wait_until  # noqa: E
 
 HERE = pathlib.Path(__file__).resolve().parent
 LINES = [
-    # name, baud, format, t3.5 counted in characters, rows
-    ("19200 8E1", 19200, "8E1", False, "bus.tty.19200"),
-    ("115200 8N1, t3.5 1.75 ms", 115200, "8N1", False, "bus.tty.115200"),
-    ("115200 8N1, t3.5 3.5 chars", 115200, "8N1", True, "bus.tty.115200.chars"),
+    # name, baud, format, t3.5 counted in characters, rows, t3.5 in us
+    ("19200 8E1", 19200, "8E1", False, "bus.tty.19200", 2006),
+    ("115200 8N1, t3.5 1.75 ms", 115200, "8N1", False, "bus.tty.115200", 1750),
+    ("115200 8N1, t3.5 3.5 chars", 115200, "8N1", True, "bus.tty.115200.chars", 304),
 ]
 CLIENTS = ("gateway", "one unit", "line", "libmodbus", "pymodbus")
 INTERVAL_MS = 50  # ten units in that time are more than any of the lines carries: always due
@@ -37,7 +38,7 @@ INTERVAL_MS = 50  # ten units in that time are more than any of the lines carrie
 def run_gateway(build: pathlib.Path, folder: pathlib.Path, line: tuple, wire: Line, seconds: int,
                 units: int = UNITS) -> dict:
     """busward-gateway with its default batching; its start is judged too, but not its CPU time."""
-    _, baud, form, chars, _ = line
+    _, baud, form, chars, *_ = line
     bus = {"port": f"tty:{wire.port}", "baud": baud, "format": form,
            "silence": "characters" if chars else "standard"}
     gateway = Gateway(build, folder, bus, INTERVAL_MS, units=units, blocks=UNITS // units)
@@ -53,7 +54,7 @@ def run_gateway(build: pathlib.Path, folder: pathlib.Path, line: tuple, wire: Li
 
 
 def run_client(build: pathlib.Path, client: str, line: tuple, wire: Line, seconds: int) -> dict:
-    _, baud, form, chars, _ = line
+    _, baud, form, chars, *_ = line
     # libmodbus asks for parity with plain termios, which a PTY silently lacks.
     rest = [wire.port, str(baud), form[1], str(seconds)]
     command = {
@@ -67,6 +68,15 @@ def run_client(build: pathlib.Path, client: str, line: tuple, wire: Line, second
     if done.returncode != 0:
         raise RuntimeError(f"{client} failed on {line[0]}")
     return json.loads(done.stdout)
+
+
+def bare_sleeps(build: pathlib.Path, line: tuple, seconds: int, per_s: float) -> float:
+    """CPU time of two sleeps, as long as those of one transaction of the gateway."""
+    silence_us = line[5]
+    wait_us = max(int(1e6 / per_s) - silence_us, 1)
+    done = subprocess.run([build / "bench/bench-bare-sleeps", str(wait_us), str(silence_us), str(seconds)],
+                          stdout=subprocess.PIPE, text=True, timeout=seconds + 60, check=True)
+    return json.loads(done.stdout)["cpu_us"]
 
 
 def measure(build: pathlib.Path, client: str, line: tuple, seconds: int) -> dict:
@@ -103,12 +113,14 @@ def show(line: str, client: str, got: dict) -> None:
           f"{got['stalls']:6d}", flush=True)
 
 
-def take_turns(build: pathlib.Path, line: tuple, seconds: int, rounds: int) -> dict[str, dict]:
-    runs = {client: [] for client in CLIENTS}
+def take_turns(build: pathlib.Path, line: tuple, seconds: int, rounds: int) -> tuple[dict[str, dict], float]:
+    runs, sleeps = {client: [] for client in CLIENTS}, []
     for _ in range(rounds):
         for client in CLIENTS:
             runs[client].append(measure(build, client, line, seconds))
-    return {client: summary(runs[client]) for client in CLIENTS}
+        last = runs["gateway"][-1]
+        sleeps.append(bare_sleeps(build, line, seconds, last["requests"] / last["elapsed_us"] * 1e6))
+    return {client: summary(runs[client]) for client in CLIENTS}, statistics.median(sleeps)
 
 
 def main() -> int:
@@ -123,7 +135,8 @@ def main() -> int:
     rows, broken, asked = [], dict.fromkeys(CLIENTS, 0), dict.fromkeys(CLIENTS, 0)
     stalls = 0
     for line in LINES:
-        name, got = line[4], take_turns(args.build.resolve(), line, args.seconds, args.rounds)
+        name = line[4]
+        got, sleeps_us = take_turns(args.build.resolve(), line, args.seconds, args.rounds)
         for client in CLIENTS:
             show(line[0], client, got[client])
             broken[client] += got[client]["violations"]
@@ -135,6 +148,9 @@ def main() -> int:
         rows.append(row(f"{name}.cpu_us", whole["cpu_us"], "us", "lower", peer["cpu_us"]))
         rows.append(row(f"{name}.line_utilisation", alone["utilisation"], "of limit", "higher", 1.0))
         rows.append(row(f"{name}.line_cpu_us", alone["cpu_us"], "us", "lower", peer["cpu_us"]))
+        rows.append(row(f"{name}.cpu_over_sleeps", whole["cpu_us"], "us", "lower", sleeps_us))
+        print(f"{line[0]:<28} two bare sleeps, the least for whoever keeps t3.5: {sleeps_us:.1f} us; "
+              f"the gateway takes {whole['cpu_us'] / sleeps_us:.2f} times that", flush=True)
         if name == "bus.tty.115200":
             rows.append(row("gateway.cpu_us", whole["cpu_us"], "us/transaction", "lower", peer["cpu_us"]))
     ours = broken["gateway"] + broken["one unit"]
