@@ -76,8 +76,8 @@ struct driver {
     struct loop loop;
     struct north *north;
     struct echo echo;
-    uint64_t number;
-    uint64_t next_us, late_us;
+    uint64_t number, told;
+    uint64_t next_us;
 };
 
 static uint64_t turn(void *ctx, uint64_t now_us)
@@ -87,9 +87,6 @@ static uint64_t turn(void *ctx, uint64_t now_us)
     if (driver->next_us == 0) {
         driver->next_us = now_us;
     }
-    if (now_us > driver->next_us && now_us - driver->next_us > driver->late_us) {
-        driver->late_us = now_us - driver->next_us;
-    }
     while (driver->next_us <= now_us) {
         struct tm_sample sample = {.at_us = driver->next_us,
                                    .point = 1 + (uint32_t)(driver->number % POINTS),
@@ -97,6 +94,10 @@ static uint64_t turn(void *ctx, uint64_t now_us)
         north_add(driver->north, now_us, &sample);
         driver->number++;
         driver->next_us += step_us;
+    }
+    if (driver->number >= driver->told + driver->settings.per_s) {
+        driver->told = driver->number;
+        log_info("driver", "on", "number=%llu", (unsigned long long)driver->number);
     }
     return time_min(driver->next_us, north_turn(driver->north, now_us));
 }
@@ -224,11 +225,9 @@ int main(int argc, char **argv)
     loop_run(&driver.loop);
     struct north_stats stats;
     north_get_stats(driver.north, &stats);
-    log_info("driver", "end",
-             "next=%llu heard=%llu late_us=%llu queue_dropped=%llu republished=%llu",
+    log_info("driver", "end", "next=%llu heard=%llu queue_dropped=%llu republished=%llu",
              (unsigned long long)driver.number, (unsigned long long)driver.echo.heard,
-             (unsigned long long)driver.late_us, (unsigned long long)stats.queue_dropped,
-             (unsigned long long)stats.uplink.republished);
+             (unsigned long long)stats.queue_dropped, (unsigned long long)stats.uplink.republished);
     north_close(driver.north);
     loop_deinit(&driver.loop);
     return 0;
