@@ -27,7 +27,7 @@ LIB_SHARED = {"base", "json"}
 # One app may read what another one writes or checks: (who, whose).
 APP_PAIRS = {("cloud", "hub"), ("cli", "gateway")}
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|^\s*#\s*if\s+0\b")
-SLEEPS = re.compile(r"\b(sleep|usleep|nanosleep|time\.sleep|setTimeout)\s*\(")
+SLEEPS = re.compile(r"\b(sleep|usleep|nanosleep|time\.sleep|setTimeout)\s*\(|\bEvent\(\)\.wait\(|\bselect\(\[\], \[\], \[\], ")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")  # of a document, into this tree
 CHANGE_NAME = re.compile(r"^\d{4}-[a-z0-9-]+\.md$")

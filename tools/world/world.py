@@ -19,6 +19,7 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 CORE_PROGRAM = SOURCE / "build" / "m4" / "busward-rt.elf"
 ORDER = ["line", "receiver", "hub", "dps", "backend", "gateway", "cloud"]
 TICK_S = 0.1
+START_S = 60  # for one part to begin, on a busy machine
 
 
 class WorldError(Exception):
@@ -98,9 +99,9 @@ class World:
             self.parts[name].start()
             if name == "line":
                 end = self.site.mailbox if self.store.core else self.site.client_tty
-                self.wait_for(lambda: end.exists() and self.site.device_tty.exists(), 10, "the line's two ends")
+                self.wait_for(lambda: end.exists() and self.site.device_tty.exists(), START_S, "the line's two ends")
             if name == "backend":  # or the gateway's first registration would have to be tried again
-                self.wait_event(lambda event: event.fields.get("ev") == "hello" and event.fields.get("broker") == "dps", 10,
+                self.wait_event(lambda event: event.fields.get("ev") == "hello" and event.fields.get("broker") == "dps", START_S,
                                 "the provisioning service")
         return self
 
