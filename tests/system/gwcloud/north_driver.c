@@ -33,7 +33,8 @@ struct echo {
 struct settings {
     const char *hold, *data, *host, *address, *key, *ca, *trace, *device, *proxy, *proxy_login;
     const char *certificate, *private_key, *id_scope, *registration, *group_key, *payload;
-    uint64_t port, dps_port, first, per_s, max_age_ms, sync_ms, bytes_max, backfill, retry_s, will;
+    uint64_t port, dps_port, first, per_s, max_age_ms, sync_ms, bytes_max, backfill, retry_s,
+        keep_alive_s, will;
 };
 
 static const struct option options[] = {
@@ -67,6 +68,8 @@ static const struct option options[] = {
     {"proxy", OPTION_TEXT, offsetof(struct settings, proxy), 0, 0, "", "http:// or socks5://"},
     {"proxy-login", OPTION_TEXT, offsetof(struct settings, proxy_login), 0, 0, "", "file"},
     {"will", OPTION_UINT, offsetof(struct settings, will), 0, 1, "0", "1: there is one"},
+    {"keep-alive-s", OPTION_UINT, offsetof(struct settings, keep_alive_s), 5, 1177, "60",
+     "silence after which the hub is asked whether it is there"},
     {"retry-s", OPTION_UINT, offsetof(struct settings, retry_s), 1, 3600, "3",
      "longest pause between attempts"},
 };
@@ -192,6 +195,7 @@ int main(int argc, char **argv)
                                      .proxy_login_file = s->proxy_login,
                                      .has_will = s->will == 1,
                                      .retry_max_s = (uint32_t)s->retry_s,
+                                     .keep_alive_s = (uint16_t)s->keep_alive_s,
                                      .bytes_max = s->bytes_max,
                                      .segment_size = 64 * 1024,
                                      .sync_ms = (uint32_t)s->sync_ms,
