@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gateway's northern half alone, for system tests: gives numbered samples at a steady pace to
-// apps/gateway/north/north_linux.h and tells at the end how late its loop ever was.
+// apps/gateway/north/north_linux.h and tells each second's worth of samples, and how much memory is
+// taken then.
 #include "apps/gateway/north/north_linux.h"
 #include "base/assert.h"
 #include "port/api/clock.h"
@@ -10,10 +11,22 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include <dlfcn.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+// What is allocated now; a sanitizer's allocator is asked itself.
+static size_t heap_bytes(void)
+{
+    size_t (*of_sanitizer)(void) = NULL;
+    void *symbol = dlsym(RTLD_DEFAULT, "__sanitizer_get_current_allocated_bytes");
+    memcpy(&of_sanitizer, &symbol, sizeof(of_sanitizer)); // POSIX: it fits an object pointer
+    const struct mallinfo2 info = mallinfo2();
+    return of_sanitizer != NULL ? of_sanitizer() : info.uordblks + info.hblkhd;
+}
 
 enum { POINTS = 4, ECHOES_MAX = 256, HOLD_LOOK_MS = 20, RID_SIZE_MAX = 32 };
 
@@ -100,7 +113,8 @@ static uint64_t turn(void *ctx, uint64_t now_us)
     }
     if (driver->number >= driver->told + driver->settings.per_s) {
         driver->told = driver->number;
-        log_info("driver", "on", "number=%llu", (unsigned long long)driver->number);
+        log_info("driver", "on", "number=%llu heap=%zu", (unsigned long long)driver->number,
+                 heap_bytes());
     }
     return time_min(driver->next_us, north_turn(driver->north, now_us));
 }

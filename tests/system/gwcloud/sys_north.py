@@ -182,6 +182,20 @@ def test_whoever_is_killed(hub):
     driver.end()
 
 
+def test_memory_of_an_outage(hub):
+    """However long the hub is away, and however often the journal has gone round in its quota: no more memory is taken."""
+    hub.kill(signal.SIGKILL)
+    driver = Driver(hub, bytes_max=512 * 1024, per_s=10000, sync_ms=50, max_age_ms=100)
+    driver.wait_line("mod=journal ev=dropped_oldest", 120, count=9)  # segments, of which the quota has eight
+    driver.end()
+    taken = []
+    for line in driver.lines:
+        taken += [[]] if "ev=dropped_oldest" in line or not taken else []
+        taken[-1] += [int(found[1]) for found in [re.search(r"mod=driver ev=on .* heap=(\d+)", line)] if found]
+    first, rest = max(taken[0]), max(max(part, default=0) for part in taken[1:])
+    assert 0 < rest <= first + 16 * 1024, (first, rest)
+
+
 def go_on(driver):
     """Waits until two seconds' worth of samples more were taken."""
     with driver.changed:
