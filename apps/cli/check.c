@@ -2,6 +2,7 @@
 // busward check, schema, keys: what can be said about files without touching a bus.
 #include "apps/cli/commands.h"
 
+#include "apps/gateway/check_files_linux.h"
 #include "apps/gateway/config/config_check.h"
 #include "apps/gateway/config/fields.h"
 #include "apps/gateway/config/profile_words.h"
@@ -19,6 +20,7 @@ struct check_options {
     struct option_list files;
     const char *profiles;
     const char *desired;
+    bool here;
     bool plan;
 };
 
@@ -32,6 +34,11 @@ static const struct option CHECK_OPTIONS[] = {
      .offset = offsetof(struct check_options, desired),
      .help = "the twin's property config, to lie over it; references: files beside it, named by "
              "their SHA-256"},
+    {.name = "here",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct check_options, here),
+     .help = "this is the gateway's machine, and the user is the gateway's: files that it cannot "
+             "use are errors, not warnings"},
     {.name = "plan",
      .type = OPTION_FLAG,
      .offset = offsetof(struct check_options, plan),
@@ -149,6 +156,10 @@ static size_t check_file(const struct check_options *options, const char *path)
         err = config_load(&source, &arena, &report, &config);
         if (err == OK) {
             (void)config_check_load(&report, &arena, &config);
+        }
+        if (err != ERR_FULL) {
+            config_check_files(&report, &arena, &config,
+                               options->here ? FILES_HERE : FILES_ELSEWHERE);
         }
     }
     for (size_t i = 0; i < report.count; i++) {

@@ -17,7 +17,7 @@ static int command_version(int argc, char **argv)
 }
 
 static const struct command COMMANDS[] = {
-    {"check", "[--profiles DIR] [--desired FILE] [--plan] FILE...",
+    {"check", "[--profiles DIR] [--desired FILE] [--here] [--plan] FILE...",
      "every mistake in configurations or profiles", command_check},
     {"enroll", "--config FILE (--id-scope ID | --hub NAME) --group-key-file FILE ...",
      "takes a new box to its first telemetry: every step checked, keys and hub section written",
