@@ -180,7 +180,9 @@ static void test_a_line_test_judges_beside_the_polls(void **state)
     run_until(&b.w, b.w.now_us + 200 * US_PER_S);
     expect_now("job", "{}", 200,
                "{\"what\":\"unit 1\",\"verdict\":\"ok\",\"text\":\"10 of 10 answered");
-    expect(last(), 200, "{\"what\":\"unit 3\",\"verdict\":\"wrong\",\"text\":\"never answered when asked 6 times: ");
+    expect(last(), 200,
+           "{\"what\":\"unit 3\",\"verdict\":\"wrong\",\"text\":\"never answered when asked 6 "
+           "times: ");
     expect(last(), 200, "{\"what\":\"idle\",\"verdict\":\"ok\"");
     assert_non_null(strstr(b.notes[0], "line_test 1 of bus b, units 1 to 3: done"));
     close_world(&b.w);
