@@ -59,9 +59,8 @@ static const struct option OPTIONS[] = {
      .fallback = "8883",
      .help = "of the service"},
     TEXT("payload", payload, 0, NULL, "JSON for the service's allocation"),
-    TEXT("ca-file", ca_file, 0, NULL,
-         "who may vouch for hub and service: PEM, or a folder as `openssl rehash` names it; "
-         "default: the system's"),
+    TEXT("ca-file", ca_file, 0, "/etc/ssl/certs/ca-certificates.crt",
+         "who may vouch for hub and service: PEM, or a folder as `openssl rehash` names it"),
     {.name = "dry-run",
      .type = OPTION_FLAG,
      .offset = offsetof(struct enroll_options, dry_run),
@@ -131,7 +130,7 @@ static bool take_path(const char *path, char out[ENROLL_PATH_MAX])
 
 static bool take_authorities(struct enroll *enroll)
 {
-    const char *path = authorities_path(enroll->options.ca_file);
+    const char *path = enroll->options.ca_file;
     const char *problem = authorities_problem(path);
     if (problem != NULL) {
         return enroll_failed(path, problem, "Check --ca-file.");

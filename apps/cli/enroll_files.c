@@ -202,6 +202,7 @@ static void put_provisioning(const struct enroll *enroll, struct json_writer *w)
 static bool make_section(const struct enroll *enroll, const char *key_file, char *out)
 {
     const struct enroll_options *o = &enroll->options;
+    bool is_system = strcmp(o->ca_file, "/etc/ssl/certs/ca-certificates.crt") == 0;
     struct json_writer w;
     json_writer_init(&w, out, SECTION_SIZE_MAX - 1);
     json_begin_object(&w);
@@ -216,7 +217,7 @@ static bool make_section(const struct enroll *enroll, const char *key_file, char
     put_given(&w, "key_file", key_file);
     put_given(&w, "certificate_file", enroll->certificate);
     put_given(&w, "private_key_file", enroll->private_key);
-    put_given(&w, "ca_file", o->ca_file == NULL ? "" : enroll->ca_file);
+    put_given(&w, "ca_file", is_system ? "" : enroll->ca_file);
     json_end_object(&w);
     out[w.size] = 0;
     return !w.failed;

@@ -4,15 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { HASH_DIGITS = 8, PATH_SIZE_MAX = 1536 };
-
-static const char SYSTEM_FOLDER[] = "/etc/ssl/certs";
-static const char SYSTEM_BUNDLE[] = "/etc/ssl/certs/ca-certificates.crt";
 
 bool authorities_is_folder(const char *path)
 {
@@ -70,40 +66,4 @@ const char *authorities_problem(const char *path)
                "FOLDER` makes these names";
     }
     return NULL;
-}
-
-static size_t count_in(const char *bundle)
-{
-    FILE *file = fopen(bundle, "re");
-    if (file == NULL) {
-        return 0;
-    }
-    size_t count = 0;
-    char *line = NULL;
-    size_t capacity = 0;
-    while (getline(&line, &capacity, file) > 0) {
-        count += strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----") != NULL;
-    }
-    free(line);
-    fclose(file);
-    return count;
-}
-
-static bool next_one(void *ctx, const char *path)
-{
-    (void)ctx;
-    (void)path;
-    return true;
-}
-
-const char *authorities_choose(const char *folder, const char *bundle)
-{
-    size_t hashed = authorities_each(folder, next_one, NULL);
-    return hashed > 0 && hashed >= count_in(bundle) ? folder : bundle;
-}
-
-const char *authorities_path(const char *setting)
-{
-    bool is_given = setting != NULL && setting[0] != 0;
-    return is_given ? setting : authorities_choose(SYSTEM_FOLDER, SYSTEM_BUNDLE);
 }

@@ -4,6 +4,7 @@
 #include "port/linux/authorities.h"
 #include "port/linux/file.h"
 #include "port/linux/sha256.h"
+#include "port/linux/tls_trust.h"
 
 #include <curl/curl.h>
 #include <dirent.h>
@@ -119,12 +120,21 @@ static bool set_proxy(CURL *easy, const struct proxy *proxy)
                        curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy->password) == CURLE_OK));
 }
 
-// Nobody but these: what the library was built to trust is taken away.
+static CURLcode on_context(CURL *easy, void *context, void *authorities)
+{
+    (void)easy;
+    return tls_trust(context, authorities) ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
+}
+
+// Nobody but these: what the library was built to trust is taken away. One that was built with
+// another TLS library than ours reads them itself.
 static bool set_authorities(CURL *easy, const char *path)
 {
+    bool is_ours = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK;
     bool is_folder = authorities_is_folder(path);
-    return curl_easy_setopt(easy, CURLOPT_CAINFO, is_folder ? NULL : path) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CAPATH, is_folder ? path : NULL) == CURLE_OK;
+    return (!is_ours || curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, path) == CURLE_OK) &&
+           curl_easy_setopt(easy, CURLOPT_CAINFO, is_ours || is_folder ? NULL : path) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CAPATH, is_folder && !is_ours ? path : NULL) == CURLE_OK;
 }
 
 static bool set_up(CURL *easy, struct transfer *t, char *words)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/linux/tls_client.h"
 
-#include "port/linux/authorities.h"
+#include "port/linux/tls_trust.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -22,15 +22,6 @@ static void name_server(const SSL *session, int where, int ret)
     }
 }
 
-// Of a folder nothing is read yet: each authority when a chain asks for it.
-static bool trust(SSL_CTX *context, const char *authorities)
-{
-    return authorities_problem(authorities) == NULL &&
-           (authorities_is_folder(authorities)
-                ? SSL_CTX_load_verify_dir(context, authorities)
-                : SSL_CTX_load_verify_file(context, authorities)) == 1;
-}
-
 void *tls_client_context(const char *authorities, const char *name)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -45,7 +36,7 @@ void *tls_client_context(const char *authorities, const char *name)
     bool is_good = (X509_VERIFY_PARAM_set1_ip_asc(check, name) == 1 ||
                     X509_VERIFY_PARAM_set1_host(check, name, 0) == 1) &&
                    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-                   trust(context, authorities);
+                   tls_trust(context, authorities);
     if (!is_good) {
         SSL_CTX_free(context);
         return NULL;

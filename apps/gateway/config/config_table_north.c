@@ -43,9 +43,9 @@ static const struct field HUB_FIELDS[] = {
     {"private_key_file", FIELD_TEXT, 0, AT(config_hub, private_key_file),
      .help = "PEM file (mode 0600) with the private key of the certificate"},
     {"ca_file", FIELD_TEXT, 0, AT(config_hub, ca_file),
-     .help =
-         "authorities that may vouch for the hub and the provisioning service: a PEM file, or a "
-         "folder as `openssl rehash` names it; default: the system's"},
+     .text_fallback = "/etc/ssl/certs/ca-certificates.crt",
+     .help = "authorities that may vouch for the hub and the provisioning service: a PEM file, or "
+             "a folder as `openssl rehash` names it"},
     {"proxy", FIELD_TEXT, 0, AT(config_hub, proxy), .max = 300,
      .help = "http://host:port or socks5://host:port: the only way out"},
     {"proxy_login_file", FIELD_TEXT, 0, AT(config_hub, proxy_login_file),
@@ -110,8 +110,8 @@ static const struct field REMOTE_FIELDS[] = {
     {"lost_percent", FIELD_UINT, 0, AT(config_remote, lost_percent), .max = 100,
      .help = "of the devices that answered before, so many may be silent with it"},
     {"ca_file", FIELD_TEXT, 0, AT(config_remote, ca_file),
-     .help = "authorities that may vouch for servers of references, as hub.ca_file; default: the "
-             "system's"},
+     .text_fallback = "/etc/ssl/certs/ca-certificates.crt",
+     .help = "authorities that may vouch for servers of references, as hub.ca_file"},
     {"local", FIELD_LIST, 0, LIST_AT(config_remote, marks, mark_count), .max = 256,
      .kind = &MARK_KIND, .help = "keys that stay as this file has them"},
 };

@@ -381,7 +381,7 @@ static enum err init_machines(struct north *north, uint64_t now_us, bool is_assi
 static enum err find_authorities(struct north *north)
 {
     struct north_identity *id = &north->id;
-    enum err err = credential_path(authorities_path(north->cfg.ca_file), id->ca_file);
+    enum err err = credential_path(north->cfg.ca_file, id->ca_file);
     if (err != OK) {
         return err;
     }
@@ -391,9 +391,8 @@ static enum err find_authorities(struct north *north)
                   log_quote(problem).text);
         return ERR_ARG;
     }
-    log_info("identity", "authorities", "ca_file=%s kind=%s of=%s", log_quote(id->ca_file).text,
-             authorities_is_folder(id->ca_file) ? "folder" : "file",
-             is_given(north->cfg.ca_file) ? "configuration" : "system");
+    log_info("identity", "authorities", "ca_file=%s kind=%s", log_quote(id->ca_file).text,
+             authorities_is_folder(id->ca_file) ? "folder" : "file");
     return OK;
 }
 

@@ -7,7 +7,6 @@
 #include "base/assert.h"
 #include "base/crc.h"
 #include "port/api/clock.h"
-#include "port/linux/authorities.h"
 #include "port/linux/fetch.h"
 #include "port/linux/log.h"
 #include "port/linux/worker.h"
@@ -375,7 +374,7 @@ static void start_machines(struct remote *remote)
     remote->side->check = (struct remote_check){.path = setup->path,
                                                 .profiles_dir = setup->profiles_dir,
                                                 .cache_dir = setup->cache_dir,
-                                                .ca_file = authorities_path(cfg->ca_file),
+                                                .ca_file = cfg->ca_file,
                                                 .fits = setup->fits,
                                                 .stop = &remote->side->stop};
     const struct config_hub *hub = &remote->o.app->config->hub;

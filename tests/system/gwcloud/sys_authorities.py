@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Goal: a folder of authorities is as strict as a file of them: who is in it under its hash may vouch, nobody
-else; the end of the last one is told; and what is no such folder is told at the start. Method: the gateway's northern
+"""Goal: who is in the file or, under its hash, in the folder may vouch, nobody else; the end of the last one is
+told; and what is no such file or folder is told, too. Method: the gateway's northern
 half against a real hub."""
 import os
 import shutil
@@ -11,6 +11,7 @@ import time
 from azure_world import HOST, World, close_all, key_of  # noqa: E402
 from sys_north import Driver  # noqa: E402
 
+ISSUER = "unable to get (local )?issuer certificate"
 ALARM = "mod=identity ev=expiry what=authorities "
 
 
@@ -41,6 +42,31 @@ def tells(driver, text):
     return any(text in line for line in driver.lines)
 
 
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def bundle(world, *parts):
+    with open(f"{world.dir}/bundle.pem", "w") as out:
+        out.writelines(parts)
+    return f"{world.dir}/bundle.pem"
+
+
+def connects(world, ca):
+    driver = start(world, ca)
+    driver.wait_line("mod=identity ev=authorities .*kind=file")
+    driver.wait_line("mod=uplink ev=online ")
+    driver.end()
+
+
+def is_refused(world, ca, words):
+    driver = start(world, ca)
+    driver.wait_line(words)
+    assert not tells(driver, "ev=online")
+    driver.end()
+
+
 def main():
     world = World()
     world.do("device", "add", "--id", "gw-1", "--key-file", world.secret("gw.key", key_of("gw-1")))
@@ -56,8 +82,8 @@ def main():
     rehash(folder)
     shutil.copy(f"{world.dir}/ca.pem", f"{folder}/own.pem")
     driver = start(world, folder)
-    driver.wait_line("mod=identity ev=authorities .*kind=folder of=configuration")
-    driver.wait_line(f"certificate of {HOST}: unable to get (local )?issuer certificate", count=2)
+    driver.wait_line("mod=identity ev=authorities .*kind=folder")
+    driver.wait_line(f"certificate of {HOST}: {ISSUER}", count=2)
     assert not tells(driver, "ev=online") and world.hub.records() == []
     driver.wait_line(ALARM + r".*days=[45]\b")
     # Once it lies there under its hash the next attempt finds it.
@@ -75,16 +101,23 @@ def main():
     driver.wait_line("mod=uplink ev=online ")
     driver.end()
     assert not tells(driver, ALARM)
-    # A file as ever; and none named: the system's, which know nobody of ours.
-    driver = start(world, f"{world.dir}/ca.pem")
-    driver.wait_line("mod=identity ev=authorities .*kind=file of=configuration")
-    driver.wait_line("mod=uplink ev=online ")
-    driver.end()
-    driver = start(world, None)
-    driver.wait_line("mod=identity ev=authorities ca_file=/etc/ssl/certs.* of=system")
-    driver.wait_line(f"certificate of {HOST}: unable to get (local )?issuer certificate|self-signed certificate in")
-    assert not tells(driver, "ev=online")
-    driver.end()
+    # A file with many: ours is the last, behind one of the same name.
+    subject = subprocess.run(["openssl", "x509", "-in", f"{world.dir}/ca.pem", "-noout", "-subject", "-nameopt", "RFC2253"],
+                             check=True, capture_output=True, text=True).stdout.strip().split("CN=")[1]
+    os.mkdir(f"{world.dir}/other")
+    authority(f"{world.dir}/other", subject, 50)
+    twin = read(f"{world.dir}/other/{subject}.pem")
+    strangers = [read(f"{folder}/{name}.pem") for name in ("stranger", "late")]
+    connects(world, bundle(world, *strangers, read(f"{world.dir}/ca.pem")))
+    connects(world, bundle(world, "Some words.\n", strangers[0], read(f"{world.dir}/ca.pem"), strangers[1], twin))
+    is_refused(world, bundle(world, *strangers), ISSUER)
+    is_refused(world, bundle(world, twin, *strangers), "certificate signature failure|" + ISSUER)
+    # What is broken is not passed over in silence, wherever it is.
+    torn = strangers[0].replace("\n-----END", "!\n-----END")
+    for parts in ((read(f"{world.dir}/ca.pem"), torn), (torn, read(f"{world.dir}/ca.pem")), ("Nobody.\n",), ()):
+        is_refused(world, bundle(world, *parts), "is the CA file a PEM certificate")
+    # Of the system's nobody knows ours.
+    is_refused(world, "/etc/ssl/certs/ca-certificates.crt", f"{ISSUER}|self-signed certificate in")
 
 
 if __name__ == "__main__":

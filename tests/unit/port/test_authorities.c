@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: a folder takes a bundle's place only if nobody in the bundle is missed by it, and what
-// cannot be used is told in words that help. Method: real folders and files; the names are all that
-// is looked at here, what OpenSSL makes of them is tested in sys_authorities.
+// Goal: only names that OpenSSL would look for count, and what cannot be used is told in words that
+// help. Method: real folders; what OpenSSL makes of what lies there is tested in sys_authorities.
 #include "port/linux/authorities.h"
 
 #include <errno.h>
@@ -97,39 +96,11 @@ static void test_what_is_not_there_is_told(void **state)
     tear_down();
 }
 
-static void test_a_folder_that_misses_nobody_goes_first(void **state)
-{
-    (void)state;
-    set_up();
-    put("bundle.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-                      "# BEGIN CERTIFICATE-----\n"
-                      "-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n");
-    assert_string_equal(authorities_choose(folder, bundle), bundle); // none is hashed
-    put("certs/11111111.0", "");
-    assert_string_equal(authorities_choose(folder, bundle), bundle); // one is missing
-    put("certs/22222222.0", "");
-    assert_string_equal(authorities_choose(folder, bundle), folder);
-    assert_int_equal(unlink(bundle), 0);
-    assert_string_equal(authorities_choose(folder, bundle), folder);
-    assert_string_equal(authorities_choose(root, bundle), bundle);
-    tear_down();
-}
-
-static void test_a_setting_goes_before_the_system(void **state)
-{
-    (void)state;
-    assert_string_equal(authorities_path("/a/b.pem"), "/a/b.pem");
-    assert_string_equal(authorities_path(NULL), authorities_path(""));
-    assert_int_equal(strncmp(authorities_path(""), "/etc/ssl/certs", 14), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_hashed_names_count),
         cmocka_unit_test(test_what_is_not_there_is_told),
-        cmocka_unit_test(test_a_folder_that_misses_nobody_goes_first),
-        cmocka_unit_test(test_a_setting_goes_before_the_system),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
