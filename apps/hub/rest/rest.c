@@ -177,8 +177,8 @@ static void log_change(const struct rest_request *q, struct bytes who)
         return;
     }
     log_audit(MODULE, "change", "policy=%s method=%s of=%s id=%s peer=%s", quoted(who).text,
-             words[q->http->method], quoted(q->http->segments[0]).text, quoted(q->routed.id).text,
-             http_address(q->conn));
+              words[q->http->method], quoted(q->http->segments[0]).text, quoted(q->routed.id).text,
+              http_address(q->conn));
 }
 
 static void answer_no_route(const struct rest_request *q)

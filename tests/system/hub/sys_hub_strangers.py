@@ -51,7 +51,7 @@ class Drip:
     """A byte of each, over and over, until told to stop."""
 
     def __init__(self, clients):
-        self.clients, self.over, self.alive, self.bytes = clients, threading.Event(), len(clients), 0
+        self.clients, self.over = list(clients), threading.Event()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
@@ -61,7 +61,6 @@ class Drip:
             for client in list(self.clients):
                 try:
                     client.sendall(BEGINNING[at:at + 1])
-                    self.bytes += 1
                 except OSError:
                     self.clients.remove(client)
             at += 1
@@ -85,13 +84,10 @@ def strangers_make_room(_, rest):
             assert rest.ask(known, "GET", "/devices") == 200
         finally:
             drip.stop()
-        assert drip.bytes > 0 and 0 < len(drippers) < PLACES, len(drippers)  # askers took places of theirs, no more than needed
-        for client in silent[:PLACES]:
-            client.settimeout(DEADLINE_S)
-            try:
-                assert client.recv(1) == b""  # closed long before its 30 s
-            except ConnectionResetError:
-                pass
+        # All but the one that is known had their places from who came later; closed long before their 30 s.
+        for client in silent + drippers[:ASKERS]:
+            with contextlib.suppress(ConnectionResetError, ssl.SSLError):
+                assert client.recv(1) == b""
     known.close()
 
 
