@@ -126,7 +126,7 @@ def test_call_that_waits_for_the_former(hub, service):
 def test_will_of_the_former(hub, service):
     put_device(service, "will", "former")
     will = ("devices/will/messages/events/", "last word", 0x04 | 0x08)
-    former = Client(hub, "will", password=sas("will", key=test_key("former")), clean=False, will=will)
+    former = Client(hub, "will", password=sas("will", key=test_key("former")), will=will)
     assert former.login == 0
     make_anew(service, "will", "next")
     client = connect(hub, "will", "next")
