@@ -11,6 +11,11 @@ void http_places_init(struct http_places *places, struct http_place *list, size_
     }
 }
 
+static void hold(struct http_place *place)
+{
+    place->standing = place->standing == HTTP_PLACE_SPARE ? HTTP_PLACE_SPARE : HTTP_PLACE_HELD;
+}
+
 void http_places_enter(struct http_places *places, size_t at, uint64_t now_us, uint64_t peer)
 {
     ASSERT(at < places->count && places->list[at].standing == HTTP_PLACE_FREE);
@@ -18,10 +23,16 @@ void http_places_enter(struct http_places *places, size_t at, uint64_t now_us, u
         (struct http_place){.standing = HTTP_PLACE_STRANGER, .peer = peer, .since_us = now_us};
 }
 
+void http_places_enter_spare(struct http_places *places, size_t at, uint64_t now_us, uint64_t peer)
+{
+    http_places_enter(places, at, now_us, peer);
+    places->list[at].standing = HTTP_PLACE_SPARE;
+}
+
 void http_places_busy(struct http_places *places, size_t at)
 {
     ASSERT(at < places->count && places->list[at].standing != HTTP_PLACE_FREE);
-    places->list[at].standing = HTTP_PLACE_HELD;
+    hold(&places->list[at]);
 }
 
 void http_places_idle(struct http_places *places, size_t at, uint64_t now_us)
@@ -39,7 +50,7 @@ void http_places_vouch(struct http_places *places, size_t at)
 {
     ASSERT(at < places->count && places->list[at].standing != HTTP_PLACE_FREE);
     places->list[at].is_vouched = true;
-    places->list[at].standing = HTTP_PLACE_HELD;
+    hold(&places->list[at]);
 }
 
 void http_places_leave(struct http_places *places, size_t at)
@@ -82,4 +93,9 @@ size_t http_places_weakest(const struct http_places *places)
 {
     const size_t stranger = weakest_of(places, HTTP_PLACE_STRANGER);
     return stranger < places->count ? stranger : weakest_of(places, HTTP_PLACE_GUEST);
+}
+
+size_t http_places_weakest_spare(const struct http_places *places)
+{
+    return weakest_of(places, HTTP_PLACE_SPARE);
 }

@@ -21,6 +21,7 @@ enum http_standing {
     HTTP_PLACE_STRANGER, // since it came
     HTTP_PLACE_GUEST,    // since it had its last answer
     HTTP_PLACE_HELD,     // is being answered, or vouched for
+    HTTP_PLACE_SPARE,    // beyond the limit, whatever it does: it is only told so
 };
 
 struct http_place {
@@ -38,6 +39,7 @@ struct http_places {
 void http_places_init(struct http_places *places, struct http_place *list, size_t count);
 // peer: the same number for the same address.
 void http_places_enter(struct http_places *places, size_t at, uint64_t now_us, uint64_t peer);
+void http_places_enter_spare(struct http_places *places, size_t at, uint64_t now_us, uint64_t peer);
 void http_places_busy(struct http_places *places, size_t at); // a whole request is there
 // Has its answer. Of one that was not busy it says nothing.
 void http_places_idle(struct http_places *places, size_t at, uint64_t now_us);
@@ -45,5 +47,7 @@ void http_places_vouch(struct http_places *places, size_t at); // who asked has 
 void http_places_leave(struct http_places *places, size_t at);
 // Which place is to be given to the next who comes; count: none, all are held.
 size_t http_places_weakest(const struct http_places *places);
+// The same among the spare ones.
+size_t http_places_weakest_spare(const struct http_places *places);
 
 #endif

@@ -51,6 +51,7 @@ struct http_server {
     struct http_conn *free;
     struct http_places places; // of conns, one each
     struct http_stats stats;
+    unsigned spare_count; // of those that are open
     uint16_t port;
 };
 
@@ -84,6 +85,7 @@ static void conn_free(struct http_conn *conn)
     const bool was_open = conn->state == CONN_WAITING || conn->state == CONN_STREAM;
     server->stats.streams -= conn->state == CONN_STREAM ? 1 : 0;
     server->stats.open--;
+    server->spare_count -= conn->is_spare ? 1 : 0;
     http_places_leave(&server->places, place_of(conn));
     conn->state = CONN_FREE;
     if (was_open) {
@@ -244,13 +246,21 @@ static void on_event(struct bufferevent *bev, short events, void *ctx)
     conn_free(conn);
 }
 
+static bool is_full(const struct http_server *server)
+{
+    return server->stats.open - server->spare_count >= server->cfg.conn_max;
+}
+
 // When all is taken, who is a stranger still makes room for who comes now.
 static void make_room(struct http_server *server)
 {
-    if (server->stats.open < server->cfg.conn_max) {
+    if (!is_full(server)) {
         return;
     }
-    const size_t weakest = http_places_weakest(&server->places);
+    size_t weakest = http_places_weakest(&server->places);
+    if (weakest == server->places.count && server->free == NULL) {
+        weakest = http_places_weakest_spare(&server->places);
+    }
     if (weakest < server->places.count) {
         server->stats.displaced++;
         conn_free(&server->conns[weakest]);
@@ -277,16 +287,22 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         close(fd);
         return;
     }
+    const bool is_spare = is_full(server);
     server->free = conn->next_free;
     server->stats.open++;
+    server->spare_count += is_spare ? 1 : 0;
     *conn = (struct http_conn){.server = server,
                                .bev = bev,
                                .state = CONN_READING,
                                .peer = http_address_peer(address),
                                .since_s = clock_s(),
-                               .is_spare = server->stats.open > server->cfg.conn_max};
+                               .is_spare = is_spare};
     server->stats.refused += conn->is_spare ? 1 : 0;
-    http_places_enter(&server->places, place_of(conn), port_now_us(), conn->peer.number);
+    if (is_spare) {
+        http_places_enter_spare(&server->places, place_of(conn), port_now_us(), conn->peer.number);
+    } else {
+        http_places_enter(&server->places, place_of(conn), port_now_us(), conn->peer.number);
+    }
     // Answers are written whole: to hold one back until the peer acknowledges costs it 40 ms.
     const int now = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &now, sizeof(now));

@@ -118,6 +118,24 @@ static void test_a_guest_goes_after_every_stranger_and_who_is_held_never(void **
     assert_int_equal(come(&b, 9, &out), 0);
 }
 
+static void test_spare_places_are_never_more_than_that(void **state)
+{
+    (void)state;
+    struct bench b;
+    start(&b, 1);
+    http_places_enter_spare(&b.places, 0, 1, 7);
+    http_places_enter_spare(&b.places, 1, 2, 7);
+    http_places_vouch(&b.places, 0);
+    http_places_busy(&b.places, 0);
+    http_places_idle(&b.places, 0, 3);
+    assert_int_equal(http_places_weakest(&b.places), COUNT);
+    assert_int_equal(http_places_weakest_spare(&b.places), 0);
+    http_places_enter(&b.places, 2, 4, 7);
+    assert_int_equal(http_places_weakest(&b.places), 2);
+    http_places_leave(&b.places, 0);
+    assert_int_equal(http_places_weakest_spare(&b.places), 1);
+}
+
 // An honest one, from an address of its own, needs some turns for its handshake and then asks.
 static void one_flood(uint64_t seed)
 {
@@ -180,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_of_one_peer_the_stranger_that_came_first_goes_first),
         cmocka_unit_test(test_who_holds_most_places_loses_one_however_new),
         cmocka_unit_test(test_a_guest_goes_after_every_stranger_and_who_is_held_never),
+        cmocka_unit_test(test_spare_places_are_never_more_than_that),
         cmocka_unit_test(test_in_a_flood_everybody_honest_gets_an_answer),
         cmocka_unit_test(test_behind_one_proxy_a_whole_table_of_newcomers_is_the_time_to_ask),
     };

@@ -287,6 +287,23 @@ static void test_a_stranger_makes_room_for_who_asks(void **state)
     assert_non_null(strstr(ask(f, eighth, request), "503"));
     assert_non_null(strstr(ask(f, vouched, request), "200"));
     assert_int_equal(stats->displaced, 4);
+    // Silent ones in the spare places neither keep those nor, later, the real ones from anybody.
+    int silent[HTTP_SPARE_CONNS];
+    for (size_t i = 0; i < HTTP_SPARE_CONNS; i++) {
+        silent[i] = newcomer(f);
+    }
+    int ninth = newcomer(f);
+    assert_non_null(strstr(ask(f, ninth, request), "503"));
+    close(vouched);
+    while (stats->open > 3 + HTTP_SPARE_CONNS - 1) {
+        turn(f);
+    }
+    vouched = newcomer(f);
+    assert_non_null(strstr(ask(f, vouched, request), "200"));
+    for (size_t i = 0; i < HTTP_SPARE_CONNS; i++) {
+        close(silent[i]);
+    }
+    close(ninth);
     const int all[] = {vouched, guest, stranger, fourth, fifth, sixth, seventh, eighth};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         close(all[i]);
