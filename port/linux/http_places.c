@@ -35,15 +35,25 @@ void http_places_busy(struct http_places *places, size_t at)
     hold(&places->list[at]);
 }
 
-void http_places_idle(struct http_places *places, size_t at, uint64_t now_us)
+static void go_on(struct http_places *places, size_t at, enum http_standing to, uint64_t now_us)
 {
     ASSERT(at < places->count && places->list[at].standing != HTTP_PLACE_FREE);
     struct http_place *place = &places->list[at];
-    if (place->standing != HTTP_PLACE_HELD) {
-        return;
+    if ((place->standing == HTTP_PLACE_HELD || place->standing == HTTP_PLACE_READER) &&
+        !place->is_vouched) {
+        place->standing = to;
+        place->since_us = now_us;
     }
-    place->standing = place->is_vouched ? HTTP_PLACE_HELD : HTTP_PLACE_GUEST;
-    place->since_us = now_us;
+}
+
+void http_places_answered(struct http_places *places, size_t at, uint64_t now_us)
+{
+    go_on(places, at, HTTP_PLACE_READER, now_us);
+}
+
+void http_places_idle(struct http_places *places, size_t at, uint64_t now_us)
+{
+    go_on(places, at, HTTP_PLACE_GUEST, now_us);
 }
 
 void http_places_vouch(struct http_places *places, size_t at)
@@ -70,13 +80,15 @@ static size_t share_of(const struct http_places *places, const struct http_place
     return share;
 }
 
-static size_t weakest_of(const struct http_places *places, enum http_standing standing)
+// Of those that stand so since `until_us` or longer.
+static size_t weakest_of(const struct http_places *places, enum http_standing standing,
+                         uint64_t until_us)
 {
     size_t weakest = places->count;
     size_t most = 0;
     for (size_t i = 0; i < places->count; i++) {
         const struct http_place *place = &places->list[i];
-        if (place->standing != standing) {
+        if (place->standing != standing || place->since_us > until_us) {
             continue;
         }
         const bool is_mate = weakest < places->count && places->list[weakest].peer == place->peer;
@@ -89,13 +101,18 @@ static size_t weakest_of(const struct http_places *places, enum http_standing st
     return weakest;
 }
 
-size_t http_places_weakest(const struct http_places *places)
+size_t http_places_weakest(const struct http_places *places, uint64_t now_us)
 {
-    const size_t stranger = weakest_of(places, HTTP_PLACE_STRANGER);
-    return stranger < places->count ? stranger : weakest_of(places, HTTP_PLACE_GUEST);
+    const uint64_t patience_us =
+        now_us > HTTP_PLACES_PATIENCE_US ? now_us - HTTP_PLACES_PATIENCE_US : 0;
+    size_t weakest = weakest_of(places, HTTP_PLACE_STRANGER, now_us);
+    if (weakest == places->count) {
+        weakest = weakest_of(places, HTTP_PLACE_GUEST, now_us);
+    }
+    return weakest < places->count ? weakest : weakest_of(places, HTTP_PLACE_READER, patience_us);
 }
 
 size_t http_places_weakest_spare(const struct http_places *places)
 {
-    return weakest_of(places, HTTP_PLACE_SPARE);
+    return weakest_of(places, HTTP_PLACE_SPARE, UINT64_MAX);
 }

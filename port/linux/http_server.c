@@ -257,7 +257,7 @@ static void make_room(struct http_server *server)
     if (!is_full(server)) {
         return;
     }
-    size_t weakest = http_places_weakest(&server->places);
+    size_t weakest = http_places_weakest(&server->places, port_now_us());
     if (weakest == server->places.count && server->free == NULL) {
         weakest = http_places_weakest_spare(&server->places);
     }
@@ -342,6 +342,7 @@ void http_reply(struct http_conn *conn, const struct http_reply *reply)
     conn->begun_s = 0;
     conn->since_s = clock_s();
     conn->state = conn->keep_alive ? CONN_READING : CONN_CLOSING;
+    http_places_answered(&conn->server->places, place_of(conn), port_now_us());
     bufferevent_enable(conn->bev, EV_READ);
     if (conn->state == CONN_READING) {
         // A request that waits in the buffer already is taken from the loop, not from in here.

@@ -44,7 +44,7 @@ static size_t come(struct bench *b, uint64_t peer, size_t *out)
         at++;
     }
     if (at == COUNT) {
-        at = http_places_weakest(&b->places);
+        at = http_places_weakest(&b->places, b->now_us);
         *out = at;
         if (at == COUNT) {
             return COUNT;
@@ -108,7 +108,7 @@ static void test_a_guest_goes_after_every_stranger_and_who_is_held_never(void **
     http_places_vouch(&b.places, 2);
     http_places_idle(&b.places, 2, b.now_us); // vouched for, asks nothing
     for (size_t i = 3; i < COUNT; i++) {
-        assert_int_equal(http_places_weakest(&b.places), i);
+        assert_int_equal(http_places_weakest(&b.places, b.now_us), i);
         http_places_busy(&b.places, i);
     }
     assert_int_equal(come(&b, 9, &out), 1);
@@ -116,6 +116,32 @@ static void test_a_guest_goes_after_every_stranger_and_who_is_held_never(void **
     assert_int_equal(come(&b, 9, &out), COUNT);
     http_places_idle(&b.places, 0, b.now_us);
     assert_int_equal(come(&b, 9, &out), 0);
+}
+
+static void test_who_is_unknown_and_reads_slowly_has_some_time(void **state)
+{
+    (void)state;
+    struct bench b;
+    start(&b, 1);
+    http_places_enter(&b.places, 0, b.now_us, 7);
+    http_places_answered(&b.places, 0, b.now_us); // refused by the parser: still a stranger
+    assert_int_equal(http_places_weakest(&b.places, b.now_us), 0);
+    http_places_busy(&b.places, 0);
+    b.now_us += 10 * HTTP_PLACES_PATIENCE_US; // however long we take to answer
+    assert_int_equal(http_places_weakest(&b.places, b.now_us), COUNT);
+    http_places_answered(&b.places, 0, b.now_us);
+    b.now_us += HTTP_PLACES_PATIENCE_US - 1;
+    assert_int_equal(http_places_weakest(&b.places, b.now_us), COUNT);
+    b.now_us += 1;
+    assert_int_equal(http_places_weakest(&b.places, b.now_us), 0);
+    http_places_enter(&b.places, 1, b.now_us, 8);
+    http_places_busy(&b.places, 1);
+    http_places_answered(&b.places, 1, b.now_us);
+    http_places_idle(&b.places, 1, b.now_us); // a guest goes first
+    assert_int_equal(http_places_weakest(&b.places, b.now_us), 1);
+    http_places_vouch(&b.places, 1);
+    http_places_vouch(&b.places, 0);
+    assert_int_equal(http_places_weakest(&b.places, 2 * b.now_us), COUNT);
 }
 
 static void test_spare_places_are_never_more_than_that(void **state)
@@ -128,10 +154,10 @@ static void test_spare_places_are_never_more_than_that(void **state)
     http_places_vouch(&b.places, 0);
     http_places_busy(&b.places, 0);
     http_places_idle(&b.places, 0, 3);
-    assert_int_equal(http_places_weakest(&b.places), COUNT);
+    assert_int_equal(http_places_weakest(&b.places, b.now_us), COUNT);
     assert_int_equal(http_places_weakest_spare(&b.places), 0);
     http_places_enter(&b.places, 2, 4, 7);
-    assert_int_equal(http_places_weakest(&b.places), 2);
+    assert_int_equal(http_places_weakest(&b.places, b.now_us), 2);
     http_places_leave(&b.places, 0);
     assert_int_equal(http_places_weakest_spare(&b.places), 1);
 }
@@ -198,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_of_one_peer_the_stranger_that_came_first_goes_first),
         cmocka_unit_test(test_who_holds_most_places_loses_one_however_new),
         cmocka_unit_test(test_a_guest_goes_after_every_stranger_and_who_is_held_never),
+        cmocka_unit_test(test_who_is_unknown_and_reads_slowly_has_some_time),
         cmocka_unit_test(test_spare_places_are_never_more_than_that),
         cmocka_unit_test(test_in_a_flood_everybody_honest_gets_an_answer),
         cmocka_unit_test(test_behind_one_proxy_a_whole_table_of_newcomers_is_the_time_to_ask),
