@@ -4,6 +4,7 @@ import "./styles";
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { useTongue } from "../context";
+import { onPresence } from "../presence";
 import type { Site } from "../types";
 import { Crumbs, Loading, Title } from "../views/parts";
 import { type CommandRow, type Gateway, gatewayApi, refusal } from "./api";
@@ -68,6 +69,7 @@ function useGateway(site: string) {
     gatewayApi.commands(site).then((found) => setRows(found.commands), failed);
   }, [site]);
   useEffect(look, [look]);
+  useEffect(() => onPresence((here) => here && look()), [look]);
   useEffect(() => {
     // A metered hub counts each look: a page that nobody sees does not ask.
     const timer = setInterval(() => document.hidden || look(), soon ? SOON_MS : LOOK_MS);

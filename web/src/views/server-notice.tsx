@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the server says of itself, on every view: that it waits for its hub, or lags, or lost something.
-import { useEffect, useState } from "preact/hooks";
+import { useCallback, useState } from "preact/hooks";
 import { api } from "../api";
 import { useTongue } from "../context";
 import { healthKey } from "../judge";
+import { useRegularly } from "../presence";
 import type { Health } from "../types";
 import { Icon } from "./icons";
 
@@ -12,13 +13,9 @@ const ASK_EVERY_MS = 30_000;
 export function ServerNotice() {
   const { t } = useTongue();
   const [health, setHealth] = useState<Health | null>(null);
-  useEffect(() => {
-    // A server that does not answer at all is told of by the live line.
-    const ask = () => api.health().then(setHealth, () => setHealth(null));
-    void ask();
-    const timer = setInterval(ask, ASK_EVERY_MS);
-    return () => clearInterval(timer);
-  }, []);
+  // A server that does not answer at all is told of by the live line.
+  const ask = useCallback(() => void api.health().then(setHealth, () => setHealth(null)), []);
+  useRegularly(ask, ASK_EVERY_MS);
   if (!health?.code) return null;
   const look = health.status === "ill" ? "bad" : "stale";
   return (

@@ -46,6 +46,7 @@ export const de: Words = {
   "link.live": "Live",
   "link.loading": "Verbindet …",
   "link.waiting": "Nicht verbunden",
+  "link.away": "Pausiert",
   "link.frozen": "Keine Verbindung zum Server. Die Anzeige ist von {time} und vielleicht veraltet.",
   "link.reconnect": "Jetzt verbinden",
 

@@ -45,6 +45,7 @@ export const en = {
   "link.live": "Live",
   "link.loading": "Connecting …",
   "link.waiting": "Not connected",
+  "link.away": "Paused",
   "link.frozen": "No connection to the server. What you see is from {time} and may be out of date.",
   "link.reconnect": "Connect now",
 
