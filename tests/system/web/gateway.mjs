@@ -2,9 +2,9 @@
 // What a person does with a site's gateway, in a real browser: node gateway.mjs SETUP_LINK
 //
 // Goal: state and configuration are shown, as text whatever is in them, commands are given and answered in words, a change that
-// somebody else was faster with overwrites nothing; in English and German. Method as proof.mjs. It
-// asks its starter for events by a line on stdout: `ask offline`, `ask online`, `ask change`,
-// `ask report`, `ask silence`, `ask markup`.
+// somebody else was faster with overwrites nothing; a hidden tab leaves and comes back fresh; in English and German. Method
+// as proof.mjs. It asks its starter for events by a line on stdout: `ask offline`, `ask online`, `ask change`,
+// `ask report`, `ask silence`, `ask markup`, `ask watchers N`, `ask sample VALUE`.
 import assert from "node:assert/strict";
 import { Complaints, findBarriers, launch } from "./browser.mjs";
 import * as view from "./gateway_view.mjs";
@@ -73,6 +73,43 @@ async function silence(page) {
   await answered(page, "Whether the gateway acted is not known");
 }
 
+/**
+ * The server counts a tab that is hidden no longer, and shows it what came meanwhile. Headless Chromium hides no tab, so the
+ * document is told so; the grace passes in the tab's own clock.
+ */
+async function hides(page) {
+  const other = await page.context().newPage();
+  await other.clock.install();
+  await other.goto(page.url().replace(/\/gateway$/, ""));
+  await other.locator('[data-link="live"]').waitFor();
+  const become = (state) =>
+    other.evaluate((value) => {
+      Object.defineProperty(document, "visibilityState", { value, configurable: true });
+      Object.defineProperty(document, "hidden", { value: value === "hidden", configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, state);
+  await ask("watchers 2");
+  await become("hidden");
+  await other.clock.fastForward(9000);
+  await become("visible");
+  await other.clock.fastForward(9000);
+  assert.equal(await other.locator("[data-link]").getAttribute("data-link"), "live", "a glance");
+  await become("hidden");
+  await other.clock.fastForward(10_001);
+  await other.locator('[data-link="away"]').waitFor();
+  await ask("watchers 1");
+  await ask("sample 77");
+  assert.equal(await other.getByText("7.7").count(), 0, "nothing reaches a hidden tab");
+  await become("visible");
+  await other.locator('[data-link="live"]').waitFor();
+  await other.getByText("7.7").first().waitFor();
+  await ask("watchers 2");
+  await ask("sample 88");
+  await other.getByText("8.8").first().waitFor();
+  await other.close();
+  await ask("watchers 1");
+}
+
 /** What a gateway says is text, whatever it looks like. */
 async function markup(page) {
   await ask("markup");
@@ -117,7 +154,7 @@ try {
   const context = await browser.newContext({ locale: "en-GB" });
   await complaints.watch(context);
   const page = await context.newPage();
-  for (const step of [setUp, openGateway, command, offline, silence, markup, configure]) {
+  for (const step of [setUp, openGateway, hides, command, offline, silence, markup, configure]) {
     await step(page);
     console.log(`step ${step.name}`);
   }

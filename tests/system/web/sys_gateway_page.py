@@ -3,24 +3,36 @@
 """A site's gateway in a real browser, against a real cloud and a hub's service REST in Azure's shapes.
 
 Goal: what gateway.mjs lists. Method: it asks, by a line, that the hub loses the gateway or that somebody else changes the
-configuration.
+configuration; that a value comes; that the cloud counts so many open streams.
 """
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
+import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(SOURCE), str(SOURCE / "tests/system/cloud")]
 
-from cloud_world import Cloud, Feed, check  # noqa: E402
+from cloud_world import Cloud, Feed, check, wait_for  # noqa: E402
 from hub_rest import BREAKS, KEY, POLICY, Hub  # noqa: E402
 from tools.world import certs  # noqa: E402
 
 
-def act(hub: Hub, what: str) -> None:
+def streams(cloud: Cloud) -> int:
+    return int(re.search(rb"^busward_cloud_http_streams (\d+)$", cloud.ask("GET", "/metrics")[2], re.M)[1])
+
+
+def act(cloud: Cloud, feed: Feed, hub: Hub, what: str, value: str = "") -> None:
+    if what == "watchers":
+        wait_for(lambda: streams(cloud) == int(value), f"{value} open streams")
+        return
+    if what == "sample":
+        feed.say(f"sample 1 {int(time.time() * 1000)} {value}")
+        return
     with hub.lock:
         if what == "change":
             hub.desired = {"telemetry": {"max_age_ms": 2000}}
@@ -60,7 +72,7 @@ def main() -> int:
                 for line in browser.stdout:
                     print(line, end="", flush=True)
                     if line.startswith("ask "):
-                        act(hub, line.split()[1])
+                        act(cloud, feed, hub, *line.split()[1:])
                         browser.stdin.write("done\n")
                         browser.stdin.flush()
             check(browser.returncode == 0, "the browser's proof")
