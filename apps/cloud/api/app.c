@@ -255,7 +255,9 @@ static void dispatch(struct app *app, struct http_conn *conn, const struct http_
     case ROUTE_GATEWAY:
     case ROUTE_CONFIGURE:
     case ROUTE_COMMAND:
-    case ROUTE_COMMANDS: gateway_request(app, conn, r, body, session); break;
+    case ROUTE_COMMANDS:
+    case ROUTE_RECORDS:
+    case ROUTE_RECORD: gateway_request(app, conn, r, body, session); break;
     case ROUTE_AUDIT: session_audit(app, conn, r->count); break;
     case ROUTE_STREAM: open_stream(app, conn, request, session); break;
     case ROUTE_HEALTH: health_reply(app, conn); break;
