@@ -301,7 +301,7 @@ def check_earlier_files(cloud: Cloud) -> None:
     check(count_of(cloud, 1) == before, "every sample is still there, once")
     check(cloud.get(COMMANDS)["commands"] == [], "nobody has said anything yet")
     check(post(cloud, f"{COMMANDS}/identify", {})[0] == 200 and len(cloud.get(COMMANDS)["commands"]) == 1, "now somebody has")
-    check({"source_offset", "flight", "flight_part"} <= tables_of(store) and "command" in tables_of(accounts), "and the next version has its tables")
+    check({"source_offset", "flight", "flight_part"} <= tables_of(store) and "command" in tables_of(accounts), "the next version's tables")
 
 
 def check_unreachable(cloud: Cloud, hub: Hub) -> None:

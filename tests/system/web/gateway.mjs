@@ -4,7 +4,7 @@
 // Goal: state and configuration are shown, as text whatever is in them, commands are given and answered in words, a change that
 // somebody else was faster with overwrites nothing; a hidden tab leaves and comes back fresh; in English and German. Method
 // as proof.mjs. It asks its starter for events by a line on stdout: `ask offline`, `ask online`, `ask change`,
-// `ask report`, `ask silence`, `ask markup`, `ask watchers N`, `ask sample VALUE`.
+// `ask report`, `ask silence`, `ask markup`, `ask watchers N`, `ask sample VALUE`, `ask flight PART`.
 import assert from "node:assert/strict";
 import { Complaints, findBarriers, launch } from "./browser.mjs";
 import * as view from "./gateway_view.mjs";
@@ -110,6 +110,24 @@ async function hides(page) {
   await ask("watchers 1");
 }
 
+/** A flight record in parts is a file, and says what is missing as long as it is. */
+async function records(page) {
+  await page.getByText("comes in parts and is then found here").waitFor();
+  for (const part of [3, 1]) await ask(`flight ${part}`);
+  await press(page, "Identify"); // and the view looks
+  await page.locator('[data-whole="false"]').getByText("missing of 3: 2").waitFor();
+  const before = await view.download(page);
+  assert.match(before.name, /^flight-shop-\d{8}T\d{6}Z-incomplete\.txt$/);
+  assert.match(before.text, /^a+\n# part 2 of 3 is missing\na+\n$/);
+  await ask("flight 2");
+  await press(page, "Identify");
+  await page.locator('[data-whole="true"]').getByText("all 3").waitFor();
+  const { name, text } = await view.download(page);
+  assert.match(name, /^flight-shop-\d{8}T\d{6}Z\.txt$/);
+  assert.match(text, /^(a{4000}\n){3}$/);
+  await page.locator('tr[data-action="flight_download"]').first().getByText("ada").waitFor();
+}
+
 /** What a gateway says is text, whatever it looks like. */
 async function markup(page) {
   await ask("markup");
@@ -154,7 +172,17 @@ try {
   const context = await browser.newContext({ locale: "en-GB" });
   await complaints.watch(context);
   const page = await context.newPage();
-  for (const step of [setUp, openGateway, hides, command, offline, silence, markup, configure]) {
+  for (const step of [
+    setUp,
+    openGateway,
+    hides,
+    command,
+    records,
+    offline,
+    silence,
+    markup,
+    configure,
+  ]) {
     await step(page);
     console.log(`step ${step.name}`);
   }

@@ -3,7 +3,7 @@
 """A site's gateway in a real browser, against a real cloud and a hub's service REST in Azure's shapes.
 
 Goal: what gateway.mjs lists. Method: it asks, by a line, that the hub loses the gateway or that somebody else changes the
-configuration; that a value comes; that the cloud counts so many open streams.
+configuration; that a value or a part of a flight record comes; that the cloud counts so many open streams.
 """
 
 import os
@@ -32,6 +32,9 @@ def act(cloud: Cloud, feed: Feed, hub: Hub, what: str, value: str = "") -> None:
         return
     if what == "sample":
         feed.say(f"sample 1 {int(time.time() * 1000)} {value}")
+        return
+    if what == "flight":
+        feed.say(f"flight 7 {value} 3 a")
         return
     with hub.lock:
         if what == "change":
