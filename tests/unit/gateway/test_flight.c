@@ -127,8 +127,9 @@ static void test_an_upload_is_the_record_in_parts(void **state)
         memcpy(joined + size, chunk.body.data, chunk.body.size);
         size += chunk.body.size;
         char bag[FLIGHT_BAG_SIZE];
-        snprintf(bag, sizeof(bag), "$.ct=text%%2Fplain&$.ce=utf-8&t=flight&id=4294967295&part=%u&parts=%u",
-                 ++parts, u.parts);
+        snprintf(bag, sizeof(bag),
+                 "$.ct=text%%2Fplain&$.ce=utf-8&t=flight&id=4294967295&part=%u&parts=%u", ++parts,
+                 u.parts);
         assert_int_equal(chunk.bag.size, strlen(bag));
         assert_memory_equal(chunk.bag.data, bag, chunk.bag.size);
         assert_false(flight_upload_next(&u, now_us, &chunk)); // live data go on between
