@@ -187,7 +187,8 @@ static bool insert(struct store *store, struct device *d, int64_t utc_ms, struct
     store_bind_text(s, 10, d->etag);
     store_bind_number(s, 11, utc_ms);
     err = store_run(store, s);
-    s = store_get(store, "INSERT INTO twin(device_id, etag, updated_ms) VALUES(?1, ?2, ?3)");
+    s = store_get(store,
+                  "INSERT INTO twin(device_id, etag, updated_ms, version) VALUES(?1, ?2, ?3, 2)");
     store_bind_text(s, 1, d->id);
     store_bind_text(s, 2, twin_etag);
     store_bind_number(s, 3, utc_ms);

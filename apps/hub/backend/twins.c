@@ -47,17 +47,23 @@ static enum err write_section(struct twins *twins, struct bytes id, enum twin_se
     return store_run(twins->store, s);
 }
 
-// Every change of any section.
-static bool touch(struct twins *twins, struct bytes id, int64_t utc_ms, struct verdict *why)
+// Every change of any section. The ETag guards what services write, as Azure's does: a device that
+// reports between somebody's look and change does not spoil the change.
+static bool touch(struct twins *twins, struct bytes id, bool is_report, int64_t utc_ms,
+                  struct verdict *why)
 {
     char etag[STORE_ETAG_SIZE];
     enum err err = store_etag(etag);
-    sqlite3_stmt *s =
-        store_get(twins->store,
-                  "UPDATE twin SET etag=?2, version=version+1, updated_ms=?3 WHERE device_id=?1");
+    sqlite3_stmt *s = store_get(
+        twins->store, is_report ? "UPDATE twin SET version=version+1, updated_ms=?2 WHERE"
+                                  " device_id=?1"
+                                : "UPDATE twin SET version=version+1, updated_ms=?2, etag=?3 WHERE"
+                                  " device_id=?1");
     store_bind_span(s, 1, id);
-    store_bind_text(s, 2, etag);
-    store_bind_number(s, 3, utc_ms);
+    store_bind_number(s, 2, utc_ms);
+    if (!is_report) {
+        store_bind_text(s, 3, etag);
+    }
     err = err == OK ? store_run(twins->store, s) : err;
     return err == OK || fail(why, err);
 }
@@ -83,7 +89,7 @@ static bool report(struct twins *twins, struct bytes id, const struct twin_merge
         return false;
     }
     enum err err = write_section(twins, id, TWIN_REPORTED, in.version);
-    return err == OK ? touch(twins, id, in.utc_ms, why) : fail(why, err);
+    return err == OK ? touch(twins, id, true, in.utc_ms, why) : fail(why, err);
 }
 
 bool twins_report(struct twins *twins, struct bytes id, const struct twins_patch *patch,
@@ -264,7 +270,7 @@ static bool update(struct twins *twins, struct bytes id, const char *if_match, s
     if (u->version != 0 && u->tells && !find_room(twins, twins->merge.notice.size, &u->at)) {
         return refuse(why, HUB_THROTTLED, "too many twin changes wait for the broker, try again");
     }
-    return touch(twins, id, u->utc_ms, why);
+    return touch(twins, id, false, u->utc_ms, why);
 }
 
 static bool run_update(struct twins *twins, struct bytes id, const char *if_match,

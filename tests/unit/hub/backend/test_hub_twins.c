@@ -108,6 +108,7 @@ static void test_if_match_and_replace(void **state)
 {
     struct bench *b = *state;
     struct twins_out out;
+    uint64_t version = 0;
     char etag[64] = "\"";
     assert_true(
         update(b, "{\"tags\":{\"a\":1},\"properties\":{\"desired\":{\"x\":1}}}", NULL, false));
@@ -115,6 +116,8 @@ static void test_if_match_and_replace(void **state)
     snprintf(etag, sizeof(etag), "\"%.*s\"", (int)strcspn(at, "\""), at);
     assert_false(update(b, "{}", "\"AAAA\"", false));
     assert_int_equal(b->base.why.code, HUB_PRECONDITION_FAILED);
+    assert_true(report(b, "{\"t\":1}", 0, &version)); // guards not what devices say
+    assert_non_null(strstr(read_service(b), "\"version\":4"));
     assert_true(update(b, "{\"properties\":{\"desired\":{\"y\":2}}}", etag, true));
     assert_false(update(b, "{}", etag, false)); // it has another one now
     const char *text = read_service(b);
