@@ -232,6 +232,10 @@ static void test_a_gateway_that_counts_anew_mixes_nothing(void **state)
     assert_string_equal(got, "new one\nnew two\n");
     whole(f, l.rows[3].id, got);
     assert_string_equal(got, "old one\nold two\n");
+    // What is read again from a log of long ago joins no record of today.
+    give(f, (struct sent){"shop", 5, 1, 2, T0 + 2 * (int64_t)STORE_FLIGHT_SPAN_MS, "today\n"});
+    give(f, (struct sent){"shop", 5, 2, 2, T0 + STORE_FLIGHT_SPAN_MS - 1, "long ago\n"});
+    assert_string_equal(list(f, "shop").missing, "1-1 ;2-2 ;1-2 ;2-3 ;;;");
 }
 
 static void test_the_oldest_records_go(void **state)
