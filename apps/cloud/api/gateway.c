@@ -54,7 +54,8 @@ enum err gateway_init(struct app *app)
     if (err == OK) {
         err = store_reader_open(&g->reader, app->cfg.store);
     }
-    return err == OK ? worker_start("commands", GATEWAY_JOBS_MAX, &g->worker) : err;
+    return err == OK ? worker_start("commands", GATEWAY_JOBS_MAX + NOTICE_JOBS_MAX, &g->worker)
+                     : err;
 }
 
 void gateway_deinit(struct app *app)

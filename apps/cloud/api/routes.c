@@ -44,6 +44,8 @@ static const struct {
     {"api/sites/*/gateway/commands/restart", ROUTE_COMMAND, true, false, CAN_RESTART},
     {"api/sites/*/gateway/records", ROUTE_RECORDS, false, false, CAN_RECORD},
     {"api/sites/*/gateway/records/*", ROUTE_RECORD, false, false, CAN_RECORD},
+    {"api/notices", ROUTE_NOTICES, false, false, CAN_ACKNOWLEDGE},
+    {"api/notices/acknowledge", ROUTE_ACKNOWLEDGE, true, false, CAN_ACKNOWLEDGE},
     {"api/audit", ROUTE_AUDIT, false, false, CAN_AUDIT},
     {"api/stream", ROUTE_STREAM, false, false, CAN_SEE},
     {"healthz", ROUTE_HEALTH, false, true, CAN_SEE},
@@ -143,6 +145,8 @@ static void take_parameters(const struct http_request *request, struct routed *o
     case ROUTE_GATEWAY:
     case ROUTE_CONFIGURE:
     case ROUTE_RECORDS:
+    case ROUTE_NOTICES:
+    case ROUTE_ACKNOWLEDGE:
     case ROUTE_HEALTH:
     case ROUTE_METRICS: break;
     }

@@ -27,6 +27,8 @@ enum route {
     ROUTE_COMMANDS, // those given before
     ROUTE_RECORDS,  // flight records that came in parts
     ROUTE_RECORD,
+    ROUTE_NOTICES, // of the system
+    ROUTE_ACKNOWLEDGE,
     ROUTE_HEALTH,
     ROUTE_METRICS,
 };

@@ -42,6 +42,8 @@ static const char tables[] =
     " kind TEXT NOT NULL, boot INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
     " received_ms INTEGER NOT NULL, point INTEGER NOT NULL, text TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS event_site ON event(site, id);"
+    "CREATE INDEX IF NOT EXISTS event_notice ON event(at_ms, kind, text)"
+    " WHERE kind IN " DB_NOTICE_KINDS ";"
     "CREATE TABLE IF NOT EXISTS aside(id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL,"
     " device TEXT NOT NULL, received_ms INTEGER NOT NULL, wants INTEGER NOT NULL,"
     " reason TEXT NOT NULL, properties BLOB NOT NULL, payload BLOB NOT NULL);"

@@ -65,6 +65,9 @@ enum statement {
     SQL_COUNT,
 };
 
+// Events that befall all sites at once; in this form alone the index of them is used.
+#define DB_NOTICE_KINDS "('hub_log_new', 'store_older', 'kafka_lost', 'kafka_new')"
+
 enum { DB_ASIDE_ROW_SIZE = 128 }; // what a row of `aside` costs beside its bytes
 
 struct db {

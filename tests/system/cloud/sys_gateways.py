@@ -295,6 +295,7 @@ def check_earlier_files(cloud: Cloud) -> None:
         db.execute("ALTER TABLE state DROP COLUMN record")
     with contextlib.closing(sqlite3.connect(accounts)) as db, db:
         db.execute("DROP TABLE command")
+        db.execute("DROP TABLE acknowledged")
     check(tables_of(store) == STORE_BEFORE and tables_of(accounts) == ACCOUNTS_BEFORE, f"{tables_of(store)} {tables_of(accounts)}")
     cloud.start()
     cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})

@@ -2,9 +2,9 @@
 // What a person does with a site's gateway, in a real browser: node gateway.mjs SETUP_LINK
 //
 // Goal: state and configuration are shown, as text whatever is in them, commands are given and answered in words, a change that
-// somebody else was faster with overwrites nothing; a hidden tab leaves and comes back fresh; in English and German. Method
+// somebody else was faster with overwrites nothing; a hidden tab leaves and comes back fresh; what befell the system is shown until it is acknowledged; in English and German. Method
 // as proof.mjs. It asks its starter for events by a line on stdout: `ask offline`, `ask online`, `ask change`,
-// `ask report`, `ask silence`, `ask markup`, `ask watchers N`, `ask sample VALUE`, `ask flight PART`.
+// `ask report`, `ask silence`, `ask markup`, `ask watchers N`, `ask sample VALUE`, `ask flight PART`, `ask renew`.
 import assert from "node:assert/strict";
 import { Complaints, findBarriers, launch } from "./browser.mjs";
 import * as view from "./gateway_view.mjs";
@@ -162,6 +162,23 @@ async function configure(page) {
   assert.match(await box.inputValue(), /2000/);
 }
 
+/** The hub's log began anew: told until somebody acknowledges it, then to nobody. */
+async function befalls(page) {
+  assert.equal(await page.locator("[data-notice]").count(), 0);
+  await ask("renew");
+  await page.reload();
+  await page.locator('[data-notice="hub_log_new"]').getByText("the hub’s log began anew").waitFor();
+  assert.equal(await page.locator("[data-health]").count(), 0, "told once");
+  barriers.push(...(await findBarriers(page, "gateway with a notice")));
+  await press(page, "Acknowledge");
+  await page.locator("[data-notice]").waitFor({ state: "detached" });
+  const asked = page.waitForResponse((response) => response.url().endsWith("/api/notices"));
+  await page.reload();
+  assert.deepEqual((await (await asked).json()).notices, []);
+  await page.locator('[data-link="live"]').waitFor();
+  assert.equal(await page.locator("[data-notice]").count(), 0);
+}
+
 async function inGerman(page) {
   await view.speakGerman(page);
   barriers.push(...(await findBarriers(page, "gateway, German")));
@@ -186,7 +203,8 @@ try {
     await step(page);
     console.log(`step ${step.name}`);
   }
-  barriers.push(...(await findBarriers(page, "gateway")));
+  console.log("step befalls");
+  await befalls(page);
   await inGerman(page);
   assert.deepEqual(barriers, []);
   assert.deepEqual(complaints.list, []);

@@ -3,12 +3,14 @@
 """A site's gateway in a real browser, against a real cloud and a hub's service REST in Azure's shapes.
 
 Goal: what gateway.mjs lists. Method: it asks, by a line, that the hub loses the gateway or that somebody else changes the
-configuration; that a value or a part of a flight record comes; that the cloud counts so many open streams.
+configuration; that a value or a part of a flight record comes; that the hub's log begins anew; that the cloud counts so many open streams.
 """
 
+import contextlib
 import os
 import pathlib
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,17 @@ def streams(cloud: Cloud) -> int:
     return int(re.search(rb"^busward_cloud_http_streams (\d+)$", cloud.ask("GET", "/metrics")[2], re.M)[1])
 
 
+def renew(cloud: Cloud, feed: Feed) -> None:
+    """The hub's log is another one, and the cloud has noticed."""
+    feed.close()
+    (cloud.folder / "log").rename(cloud.folder / "log-before")
+    feed.__init__(cloud.folder / "log", "shop")
+    feed.say("journal 9 1")
+    feed.say("points 3")
+    with contextlib.closing(sqlite3.connect(f"file:{cloud.folder}/data/store.db?mode=ro", uri=True)) as db:
+        wait_for(lambda: db.execute("SELECT 1 FROM event WHERE kind='hub_log_new'").fetchall(), "the event")
+
+
 def act(cloud: Cloud, feed: Feed, hub: Hub, what: str, value: str = "") -> None:
     if what == "watchers":
         wait_for(lambda: streams(cloud) == int(value), f"{value} open streams")
@@ -35,6 +48,9 @@ def act(cloud: Cloud, feed: Feed, hub: Hub, what: str, value: str = "") -> None:
         return
     if what == "flight":
         feed.say(f"flight 7 {value} 3 a")
+        return
+    if what == "renew":
+        renew(cloud, feed)
         return
     with hub.lock:
         if what == "change":
