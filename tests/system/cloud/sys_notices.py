@@ -3,7 +3,7 @@
 """What befell the system, from a hub's log that began anew to the person who acknowledges it.
 
 Goal: a notice is there once, however many sites it befell, until somebody who may acknowledges it, and not longer; through a
-kill; and the audit log says who. Method: busward-cloud as a real process, whose log is exchanged under it.
+kill; and the audit log says who. Method: busward-cloud as a real process, whose log is exchanged while it is down.
 """
 
 import contextlib
@@ -29,10 +29,12 @@ def acknowledge(cloud: Cloud, body, csrf: str | None = None) -> int:
     return cloud.ask("POST", ACKNOWLEDGE, body, {"X-CSRF-Token": cloud.csrf if csrf is None else csrf})[0]
 
 
-def renew(folder: pathlib.Path, generation: int) -> None:
+def renew(cloud: Cloud, generation: int) -> None:
     """The hub's log is another one, and the same sites write into it."""
-    (folder / "log").rename(folder / f"log-{generation}")
-    fill(folder, generation)
+    cloud.stop()
+    (cloud.folder / "log").rename(cloud.folder / f"log-{generation}")
+    fill(cloud.folder, generation)
+    cloud.start()
 
 
 def fill(folder: pathlib.Path, generation: int) -> None:
@@ -54,14 +56,14 @@ def log_in(cloud: Cloud, role: str, node: str) -> None:
 
 def check_once(cloud: Cloud) -> None:
     check(notices(cloud) == [], "nothing has happened yet")
-    renew(cloud.folder, 2)
+    renew(cloud, 2)
     (first,) = wait_for(lambda: notices(cloud), "the notice")
     check(first["kind"] == "hub_log_new" and "another one" in first["text"], f"{first}")
     check(abs(first["at_ms"] - time.time() * 1000) < 60_000, f"{first}")
     for site in ("shop", "kiosk"):
         kinds = [event["kind"] for event in cloud.get(f"/api/sites/{site}/events")["events"]]
         check(kinds.count("hub_log_new") == 1, f"{site}: {kinds}")
-    renew(cloud.folder, 3)
+    renew(cloud, 3)
     wait_for(lambda: len(notices(cloud)) == 2, "the second notice")
     check(notices(cloud)[1] == first, "the newest first")
 

@@ -29,12 +29,14 @@ def streams(cloud: Cloud) -> int:
 
 
 def renew(cloud: Cloud, feed: Feed) -> None:
-    """The hub's log is another one, and the cloud has noticed."""
+    """The hub's log is another one when the cloud comes back."""
+    cloud.stop()
     feed.close()
     (cloud.folder / "log").rename(cloud.folder / "log-before")
     feed.__init__(cloud.folder / "log", "shop")
     feed.say("journal 9 1")
     feed.say("points 3")
+    cloud.start()
     with contextlib.closing(sqlite3.connect(f"file:{cloud.folder}/data/store.db?mode=ro", uri=True)) as db:
         wait_for(lambda: db.execute("SELECT 1 FROM event WHERE kind='hub_log_new'").fetchall(), "the event")
 
