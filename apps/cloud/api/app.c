@@ -311,6 +311,9 @@ void app_request(void *ctx, struct http_conn *conn, const struct http_request *r
     route_request(request, &r);
     struct session *session =
         sessions_find(&app->sessions, http_cookie(request, "busward_session"), wall_now_ms());
+    if (session != NULL) {
+        http_vouch(conn);
+    }
     if (r.status == 405) {
         char headers[64];
         snprintf(headers, sizeof(headers), "Allow: %s\r\n", r.why);

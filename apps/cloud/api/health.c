@@ -159,6 +159,7 @@ void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
         {"log_behind", "gauge", atomic_load(&f->behind)},
         {"http_connections_total", "counter", h->accepted},
         {"http_connections_refused_total", "counter", h->refused},
+        {"http_connections_displaced_total", "counter", h->displaced},
         {"http_connections", "gauge", h->open},
         {"http_streams", "gauge", h->streams},
         {"http_streams_dropped_total", "counter", h->streams_dropped},

@@ -56,7 +56,8 @@ static const char tables[] =
     "INSERT INTO aside_use SELECT '', total(bytes) FROM aside_use;"
     "CREATE TABLE IF NOT EXISTS text(id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE);"
     "CREATE TABLE IF NOT EXISTS source_offset(source TEXT NOT NULL, part INTEGER NOT NULL,"
-    " next INTEGER NOT NULL, PRIMARY KEY(source, part)) WITHOUT ROWID;"
+    " next INTEGER NOT NULL, record INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(source, part))"
+    " WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS flight(id INTEGER PRIMARY KEY, site INTEGER NOT NULL,"
     " number INTEGER NOT NULL, parts INTEGER NOT NULL, first_ms INTEGER NOT NULL,"
     " last_ms INTEGER NOT NULL, bytes INTEGER NOT NULL);"
@@ -71,6 +72,8 @@ static const struct {
     const char *add;
 } additions[] = {
     {"SELECT record FROM state", "ALTER TABLE state ADD COLUMN record INTEGER NOT NULL DEFAULT 0"},
+    {"SELECT record FROM source_offset",
+     "ALTER TABLE source_offset ADD COLUMN record INTEGER NOT NULL DEFAULT 0"},
 };
 
 static const char *const statement_text[SQL_COUNT] = {
@@ -121,8 +124,9 @@ static const char *const statement_text[SQL_COUNT] = {
     [SQL_NEXT_SEEN] = "SELECT low FROM seen WHERE site=?1 AND journal=?2 AND low > ?3"
                       " ORDER BY low LIMIT 1",
     [SQL_SET_SEEN] = "INSERT OR REPLACE INTO seen VALUES(?1, ?2, ?3, ?4)",
-    [SQL_FIND_OFFSET] = "SELECT next FROM source_offset WHERE source=?1 AND part=?2",
-    [SQL_SET_OFFSET] = "INSERT OR REPLACE INTO source_offset VALUES(?1, ?2, ?3)",
+    [SQL_FIND_OFFSET] = "SELECT next, record FROM source_offset WHERE source=?1 AND part=?2",
+    [SQL_SET_OFFSET] = "INSERT OR REPLACE INTO source_offset(source, part, next, record)"
+                       " VALUES(?1, ?2, ?3, ?4)",
     [SQL_FIND_FLIGHT] =
         "SELECT id FROM flight WHERE site=?1 AND number=?2 AND parts=?3"
         " AND last_ms >= ?4 AND first_ms <= ?5 AND id < ?6 ORDER BY id DESC LIMIT 1",

@@ -194,8 +194,8 @@ static bool methods_wants_to_send(void *ctx, uint64_t now_us, struct inbox_out *
     struct methods_answer answer;
     struct flight_chunk chunk;
     if (methods_take_answer(&service->methods, &answer)) {
-        log_info("service", "method", "method=%s status=%u",
-                 answer.id < METHOD_COUNT ? method_name(answer.id) : "unknown", answer.status);
+        log_audit("service", "method", "method=%s status=%u",
+                  answer.id < METHOD_COUNT ? method_name(answer.id) : "unknown", answer.status);
         *out = (struct inbox_out){.topic = {.kind = AZ_METHOD_ANSWER,
                                             .status = (int32_t)answer.status,
                                             .rid = answer.rid},
