@@ -143,6 +143,8 @@ void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
         {"store_events_total", "counter", s.events},
         {"store_messages_aside_total", "counter", s.aside},
         {"store_aside_dropped_total", "counter", s.aside_dropped},
+        {"store_flight_parts_total", "counter", s.flight_parts},
+        {"store_flight_dropped_total", "counter", s.flight_dropped},
         {"store_commits_total", "counter", s.commits},
         {"store_checkpoints_total", "counter", s.checkpoints},
         {"store_chunks_total", "counter", s.chunks},

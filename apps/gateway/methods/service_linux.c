@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { KB = 1024, ARENA_SIZE = 1024 * 1024 };
 
@@ -268,7 +269,11 @@ static enum err take_memory(struct service *service)
         return ERR_FULL;
     }
     flight_init(&service->flight, ring, size);
-    flight_upload_init(&service->upload, copy, size, service->bus_names);
+    uint32_t number = (uint32_t)port_now_us(); // if there is no chance to be had yet
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number)) {
+        log_warn("service", "flight_record", "problem=\"no random number\"");
+    }
+    flight_upload_init(&service->upload, copy, size, service->bus_names, number);
     return OK;
 }
 

@@ -328,7 +328,7 @@ def check_openapi(cloud: Cloud) -> None:
     paths = re.findall(r"^  (/\S+):\n    (get|post):", text, re.M)
     check(len(paths) >= 25, f"{len(paths)} paths")
     for path, method in paths:
-        real = path.replace("{site}", "shop").replace("{point}", "1")
+        real = path.replace("{site}", "shop").replace("{point}", "1").replace("{record}", "1")
         query = {"/series": f"?from={T0}&to={T0 + 1}"}.get(path[path.rfind("/"):], "")
         if path != "/api/stream":
             status, headers, _ = cloud.ask(method.upper(), real + query)
