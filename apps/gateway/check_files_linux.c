@@ -4,7 +4,9 @@
 #include "apps/gateway/config/doc.h"
 #include "apps/gateway/config/fields.h"
 #include "apps/gateway/north/identity_files_linux.h"
+#include "port/linux/authorities.h"
 #include "port/linux/proxy.h"
+#include "port/linux/tls_trust.h"
 #include "port/linux/x509_file.h"
 #include "telemetry/catalogue.h"
 
@@ -131,22 +133,29 @@ static void check_pair(const struct check *check, const struct config_hub *hub)
          "a PEM file (mode 0600) with the certificate's private key");
 }
 
+static const char *bundle_problem(const char *path)
+{
+    int64_t end_s;
+    const char *problem = x509_file_end(path, &end_s);
+    return problem == NULL && !tls_trust_is_whole(path)
+               ? "holds a broken certificate, so none of them is used"
+               : problem;
+}
+
 static void check_authorities(const struct check *check, const struct doc_node *node,
                               const char *setting)
 {
     char path[CREDENTIAL_PATH_MAX];
-    struct stat status;
-    int64_t end_s;
     if (!is_seen(check, setting)) {
         return;
     }
     const char *problem = find_readable(setting, path);
-    if (problem == NULL) {
-        // Of a bundle the first certificate will do.
-        bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-        problem = is_folder ? x509_file_last_end(path, &end_s) : x509_file_end(path, &end_s);
+    problem = problem == NULL ? authorities_problem(path) : problem;
+    if (problem == NULL && !authorities_is_folder(path)) {
+        problem = bundle_problem(path);
     }
-    tell(check, node, setting, problem, "a PEM file of certificate authorities");
+    tell(check, node, setting, problem,
+         "a PEM file of certificate authorities, or a folder as `openssl rehash` names it");
 }
 
 static void check_hub(const struct check *check, const struct config *config)
@@ -163,7 +172,7 @@ static void check_hub(const struct check *check, const struct config *config)
     check_pair(check, hub);
     check_authorities(check, key_or(hub->node, "ca_file"), hub->ca_file);
     check_login(check, hub);
-    // The system's may be missing where nothing is ever fetched.
+    // The system's, which is the default, may be missing where nothing is ever fetched.
     const struct doc_node *remote =
         config->remote.node != NULL ? doc_member(config->remote.node, "ca_file") : NULL;
     if (config->remote.is_enabled && remote != NULL) {

@@ -69,11 +69,13 @@ class Case:
         (self.folder / name).write_text(text)
         (self.folder / name).chmod(mode)
 
-    def write(self, hub: dict, gateway: dict | None = None, device: dict | None = None) -> None:
+    def write(self, hub: dict, gateway: dict | None = None, device: dict | None = None, remote: str | None = None) -> None:
         hub = {key: value.replace("@", f"{self.folder}/") if isinstance(value, str) else value for key, value in hub.items()}
         config = {"gateway": {"id": "store-1", "data_dir": str(self.data), **(gateway or {})}, "hub": hub, "buses": [
             {"name": "line", "port": f"tty:{self.line.path}", "devices": [
                 {"name": "R", "unit": 1, "profile": "busward-receiver", **(device or {})}]}]}
+        if remote is not None:
+            config["remote"] = {"ca_file": f"{self.folder}/{remote}"}
         self.file.write_text(json.dumps(config, indent=1))
 
     def place_of(self, key: str) -> str:
@@ -143,10 +145,54 @@ def test_a_certificate(case: Case) -> None:
         refused(case, mistakes)
 
 
+def test_authorities(case: Case) -> None:
+    # Of hub and references alike. A file is read to its end, a folder only by its names.
+    good = (case.folder / "ca.pem").read_text()
+    case.make("broken", good + good.replace("\nM", "\nN", 1), 0o644)
+    (case.folder / "empty").mkdir()
+    (case.folder / "hashed").mkdir()
+    shutil.copy(case.folder / "ca.pem", case.folder / "hashed")
+    case.openssl("rehash", case.folder / "hashed")
+    key = {"host": "h", "key_file": "@key"}
+    for file, words in (("broken", "holds a broken certificate"), ("empty", "openssl rehash"), ("fifo", "not a regular file"),
+                        ("none.pem", "No such file"), ("words", "no certificate in PEM form")):
+        case.write({**key, "ca_file": f"@{file}"})
+        refused(case, {"hub.ca_file": words})
+        case.write({"host": "h", "certificate_file": "@none", "private_key_file": "@ca.key"}, remote=file)
+        refused(case, {"hub.certificate_file": "No such file", "remote.ca_file": words})
+    case.write({**key, "ca_file": "@hashed"}, remote="hashed")
+    told = subprocess.run([BUSWARD, "check", "--here", case.file], capture_output=True, text=True, timeout=WAIT_S)
+    assert told.returncode == 0 and "0 errors, 0 warnings" in told.stdout, told
+
+
 def test_a_data_folder(case: Case) -> None:
     good = {"host": "h", "key_file": "@key", "ca_file": "@ca.pem"}
     case.write(good, {"data_dir": str(case.folder / "key")})
     refused(case, {"gateway.data_dir": "is no folder"})
+
+
+def test_a_credential_of_systemds(case: Case) -> None:
+    # The unit alone sees them: no check can miss what it cannot see, but the gateway must.
+    case.write({"host": "h", "key_file": "credential:hub-key", "ca_file": "@ca.pem"})
+    start = f"{case.place_of('hub.key_file')}: error: hub.key_file: "
+    outside = {key: value for key, value in os.environ.items() if key != "CREDENTIALS_DIRECTORY"}
+    (case.folder / "credentials").mkdir()
+    for more, words, is_seen in (({}, "the unit needs LoadCredential=", False),
+                                 ({"CREDENTIALS_DIRECTORY": f"{case.folder}/credentials"}, "No such file", True)):
+        for program in ([GATEWAY, "--config"], [BUSWARD, "check", "--here"]):
+            done = subprocess.run([*program, case.file], env=outside | more, capture_output=True, text=True, timeout=WAIT_S)
+            told = findings(done.stdout + done.stderr)
+            must_tell = is_seen or program[0] == GATEWAY
+            assert done.returncode == (1 if must_tell else 0) and len(told) == must_tell, (program, done)
+            assert all(line.startswith(start) and words in line for line in told), told
+    assert case.line.events() == 0 and not case.data.exists()
+
+
+def test_a_dump_needs_no_files(case: Case) -> None:
+    case.write({"host": "h", "key_file": "@absent"})
+    done = subprocess.run([GATEWAY, "--config", case.file, "--dump-config"], capture_output=True, text=True, timeout=WAIT_S)
+    assert done.returncode == 0 and json.loads(done.stdout)["hub"]["keep_alive_s"] == 60, done
+    assert any(": warning: hub.key_file: " in line for line in findings(done.stderr)), done.stderr
 
 
 def test_the_corrected_file_polls(case: Case) -> None:
