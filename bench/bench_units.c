@@ -106,7 +106,7 @@ struct bench {
 
 static char config_text[CONFIG_SIZE];
 
-static void append(size_t *size, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void append(size_t *size, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
