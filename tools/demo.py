@@ -166,6 +166,7 @@ def run(world: World, narrator: Narrator, seconds: float, stop: threading.Event)
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--parse-only", action="store_true", help=argparse.SUPPRESS)  # ./dev asks before it builds
     parser.add_argument("--data", type=pathlib.Path, help="keep everything in this new folder (default: a temporary one)")
     parser.add_argument("--sensors", type=int, default=24, choices=range(1, 51), metavar="1..50")
     parser.add_argument("--report-s", type=int, default=10, help="seconds between a sensor's reports (default 10)")
@@ -181,6 +182,8 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     if args.data and args.data.exists() and any(args.data.iterdir()):
         parser.error(f"{args.data} is not empty")
+    if args.parse_only:
+        return 0
     folder = args.data or pathlib.Path(tempfile.mkdtemp(prefix="busward-demo-"))
     narrator = Narrator()
     store = Store(sensors=args.sensors, report_s=args.report_s, speed=args.speed, baud=args.baud, silences=tuple(args.silent),

@@ -20,7 +20,7 @@ struct identity_pair {
 // The loop owns it while no job runs.
 struct identity_files {
     struct linux_cells cells;
-    const char *ca_file;       // path
+    const char *ca_file;       // a file or a hashed folder
     struct identity_pair pair; // in use
     bool may_have_next;        // not out of the credential store
     // What the job is to do:
@@ -36,6 +36,9 @@ struct identity_files {
     const char *adopt_problem; // NULL: adopted
     enum err store_error;
 };
+
+// NULL: this certificate and key can be used, or the .next ones that an adoption left half done.
+const char *identity_pair_problem(const char *certificate, const char *private_key);
 
 // data_dir/identity is made if it is not there. certificate "" : none. Ends an adoption that was
 // cut short. ERR_ARG, ERR_IO: logged.
