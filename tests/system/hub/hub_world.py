@@ -21,6 +21,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
 from world import hub_db  # noqa: E402
+from world.ports import free_port  # noqa: E402
 
 HOST = "hub.test"
 SCOPE = "0ne00000001"
@@ -69,9 +70,7 @@ class Hub:
         hub_db.insert(self.db, "meta", key="id_scope", value=SCOPE)
         hub_db.put_devices(self.db, {device: [key_of(device)] for device in devices})
         self.make_certificates()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         plugin = os.path.join(os.environ["BUSWARD_BUILD"], "apps/hub/busward_hub.so")
         lines = ["per_listener_settings false", f"listener {self.port} 127.0.0.1", "max_qos 1",
                  f"certfile {self.dir}/server.pem", f"keyfile {self.dir}/server.key",
