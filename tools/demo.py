@@ -146,6 +146,7 @@ def settle(world: World) -> tuple[Verdict, list[str]]:
 
 
 def summary(world: World, started: float) -> int:
+    say("judging: what the line carried, what was journalled, what is stored")
     verdict, missed = settle(world)
     say(f"after {time.monotonic() - started:.0f} s: {verdict.text()}, reports not journalled {len(missed)}")
     for name in ("lost", "doubled", "wrong", "invented"):
