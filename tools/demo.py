@@ -24,6 +24,8 @@ SETTLE_S = 40  # how long the end waits for what is journalled to reach the stor
 JOURNAL_S = 20.0  # poll and sync of what the line carried take less: what was lost longer before a death has no excuse
 REPLY_TIMEOUT_MS = 1000  # what the line carried is taken, though this machine may be busy
 INTERRUPTED = 130  # as the shell has it
+EPILOG = ("Ctrl-C ends all of it, with exit code 130. DEMO_SECONDS=n in the environment ends it by itself and judges: exit code 0 if "
+          "all is well, 1 if anything was lost, doubled or wrong. A part that crashed makes it 1 in any case.")
 # What the parts log, by part, module and event, in words. sys_demo_words holds these against the sources.
 PLAIN = {
     ("gateway", "identity", "assigned"): "the gateway registered by itself: it belongs to the hub {hub} as {device}",
@@ -208,7 +210,7 @@ def run_guarded(build: pathlib.Path, store: Store, data: pathlib.Path | None, se
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__, epilog=EPILOG)
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--data", type=pathlib.Path, help="keep everything in this new folder (default: a temporary one)")
     parser.add_argument("--sensors", type=int, default=24, choices=range(1, 51), metavar="1..50")

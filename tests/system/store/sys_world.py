@@ -96,13 +96,15 @@ def check_parts() -> list[str]:
     kill, terminate, abort = signal.SIGKILL, signal.SIGTERM, signal.SIGABRT
     clean = {
         "stopped": faults(polite), "stopped at birth": faults(polite, is_ready=False), "stopped while frozen": faults(polite, freeze),
-        "killed": faults(polite, strike(kill)), "terminated": faults(polite, strike(terminate)), "killed, then stopped": faults(polite, again),
+        "killed": faults(polite, strike(kill)), "terminated": faults(polite, strike(terminate)),
+        "killed, then stopped": faults(polite, again),
         "forgetful": faults(FORGETS, is_forgetful=True), "killed by hand": faults(polite, strike(kill, outside=True), by_hand=True),
         "terminated by hand": faults(polite, strike(terminate, outside=True), by_hand=True),
     }
     bad = {
         "crashed": faults(polite, strike(abort)), "crashed by hand": faults(polite, strike(abort, outside=True), by_hand=True),
-        "killed by a stranger": faults(polite, strike(kill, outside=True)), "ended by itself": faults(by_itself.format(code=0), Trial.wait_end),
+        "killed by a stranger": faults(polite, strike(kill, outside=True)),
+        "ended by itself": faults(by_itself.format(code=0), Trial.wait_end),
         "failed by itself": faults(by_itself.format(code=1), Trial.wait_end),
         "ended with a leak": faults(HEARS.format(code=23) + WAITS), "deaf": faults(DEAF),
     }
