@@ -7,7 +7,6 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -200,10 +199,10 @@ def run_guarded(build: pathlib.Path, store: Store, data: pathlib.Path | None, se
     except WorldError as error:
         say(f"the demo failed: {error}")
         return 1
-    except subprocess.CalledProcessError:
+    except Exception:
         if not Ending.asked:
             raise
-        return INTERRUPTED  # Ctrl-C reached what was making keys, too
+        return INTERRUPTED  # Ctrl-C reached whoever was making keys, too
     finally:
         if not data:
             shutil.rmtree(folder, ignore_errors=True)
