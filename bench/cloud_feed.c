@@ -53,28 +53,33 @@ void feed_close(struct feed *feed)
     linux_storage_close(&feed->storage);
 }
 
+enum err feed_as(struct feed *feed, struct bytes bag, struct bytes payload)
+{
+    struct timespec now;
+    uint64_t sequence = 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const struct hub_record record = {
+        .received_utc_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+        .device_id = bytes_of(feed->device, strlen(feed->device)),
+        .properties = bag,
+        .payload = payload,
+    };
+    return feed->send != NULL ? feed->send(feed->send_ctx, &record)
+                              : hub_log_store(&feed->log, &record, &sequence);
+}
+
 enum err feed_raw(struct feed *feed, enum tm_message_kind kind, struct bytes payload, bool has_bag)
 {
     char bag[TM_BAG_SIZE_MAX];
     size_t bag_size = 0;
-    struct timespec now;
-    uint64_t sequence = 0;
     const struct tm_bag fields = {
         .kind = kind, .journal_id = feed->journal, .number = feed->number};
     enum err err = has_bag ? tm_bag_write(&fields, bag, sizeof(bag), &bag_size) : OK;
     if (err != OK) {
         return err;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    const struct hub_record record = {
-        .received_utc_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
-        .device_id = bytes_of(feed->device, strlen(feed->device)),
-        .properties = bytes_of(bag, bag_size),
-        .payload = payload,
-    };
     feed->number++;
-    return feed->send != NULL ? feed->send(feed->send_ctx, &record)
-                              : hub_log_store(&feed->log, &record, &sequence);
+    return feed_as(feed, bytes_of(bag, bag_size), payload);
 }
 
 static enum err send_catalogue(struct feed *feed, uint32_t count, bool is_quiet)

@@ -46,5 +46,7 @@ NODISCARD enum err feed_gap(struct feed *feed, int64_t from_ms, int64_t to_ms, u
 // Any bytes of any kind with the next number, or without a property bag.
 NODISCARD enum err feed_raw(struct feed *feed, enum tm_message_kind kind, struct bytes payload,
                             bool has_bag);
+// Any bytes with any property bag; no number is used.
+NODISCARD enum err feed_as(struct feed *feed, struct bytes bag, struct bytes payload);
 
 #endif

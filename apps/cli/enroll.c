@@ -5,6 +5,7 @@
 #include "apps/cli/commands.h"
 #include "apps/gateway/north/credentials_linux.h"
 #include "base/assert.h"
+#include "port/linux/authorities.h"
 #include "port/linux/options.h"
 #include "port/linux/x509_file.h"
 
@@ -59,7 +60,7 @@ static const struct option OPTIONS[] = {
      .help = "of the service"},
     TEXT("payload", payload, 0, NULL, "JSON for the service's allocation"),
     TEXT("ca-file", ca_file, 0, "/etc/ssl/certs/ca-certificates.crt",
-         "PEM: who may vouch for hub and service"),
+         "who may vouch for hub and service: PEM, or a folder as `openssl rehash` names it"),
     {.name = "dry-run",
      .type = OPTION_FLAG,
      .offset = offsetof(struct enroll_options, dry_run),
@@ -125,6 +126,16 @@ static bool take_path(const char *path, char out[ENROLL_PATH_MAX])
     snprintf(out, ENROLL_PATH_MAX, "%s", real);
     free(real);
     return true;
+}
+
+static bool take_authorities(struct enroll *enroll)
+{
+    const char *path = enroll->options.ca_file;
+    const char *problem = authorities_problem(path);
+    if (problem != NULL) {
+        return enroll_failed(path, problem, "Check --ca-file.");
+    }
+    return take_path(path, enroll->ca_file);
 }
 
 static bool load_certificate(struct enroll *enroll, char *name, size_t capacity)
@@ -219,7 +230,7 @@ int command_enroll(int argc, char **argv)
     if (enroll.options.new_key) {
         return enroll_new_key(&enroll);
     }
-    bool is_good = take_path(enroll.options.ca_file, enroll.ca_file) && run(&enroll);
+    bool is_good = take_authorities(&enroll) && run(&enroll);
     sas_key_wipe(&enroll.key.key);
     return is_good ? 0 : 1;
 }

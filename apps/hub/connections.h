@@ -18,11 +18,13 @@ struct hub_connection {
     const void *client; // the broker's name for it; NULL: not connected
     uint64_t number;    // of this connection, never used again; 0: not connected
     struct hub_login login;
-    const char *close_why; // it is to be closed; NULL: no
-    bool is_kept;          // the session outlives the connection, with its filters
-    unsigned filters;      // HUB_FILTER_*
-    unsigned filters_qos1; // of these, with QoS 1
-    unsigned waiting;      // requests that the backend has not acknowledged
+    const char *close_why;  // it is to be closed; NULL: no
+    bool is_kept;           // the session outlives the connection, with its filters
+    unsigned filters;       // HUB_FILTER_*
+    unsigned filters_qos1;  // of these, with QoS 1
+    uint64_t sent_turn;     // hub.h: the last in which the broker was given something for it
+    uint64_t discards_turn; // in which the broker discards what its session still held
+    unsigned waiting;       // requests that the backend has not acknowledged
     // What the backend knows.
     uint64_t told_number;    // 0: of no connection
     unsigned told_mask;      // of subscriptions

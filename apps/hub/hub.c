@@ -18,6 +18,7 @@ void hub_init(struct hub *hub, const struct hub_config *cfg)
         .cfg = *cfg,
         .check_at = cfg->connections->capacity,
         .close_at = cfg->connections->capacity,
+        .turn = 1,
     };
     hub_link_init(&hub->link, cfg->mode, cfg->connections, cfg->boot);
 }
@@ -58,7 +59,11 @@ static void begin(struct hub *hub, struct hub_connection *connection, const stru
     bool is_dps = hub->cfg.mode == HUB_MODE_DPS;
     bool keeps = !in->is_clean && !is_dps; // at DPS nothing is worth its place in the table
     bool has_session = keeps && connection->is_kept;
+    // The broker looks in this turn whether the client may have what its session still holds.
+    bool is_heir = has_session && connection->login.generation == login->generation;
+    connection->discards_turn = is_heir ? 0 : hub->turn;
     hub->replaced = connection->client;
+    hub->will_generation = connection->login.generation;
     if (connection->client != NULL) {
         connection->end = "taken_over";
     }
@@ -104,6 +109,9 @@ struct hub_answer hub_connect(struct hub *hub, const struct hub_connect *in)
     if (connection == NULL) {
         return refused("connections_max devices are connected or have a session");
     }
+    if (connection->sent_turn == hub->turn && connection->login.generation != login.generation) {
+        return failed("device made anew, and something for the former one is on its way");
+    }
     begin(hub, connection, in, &login);
     return (struct hub_answer){.outcome = HUB_OK};
 }
@@ -136,6 +144,7 @@ void hub_disconnect(struct hub *hub, const void *client, struct bytes client_id)
     if (connection == NULL) {
         return;
     }
+    hub->will_generation = connection->login.generation;
     connection->end = connection->close_why != NULL ? "closed" : "ended";
     connection->client = NULL;
     connection->number = 0;
@@ -244,10 +253,30 @@ static struct hub_answer store(struct hub *hub, const struct hub_publish *in,
     return answer;
 }
 
+// The device was removed and made anew, and its former one is still connected.
+static bool is_for_another(struct hub *hub, const struct hub_out *out)
+{
+    struct hub_device device;
+    struct bytes id = bytes_of(out->client_id, strlen(out->client_id));
+    if (out->close_why != NULL || hub->cfg.mode == HUB_MODE_DPS) {
+        return false;
+    }
+    const struct hub_connection *connection = hub_connections_find(hub->cfg.connections, id);
+    enum err err = hub_directory_device(hub->cfg.directory, id, &device);
+    return err == ERR_NOT_FOUND ||
+           (err == OK && connection != NULL && device.generation != connection->login.generation);
+}
+
 struct hub_answer hub_publish(struct hub *hub, const struct hub_publish *in)
 {
     if (is_backend(hub, in->client)) {
+        uint32_t took_count = hub->link.took_count;
         const char *why = hub_link_message(&hub->link, in->topic, in->payload);
+        if (hub->link.has_out && is_for_another(hub, &hub->link.out)) {
+            hub->link.has_out = false;
+            hub->link.took_count = took_count; // nor is the backend told that it was handed over
+            hub->link.stats.dropped++;
+        }
         return (struct hub_answer){.outcome = why == NULL ? HUB_OK : HUB_IGNORED, .why = why};
     }
     struct az_topic topic;
@@ -272,8 +301,8 @@ bool hub_is_will(const struct hub *hub, const void *client)
 struct hub_answer hub_store_will(struct hub *hub, const struct hub_publish *in)
 {
     struct hub_device device;
-    bool is_enabled =
-        hub_directory_device(hub->cfg.directory, in->client_id, &device) == OK && device.is_enabled;
+    bool is_enabled = hub_directory_device(hub->cfg.directory, in->client_id, &device) == OK &&
+                      device.is_enabled && device.generation == hub->will_generation;
     bool is_known = hub_is_will(hub, in->client) && is_enabled;
     struct az_topic topic;
     hub->ended = NULL;
@@ -322,7 +351,8 @@ bool hub_may_receive(struct hub *hub, const void *client, struct bytes client_id
     }
     const struct hub_connection *connection = known(hub, client, client_id);
     unsigned needed = hub_filter_needed(hub->cfg.mode, client_id, topic);
-    return connection != NULL && (hub_filter_mask(connection->filters) & needed) != 0;
+    return connection != NULL && connection->discards_turn != hub->turn &&
+           (hub_filter_mask(connection->filters) & needed) != 0;
 }
 
 bool hub_is_checking(const struct hub *hub)
@@ -408,7 +438,25 @@ static bool next_to_close(struct hub *hub, struct hub_out *out)
     return false;
 }
 
+static void note_sent(struct hub *hub, const struct hub_out *out)
+{
+    struct bytes id = bytes_of(out->client_id, strlen(out->client_id));
+    struct hub_connection *connection = hub_connections_find(hub->cfg.connections, id);
+    if (connection != NULL) {
+        connection->sent_turn = hub->turn;
+    }
+}
+
 bool hub_next(struct hub *hub, struct hub_out *out)
 {
-    return hub_link_next(&hub->link, out) || next_to_close(hub, out);
+    if (hub_link_next(&hub->link, out)) {
+        note_sent(hub, out);
+        return true;
+    }
+    return next_to_close(hub, out);
+}
+
+void hub_turn_ends(struct hub *hub)
+{
+    hub->turn++;
 }

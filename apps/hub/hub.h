@@ -20,14 +20,16 @@ struct hub_config {
 struct hub {
     struct hub_config cfg;
     struct hub_link link;
-    const void *backend;  // the link's connection; NULL: away
-    const void *replaced; // the connection that the last one took over, until it has ended
-    const void *ended;    // the device's connection that ended last; the next connect clears it
-    uint32_t check_at;    // connections from here on have not been held against hub.db since it
-                          // changed
-    bool check_again;     // it changed once more meanwhile
-    uint32_t close_at;    // nor looked at for closing, since the last tick
-    uint64_t utc_s;       // of the last tick
+    const void *backend;      // the link's connection; NULL: away
+    const void *replaced;     // the connection that the last one took over, until it has ended
+    const void *ended;        // the device's connection that ended last; the next connect clears it
+    uint32_t check_at;        // connections from here on have not been held against hub.db since it
+                              // changed
+    bool check_again;         // it changed once more meanwhile
+    uint32_t close_at;        // nor looked at for closing, since the last tick
+    uint64_t utc_s;           // of the last tick
+    uint64_t turn;            // of the broker's loop, from 1
+    uint64_t will_generation; // of the device that `replaced` or `ended` was
 };
 
 struct hub_publish {
@@ -84,6 +86,9 @@ void hub_unsubscribe(struct hub *hub, const void *client, struct bytes client_id
 bool hub_may_receive(struct hub *hub, const void *client, struct bytes client_id,
                      struct bytes topic);
 
+// The broker's loop ends a turn: in the next one everything that was put out is in its queues,
+// before any input comes.
+void hub_turn_ends(struct hub *hub);
 // Once a second, and sooner while hub_is_checking. directory_changed: hub_directory_poll said so.
 void hub_tick(struct hub *hub, uint64_t utc_s, bool directory_changed);
 // A tick soon would go on with what this one had no time for.

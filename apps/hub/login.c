@@ -219,6 +219,7 @@ const char *hub_login_device(struct hub_directory *directory, const struct hub_c
     if (why == NULL && !device.is_enabled) {
         why = "device disabled";
     }
+    login.generation = device.generation;
     *out = why == NULL ? login : *out;
     return why;
 }
@@ -265,6 +266,9 @@ const char *hub_login_recheck(struct hub_directory *directory, const struct hub_
     }
     if (err != OK) {
         return NULL;
+    }
+    if (device.generation != login->generation) {
+        return "device removed and made anew";
     }
     if (!device.is_enabled) {
         return "device disabled";

@@ -35,6 +35,7 @@ struct hub_login {
     struct hub_thumbprint certificate; // SHA-256; size 0: none
     struct hub_thumbprint certificate_sha1;
     uint64_t expires_utc_s; // of the token or certificate
+    uint64_t generation;    // of the device; in DPS 0
 };
 
 // NULL: *out is filled. Else why not. In the hub the client id is the device's, in DPS the

@@ -268,7 +268,8 @@ static void tell_directory(const struct plugin *plugin)
     }
 }
 
-// Once a second, and sooner while connections are being held against a hub.db that changed.
+// In each turn; its work once a second, and sooner while connections are being held against a
+// hub.db that changed.
 static int on_tick(int event, void *event_data, void *user_data)
 {
     (void)event;
@@ -276,6 +277,7 @@ static int on_tick(int event, void *event_data, void *user_data)
     struct plugin *plugin = user_data;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
+    hub_turn_ends(&plugin->hub);
     if (now.tv_sec == plugin->ticked_s && !hub_is_checking(&plugin->hub)) {
         return MOSQ_ERR_SUCCESS;
     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/linux/fetch.h"
 
+#include "port/linux/authorities.h"
 #include "port/linux/file.h"
 #include "port/linux/sha256.h"
+#include "port/linux/tls_trust.h"
 
 #include <curl/curl.h>
 #include <dirent.h>
@@ -118,6 +120,23 @@ static bool set_proxy(CURL *easy, const struct proxy *proxy)
                        curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy->password) == CURLE_OK));
 }
 
+static CURLcode on_context(CURL *easy, void *context, void *authorities)
+{
+    (void)easy;
+    return tls_trust(context, authorities) ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
+}
+
+// Nobody but these: what the library was built to trust is taken away. One that was built with
+// another TLS library than ours reads them itself.
+static bool set_authorities(CURL *easy, const char *path)
+{
+    bool is_ours = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK;
+    bool is_folder = authorities_is_folder(path);
+    return (!is_ours || curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, path) == CURLE_OK) &&
+           curl_easy_setopt(easy, CURLOPT_CAINFO, is_ours || is_folder ? NULL : path) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CAPATH, is_folder && !is_ours ? path : NULL) == CURLE_OK;
+}
+
 static bool set_up(CURL *easy, struct transfer *t, char *words)
 {
     const struct fetch_request *r = t->request;
@@ -129,8 +148,7 @@ static bool set_up(CURL *easy, struct transfer *t, char *words)
            curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_file) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+           set_authorities(easy, r->ca_file) &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) ==
@@ -149,6 +167,10 @@ static enum err download(struct transfer *t, char *reason)
 {
     char words[CURL_ERROR_SIZE] = "";
     long status = 0;
+    const char *problem = authorities_problem(t->request->ca_file);
+    if (problem != NULL) {
+        return fail(reason, ERR_IO, problem);
+    }
     CURL *easy = curl_easy_init();
     CURLcode code = CURLE_OUT_OF_MEMORY;
     if (easy != NULL && set_up(easy, t, words) && set_proxy(easy, t->request->proxy)) {

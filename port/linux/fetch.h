@@ -17,7 +17,7 @@ struct fetch_request {
     const char *url;           // https only, redirects included
     const char *sha256;        // 64 small hex digits: of the bytes, and the file's name
     const char *folder;        // created (mode 0750) if it is missing
-    const char *ca_file;       // PEM; who may vouch for the server
+    const char *ca_file;       // authorities.h: who may vouch for the server
     size_t size_max;           // bytes
     const struct proxy *proxy; // NULL: as the environment says (https_proxy)
     const atomic_bool *stop;   // set: the call ends soon, with ERR_CLOSED; may be NULL

@@ -2,11 +2,13 @@
 #include "port/linux/http_server.h"
 
 #include "base/assert.h"
+#include "port/api/clock.h"
+#include "port/linux/http_address.h"
+#include "port/linux/http_places.h"
 #include "port/linux/http_reason.h"
 #include "port/linux/http_tls.h"
 #include "port/linux/log.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -36,10 +38,9 @@ struct http_conn {
     bool is_spare;
     bool keep_alive;
     bool is_head;
-    bool is_loopback;
+    struct http_peer peer;
     time_t begun_s; // when the request under way began to come; 0: none
     time_t since_s; // when it was accepted, answered, or had read its answer
-    char address[HTTP_ADDRESS_SIZE];
     struct http_conn *next_free;
 };
 
@@ -48,7 +49,9 @@ struct http_server {
     struct evconnlistener *listener;
     struct http_conn *conns;
     struct http_conn *free;
+    struct http_places places; // of conns, one each
     struct http_stats stats;
+    unsigned spare_count; // of those that are open
     uint16_t port;
 };
 
@@ -66,6 +69,11 @@ static time_t clock_s(void)
     return now.tv_sec;
 }
 
+static size_t place_of(const struct http_conn *conn)
+{
+    return (size_t)(conn - conn->server->conns);
+}
+
 static size_t unread(const struct http_conn *conn)
 {
     return evbuffer_get_length(bufferevent_get_output(conn->bev));
@@ -77,6 +85,8 @@ static void conn_free(struct http_conn *conn)
     const bool was_open = conn->state == CONN_WAITING || conn->state == CONN_STREAM;
     server->stats.streams -= conn->state == CONN_STREAM ? 1 : 0;
     server->stats.open--;
+    server->spare_count -= conn->is_spare ? 1 : 0;
+    http_places_leave(&server->places, place_of(conn));
     conn->state = CONN_FREE;
     if (was_open) {
         server->cfg.handler.gone(server->cfg.handler.ctx, conn);
@@ -152,6 +162,7 @@ static bool take_request(struct http_conn *conn)
         return false;
     }
     server->stats.requests++;
+    http_places_busy(&server->places, place_of(conn));
     conn->state = CONN_WAITING;
     conn->keep_alive = request.keep_alive;
     conn->is_head = request.method == HTTP_HEAD;
@@ -200,6 +211,7 @@ static void on_written(struct bufferevent *bev, void *ctx)
         conn_free(conn);
     } else if (conn->state == CONN_READING) {
         conn->since_s = clock_s();
+        http_places_idle(&conn->server->places, place_of(conn), port_now_us());
         bufferevent_enable(bev, EV_READ);
         if (evbuffer_get_length(bufferevent_get_input(bev)) > 0) {
             bufferevent_trigger(bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
@@ -234,18 +246,24 @@ static void on_event(struct bufferevent *bev, short events, void *ctx)
     conn_free(conn);
 }
 
-static void set_address(struct http_conn *conn, const struct sockaddr *address)
+static bool is_full(const struct http_server *server)
 {
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, address, sizeof(v4));
-        inet_ntop(AF_INET, &v4.sin_addr, conn->address, sizeof(conn->address));
-        conn->is_loopback = (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
-    } else {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, address, sizeof(v6));
-        inet_ntop(AF_INET6, &v6.sin6_addr, conn->address, sizeof(conn->address));
-        conn->is_loopback = memcmp(&v6.sin6_addr, &in6addr_loopback, sizeof(in6addr_loopback)) == 0;
+    return server->stats.open - server->spare_count >= server->cfg.conn_max;
+}
+
+// When all is taken, who is a stranger still makes room for who comes now.
+static void make_room(struct http_server *server)
+{
+    if (!is_full(server)) {
+        return;
+    }
+    size_t weakest = http_places_weakest(&server->places, port_now_us());
+    if (weakest == server->places.count && server->free == NULL) {
+        weakest = http_places_weakest_spare(&server->places);
+    }
+    if (weakest < server->places.count) {
+        server->stats.displaced++;
+        conn_free(&server->conns[weakest]);
     }
 }
 
@@ -255,8 +273,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     (void)listener;
     (void)size;
     struct http_server *server = ctx;
-    struct http_conn *conn = server->free;
     server->stats.accepted++;
+    make_room(server);
+    struct http_conn *conn = server->free;
     struct bufferevent *bev = NULL;
     if (conn != NULL) {
         bev = server->cfg.tls != NULL
@@ -268,15 +287,22 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         close(fd);
         return;
     }
+    const bool is_spare = is_full(server);
     server->free = conn->next_free;
     server->stats.open++;
+    server->spare_count += is_spare ? 1 : 0;
     *conn = (struct http_conn){.server = server,
                                .bev = bev,
                                .state = CONN_READING,
+                               .peer = http_address_peer(address),
                                .since_s = clock_s(),
-                               .is_spare = server->stats.open > server->cfg.conn_max};
+                               .is_spare = is_spare};
     server->stats.refused += conn->is_spare ? 1 : 0;
-    set_address(conn, address);
+    if (is_spare) {
+        http_places_enter_spare(&server->places, place_of(conn), port_now_us(), conn->peer.number);
+    } else {
+        http_places_enter(&server->places, place_of(conn), port_now_us(), conn->peer.number);
+    }
     // Answers are written whole: to hold one back until the peer acknowledges costs it 40 ms.
     const int now = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &now, sizeof(now));
@@ -316,6 +342,7 @@ void http_reply(struct http_conn *conn, const struct http_reply *reply)
     conn->begun_s = 0;
     conn->since_s = clock_s();
     conn->state = conn->keep_alive ? CONN_READING : CONN_CLOSING;
+    http_places_answered(&conn->server->places, place_of(conn), port_now_us());
     bufferevent_enable(conn->bev, EV_READ);
     if (conn->state == CONN_READING) {
         // A request that waits in the buffer already is taken from the loop, not from in here.
@@ -355,65 +382,50 @@ void http_close(struct http_conn *conn)
     conn_free(conn);
 }
 
+void http_vouch(struct http_conn *conn)
+{
+    http_places_vouch(&conn->server->places, place_of(conn));
+}
+
 const char *http_address(const struct http_conn *conn)
 {
-    return conn->address;
+    return conn->peer.text;
 }
 
 bool http_is_loopback(const struct http_conn *conn)
 {
-    return conn->is_loopback;
+    return conn->peer.is_loopback;
 }
 
-static enum err address_of(const struct http_server_config *cfg, struct sockaddr_storage *out,
-                           int *size)
+static void server_free(struct http_server *server)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(cfg->port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(cfg->port)};
-    memset(out, 0, sizeof(*out));
-    if (inet_pton(AF_INET, cfg->host, &v4.sin_addr) == 1) {
-        memcpy(out, &v4, sizeof(v4));
-        *size = (int)sizeof(v4);
-        return OK;
+    if (server != NULL) {
+        free(server->places.list);
+        free(server->conns);
     }
-    if (inet_pton(AF_INET6, cfg->host, &v6.sin6_addr) == 1) {
-        memcpy(out, &v6, sizeof(v6));
-        *size = (int)sizeof(v6);
-        return OK;
-    }
-    return ERR_ARG;
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage bound;
-    socklen_t size = sizeof(bound);
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    memset(&bound, 0, sizeof(bound));
-    if (getsockname(fd, (struct sockaddr *)(void *)&bound, &size) != 0) {
-        return 0;
-    }
-    memcpy(&v4, &bound, sizeof(v4));
-    memcpy(&v6, &bound, sizeof(v6));
-    return ntohs(bound.ss_family == AF_INET ? v4.sin_port : v6.sin6_port);
+    free(server);
 }
 
 enum err http_server_start(const struct http_server_config *cfg, struct http_server **out)
 {
     struct sockaddr_storage address;
     int size = 0;
-    enum err err = address_of(cfg, &address, &size);
+    enum err err = http_address_of(cfg->host, cfg->port, &address, &size);
     if (err != OK) {
         log_error(MODULE, "listen", "host=%s why=\"not an address\"", log_quote(cfg->host).text);
         return err;
     }
     struct http_server *server = calloc(1, sizeof(*server));
     const size_t count = cfg->conn_max + HTTP_SPARE_CONNS;
-    if (server == NULL || (server->conns = calloc(count, sizeof(server->conns[0]))) == NULL) {
-        free(server);
+    if (server != NULL) {
+        server->conns = calloc(count, sizeof(server->conns[0]));
+        server->places.list = calloc(count, sizeof(server->places.list[0]));
+    }
+    if (server == NULL || server->conns == NULL || server->places.list == NULL) {
+        server_free(server);
         return ERR_FULL;
     }
+    http_places_init(&server->places, server->places.list, count);
     server->cfg = *cfg;
     if (cfg->body_size_max == 0) {
         server->cfg.body_size_max = HTTP_BODY_SIZE_DEFAULT;
@@ -430,11 +442,10 @@ enum err http_server_start(const struct http_server_config *cfg, struct http_ser
     if (server->listener == NULL) {
         log_error(MODULE, "listen", "host=%s port=%u why=\"%s\"", cfg->host, cfg->port,
                   strerror(errno));
-        free(server->conns);
-        free(server);
+        server_free(server);
         return ERR_IO;
     }
-    server->port = port_of(evconnlistener_get_fd(server->listener));
+    server->port = http_address_port(evconnlistener_get_fd(server->listener));
     *out = server;
     return OK;
 }
@@ -450,8 +461,7 @@ void http_server_stop(struct http_server *server)
             conn_free(&server->conns[i]);
         }
     }
-    free(server->conns);
-    free(server);
+    server_free(server);
 }
 
 void http_server_tick(struct http_server *server, time_t now_s)

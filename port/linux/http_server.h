@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // An HTTP/1.1 server on libevent with a fixed pool of connections: keep-alive, one request at a
-// time per connection, streams, TLS. When the pool is used up the next ones are told so (503) from
-// a few spare places, and beyond those closed. All on the loop's thread.
+// time per connection, streams, TLS. When the pool is used up, who has not finished a request, or
+// is nobody known and asks nothing now, loses the place to the next who comes (http_places.h). Only
+// when there is none such the next ones are told so (503) from a few spare places, and beyond those
+// closed. All on the loop's thread.
 #ifndef PORT_LINUX_HTTP_SERVER_H
 #define PORT_LINUX_HTTP_SERVER_H
 
 #include "base/err.h"
 #include "port/linux/http_request.h"
 
-#include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -26,7 +28,6 @@ enum {
     HTTP_ANSWER_S = 300,                  // and one that has not read all of an answer by then
     HTTP_UNREAD_MAX = 64 * 1024,          // bytes of answers; before more the client has to read
     HTTP_STREAM_PENDING_MAX = 256 * 1024, // bytes; a stream that lags further behind is dropped
-    HTTP_ADDRESS_SIZE = INET6_ADDRSTRLEN,
 };
 
 struct http_handler {
@@ -55,7 +56,8 @@ struct http_server_config {
 
 struct http_stats {
     uint64_t accepted;
-    uint64_t refused; // 503 since the pool was used up, or closed at once
+    uint64_t refused;   // 503 since the pool was used up, or closed at once
+    uint64_t displaced; // strangers that made room
     uint64_t requests;
     uint64_t malformed;  // 4xx and 5xx of the parser
     uint64_t answers[6]; // by hundreds
@@ -86,6 +88,9 @@ void http_begin_stream(struct http_conn *conn, const char *type);
 // False: the stream lags too far behind and is being closed (`gone` follows at once).
 bool http_stream_send(struct http_conn *conn, struct bytes data);
 void http_close(struct http_conn *conn);
+
+// Who asked has proved who it is: this connection keeps its place as long as it lasts.
+void http_vouch(struct http_conn *conn);
 
 // The peer's address as text.
 const char *http_address(const struct http_conn *conn);

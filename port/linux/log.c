@@ -24,7 +24,7 @@ struct repeat {
     uint32_t dropped;
 };
 
-static const char *const LEVEL_NAMES[] = {"error", "warn", "info", "debug"};
+static const char *const LEVEL_NAMES[] = {"error", "warn", "info", "debug", "audit"};
 
 // The process has one stderr, hence one state of it.
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,7 +43,7 @@ void log_set_tap(log_tap_fn *tap, void *ctx)
 
 enum err log_set_level(const char *name)
 {
-    for (size_t i = 0; i < COUNT_OF(LEVEL_NAMES); i++) {
+    for (size_t i = 0; i <= LOG_LEVEL_DEBUG; i++) {
         if (strcmp(name, LEVEL_NAMES[i]) == 0) {
             pthread_mutex_lock(&lock);
             level_max = (enum log_level)i;
@@ -106,12 +106,20 @@ static size_t stamp(char *out, size_t capacity)
     return (size_t)snprintf(out, capacity, "ts=%s.%03ldZ", date, now.tv_nsec / 1000000);
 }
 
+// Under the lock.
+static bool allow(enum log_level level, const char *mod, const char *ev, uint32_t *repeated)
+{
+    if (level == LOG_LEVEL_AUDIT) {
+        return true;
+    }
+    return level <= level_max && (level == LOG_LEVEL_DEBUG || repeat_allow(mod, ev, repeated));
+}
+
 void log_event(enum log_level level, const char *mod, const char *ev, const char *format, ...)
 {
     pthread_mutex_lock(&lock);
     uint32_t repeated = 0;
-    bool pass =
-        level <= level_max && (level == LOG_LEVEL_DEBUG || repeat_allow(mod, ev, &repeated));
+    bool pass = allow(level, mod, ev, &repeated);
     pthread_mutex_unlock(&lock);
     if (!pass) {
         return;

@@ -12,6 +12,7 @@ enum log_level {
     LOG_LEVEL_WARN,  // we coped
     LOG_LEVEL_INFO,  // state changed
     LOG_LEVEL_DEBUG, // per message
+    LOG_LEVEL_AUDIT, // who did what
 };
 
 #define LOG_REPEAT_MAX 20 // lines of one (mod, ev) in LOG_WINDOW_S, then only a count
@@ -23,6 +24,10 @@ NODISCARD enum err log_set_level(const char *name);
 // No secrets. Repeats beyond the limit are counted; the next line that passes carries repeats=N.
 void log_event(enum log_level level, const char *mod, const char *ev, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+// An audit line (level=audit) is written whatever the level is, and none is ever held back as a
+// repeat. For what somebody authenticated did and changed, alone: nobody else may be able to make
+// such lines, or the log would be his to fill.
 
 // Every line that is written goes to `tap` too, on the thread that logs; it must not log. NULL:
 // none.
@@ -41,5 +46,6 @@ struct log_quoted log_quote(const char *text);
 #define log_warn(mod, ...)  log_event(LOG_LEVEL_WARN, mod, __VA_ARGS__)
 #define log_info(mod, ...)  log_event(LOG_LEVEL_INFO, mod, __VA_ARGS__)
 #define log_debug(mod, ...) log_event(LOG_LEVEL_DEBUG, mod, __VA_ARGS__)
+#define log_audit(mod, ...) log_event(LOG_LEVEL_AUDIT, mod, __VA_ARGS__)
 
 #endif

@@ -35,7 +35,7 @@ enum {
 };
 
 struct mqtt_config {
-    const char *ca_file;         // PEM; the only CAs that are trusted; required
+    const char *ca_file;         // authorities.h: the only ones that are trusted; required
     const struct proxy *proxy;   // all goes through it; NULL: there is none
     uint16_t keep_alive_s;       // default 60, at most 1177 (Azure)
     uint32_t connect_timeout_ms; // default 30,000: from connect to CONNACK, name lookup aside

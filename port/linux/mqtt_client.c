@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "port/api/clock.h"
+#include "port/linux/authorities.h"
 #include "port/linux/tls_client.h"
 
 #include <errno.h>
@@ -182,7 +183,10 @@ static void *make_context(struct mqtt *mqtt, const struct mqtt_login *login)
 {
     void *context = tls_client_context(mqtt->ca_file, mqtt->host);
     if (context == NULL) {
-        mqtt_set_reason(mqtt, "TLS set-up failed: is the CA file a PEM certificate?");
+        const char *problem = authorities_problem(mqtt->ca_file);
+        mqtt_set_reason(mqtt, problem != NULL
+                                  ? problem
+                                  : "TLS set-up failed: is the CA file a PEM certificate?");
         return NULL;
     }
     if (login->certificate_file[0] == 0) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/linux/tls_client.h"
 
+#include "port/linux/tls_trust.h"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -20,7 +22,7 @@ static void name_server(const SSL *session, int where, int ret)
     }
 }
 
-void *tls_client_context(const char *ca_file, const char *name)
+void *tls_client_context(const char *authorities, const char *name)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     if (context == NULL) {
@@ -34,7 +36,7 @@ void *tls_client_context(const char *ca_file, const char *name)
     bool is_good = (X509_VERIFY_PARAM_set1_ip_asc(check, name) == 1 ||
                     X509_VERIFY_PARAM_set1_host(check, name, 0) == 1) &&
                    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-                   SSL_CTX_load_verify_locations(context, ca_file, NULL) == 1;
+                   tls_trust(context, authorities);
     if (!is_good) {
         SSL_CTX_free(context);
         return NULL;

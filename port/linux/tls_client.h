@@ -4,10 +4,11 @@
 #ifndef PORT_LINUX_TLS_CLIENT_H
 #define PORT_LINUX_TLS_CLIENT_H
 
-// An SSL_CTX * for TLS 1.2 or better that accepts nothing but a chain to an authority in ca_file
-// (PEM) and a certificate for `name`, a host name or an IP address, and that asks the server for
-// that name (SNI), wherever the connection goes. NULL: the file holds no certificate, or no memory.
-void *tls_client_context(const char *ca_file, const char *name);
+// An SSL_CTX * for TLS 1.2 or better that accepts nothing but a chain to one of the authorities (a
+// PEM file or a hashed folder: authorities.h) and a certificate for `name`, a host name or an IP
+// address, and that asks the server for that name (SNI), wherever the connection goes. NULL:
+// authorities_problem() says why, or the file holds no certificate, or no memory.
+void *tls_client_context(const char *authorities, const char *name);
 // Gives the context a certificate (PEM, the device's own first) and its private key. NULL: done;
 // else what is wrong, in static words.
 const char *tls_client_identity(void *context, const char *certificate_file, const char *key_file);

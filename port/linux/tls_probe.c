@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/linux/tls_probe.h"
 
+#include "port/linux/authorities.h"
 #include "port/linux/tls_client.h"
 
 #include <errno.h>
@@ -113,7 +114,8 @@ void tls_probe_run(const struct tls_probe *probe, struct tls_probe_result *out)
     out->step = TLS_PROBE_TLS;
     SSL_CTX *context = tls_client_context(probe->ca_file, probe->host);
     if (context == NULL) {
-        say(out, "the CA file cannot be read: is it PEM?");
+        const char *problem = authorities_problem(probe->ca_file);
+        say(out, problem != NULL ? problem : "the CA file cannot be read: is it PEM?");
     } else {
         shake_hands(probe, fd, context, out);
     }

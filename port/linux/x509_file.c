@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port/linux/x509_file.h"
 
+#include "port/linux/authorities.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -12,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { CERTIFICATES_MAX = 100000 };
 
 // Nobody is asked for a password.
 static int no_password(char *out, int capacity, int writes, void *ctx)
@@ -68,9 +72,28 @@ const char *x509_file_end(const char *path, int64_t *end_s)
     return last_end(path, 1, end_s);
 }
 
+static bool take_later(void *ctx, const char *path)
+{
+    int64_t *last_s = ctx;
+    int64_t one_s;
+    if (last_end(path, CERTIFICATES_MAX, &one_s) == NULL && one_s > *last_s) {
+        *last_s = one_s;
+    }
+    return true;
+}
+
 const char *x509_file_last_end(const char *path, int64_t *end_s)
 {
-    return last_end(path, 100000, end_s);
+    if (!authorities_is_folder(path)) {
+        return last_end(path, CERTIFICATES_MAX, end_s);
+    }
+    int64_t last_s = INT64_MIN;
+    (void)authorities_each(path, take_later, &last_s);
+    if (last_s == INT64_MIN) {
+        return "no certificate under its hash";
+    }
+    *end_s = last_s;
+    return NULL;
 }
 
 static EVP_PKEY *read_key(const char *path)

@@ -9,7 +9,7 @@
 
 // When the first certificate of the file ends, in UTC seconds.
 const char *x509_file_end(const char *path, int64_t *end_s);
-// When the last of all certificates in the file ends.
+// When the last of all certificates in the file, or in the hashed folder (authorities.h), ends.
 const char *x509_file_last_end(const char *path, int64_t *end_s);
 // Does the private key belong to the first certificate?
 const char *x509_file_is_pair(const char *certificate, const char *key);

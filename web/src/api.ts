@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to the cloud. Each answers with the parsed body or throws an ApiError that can be shown.
-import type { Health, Overview, Series, Session, Sites } from "./types";
+import type { Health, Notice, Overview, Series, Session, Sites } from "./types";
 
 export class ApiError extends Error {
   constructor(
@@ -65,6 +65,8 @@ export const api = {
     const response = await fetch("/healthz", { cache: "no-store" });
     return response.json();
   },
+  notices: () => request<{ notices: Notice[] }>("/api/notices"),
+  acknowledge: ({ kind, at_ms }: Notice) => post<void>("/api/notices/acknowledge", { kind, at_ms }),
   sites: (signal?: AbortSignal) => request<Sites>("/api/sites", withSignal(signal)),
   overview: (site: string, signal?: AbortSignal) =>
     request<Overview>(`/api/sites/${encodeURIComponent(site)}/overview`, withSignal(signal)),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is abnormal, and how urgent it is. One place, so that tile, table, banner and chart agree.
-import type { Area, Health, Limits, Point, Sensor, Site } from "./types";
+import type { Area, Health, Limits, Notice, Point, Sensor, Site } from "./types";
 
 /** In order of urgency, the most urgent first. */
 export const CONDITIONS = ["high", "low", "bad", "stale", "never", "battery", "ok"] as const;
@@ -131,6 +131,18 @@ const HEALTH_CODES = [
   "store_older",
   "log_new",
 ] as const;
+
+/** These two are notices as well, which stay until somebody acknowledges them. */
+export const TOLD_BY_NOTICE = ["store_older", "log_new"];
+
+const NOTICE_KINDS = ["hub_log_new", "store_older", "kafka_lost", "kafka_new"] as const;
+
+/** The words for what befell the system, and the count that its text holds; of a newer server its own. */
+export function noticeKey(notice: Notice) {
+  const known = NOTICE_KINDS.find((kind) => kind === notice.kind);
+  const n = Number(/\d+/.exec(notice.text)?.[0] ?? 0);
+  return { key: known ? (`notice.${known}` as const) : ("notice.other" as const), n };
+}
 
 /** The words for what the server says of itself; of a newer server its own. */
 export function healthKey(health: Health) {

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { api } from "./api";
 import { learnServerNow } from "./clock";
+import { isHere, onPresence } from "./presence";
 import { reduce } from "./state";
 import { browserWorld, type Link, LiveLine } from "./stream";
 import type { LiveEvent, Overview } from "./types";
@@ -48,8 +49,10 @@ export function useLive(site: string, signedOut: () => void): Live {
     const nudge = () => document.visibilityState === "visible" && mine.nudge();
     addEventListener("online", nudge);
     document.addEventListener("visibilitychange", nudge);
-    mine.start();
+    const forget = onPresence((here) => (here ? mine.comeBack() : mine.leave()));
+    mine.start(isHere());
     return () => {
+      forget();
       mine.stop();
       if (timer !== null) clearTimeout(timer);
       removeEventListener("online", nudge);

@@ -2,13 +2,14 @@
 // The live line of one site: fetch the overview, then follow the stream from exactly there.
 //
 //   loading -> live -> waiting -> loading ...      stopped at any time
+//   any -> away (nobody looks) -> loading
 //
 // Whatever breaks (network, server, silence), there is one way back: fetch the overview again and open
 // the stream at its last event. So nothing is missed, and a value on the page is never older than it says.
 import { ApiError } from "./api";
 import type { LiveEvent, Overview } from "./types";
 
-export type LinkState = "loading" | "live" | "waiting";
+export type LinkState = "loading" | "live" | "waiting" | "away";
 
 export interface Link {
   state: LinkState;
@@ -59,8 +60,9 @@ export class LiveLine {
     private readonly sink: Sink,
   ) {}
 
-  start(): void {
-    void this.connect();
+  start(isSeen = true): void {
+    if (isSeen) void this.connect();
+    else this.leave();
   }
 
   stop(): void {
@@ -68,10 +70,24 @@ export class LiveLine {
     this.drop();
   }
 
+  /** Nobody looks: an open stream would have the gateway send at once for nobody. */
+  leave(): void {
+    if (this.stopped) return;
+    this.drop();
+    this.set("away");
+  }
+
+  /** Somebody looks again. */
+  comeBack(): void {
+    if (this.stopped || this.current.state !== "away") return;
+    this.attempt = 0;
+    void this.connect();
+  }
+
   /** Try now instead of at the next deadline: the network is back, or somebody looks again. */
   nudge(): void {
     const quietMs = this.world.now() - (this.current.heardAt ?? 0);
-    if (this.stopped || this.current.state === "loading") return;
+    if (this.stopped || this.current.state === "loading" || this.current.state === "away") return;
     if (this.current.state === "waiting" || quietMs > QUIET_MAX_MS / 2) void this.connect();
   }
 

@@ -10,6 +10,12 @@ export interface User {
   capabilities: string[];
 }
 
+export interface Notice {
+  kind: string;
+  at_ms: number;
+  text: string;
+}
+
 export interface Session {
   user: User | null;
   csrf: string | null;

@@ -232,3 +232,60 @@ test("a nudge while waiting tries at once", async () => {
   await settle();
   assert.equal(seen.overviews.length, 2);
 });
+
+test("who leaves closes the stream and asks for nothing; who comes back loads anew at once", async () => {
+  const { line, seen, sources, timers, source, settle, advance, reply } = setUp();
+  line.start();
+  await settle();
+  source().fire("open");
+  const old = source();
+  line.leave();
+  assert(old.closed);
+  assert.equal(state(seen.links), "away");
+  assert.equal(timers.length, 0, "no retry, no watch over silence");
+  line.nudge();
+  await advance(10 * QUIET_MAX_MS);
+  assert.equal(seen.overviews.length, 1, "the network is back: nobody looks all the same");
+  old.fire("sample", sample);
+  assert.equal(seen.events.length, 0);
+  reply(async () => overview([], { last_event_id: "99" }));
+  line.comeBack();
+  await settle();
+  assert.equal(seen.overviews.length, 2);
+  assert.equal(source().lastEventId, "99");
+  source().fire("open");
+  assert.equal(state(seen.links), "live");
+  line.comeBack();
+  await settle();
+  assert.equal(sources.length, 2, "once");
+});
+
+test("who leaves while it retries or loads ends that, too", async () => {
+  const { line, seen, sources, timers, source, settle, advance } = setUp();
+  line.start();
+  await settle();
+  source().fire("error");
+  line.leave();
+  assert.equal(timers.length, 0);
+  line.comeBack();
+  line.leave();
+  await settle();
+  await advance(RETRY_MAX_MS);
+  assert.equal(sources.length, 1, "the answer that was under way opens nothing");
+  assert.equal(state(seen.links), "away");
+});
+
+test("a line that starts unseen waits for somebody; one that was stopped does not come back", async () => {
+  const { line, seen, sources, settle } = setUp();
+  line.start(false);
+  await settle();
+  assert.equal(seen.overviews.length, 0);
+  line.comeBack();
+  await settle();
+  assert.equal(sources.length, 1);
+  line.stop();
+  line.leave();
+  line.comeBack();
+  await settle();
+  assert.equal(sources.length, 1);
+});

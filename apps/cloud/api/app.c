@@ -5,6 +5,7 @@
 #include "apps/cloud/api/answer.h"
 #include "apps/cloud/api/gateway.h"
 #include "apps/cloud/api/health.h"
+#include "apps/cloud/api/notices.h"
 #include "apps/cloud/api/reads.h"
 #include "apps/cloud/api/routes.h"
 #include "apps/cloud/api/session.h"
@@ -255,7 +256,11 @@ static void dispatch(struct app *app, struct http_conn *conn, const struct http_
     case ROUTE_GATEWAY:
     case ROUTE_CONFIGURE:
     case ROUTE_COMMAND:
-    case ROUTE_COMMANDS: gateway_request(app, conn, r, body, session); break;
+    case ROUTE_COMMANDS:
+    case ROUTE_RECORDS:
+    case ROUTE_RECORD: gateway_request(app, conn, r, body, session); break;
+    case ROUTE_NOTICES: notices_get(app, conn); break;
+    case ROUTE_ACKNOWLEDGE: notices_post(app, conn, body, session); break;
     case ROUTE_AUDIT: session_audit(app, conn, r->count); break;
     case ROUTE_STREAM: open_stream(app, conn, request, session); break;
     case ROUTE_HEALTH: health_reply(app, conn); break;
@@ -306,6 +311,9 @@ void app_request(void *ctx, struct http_conn *conn, const struct http_request *r
     route_request(request, &r);
     struct session *session =
         sessions_find(&app->sessions, http_cookie(request, "busward_session"), wall_now_ms());
+    if (session != NULL) {
+        http_vouch(conn);
+    }
     if (r.status == 405) {
         char headers[64];
         snprintf(headers, sizeof(headers), "Allow: %s\r\n", r.why);
@@ -328,6 +336,7 @@ void app_gone(void *ctx, struct http_conn *conn)
     struct app *app = ctx;
     stream_gone(app, conn);
     gateway_gone(app, conn);
+    notices_gone(app, conn);
     for (size_t i = 0; i < COUNT_OF(app->reads); i++) {
         app->reads[i].conn = app->reads[i].conn == conn ? NULL : app->reads[i].conn;
     }

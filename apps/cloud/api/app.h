@@ -7,6 +7,7 @@
 #include "apps/cloud/api/account_job.h"
 #include "apps/cloud/api/files.h"
 #include "apps/cloud/api/gateway_job.h"
+#include "apps/cloud/api/notice_job.h"
 #include "apps/cloud/auth/access.h"
 #include "apps/cloud/auth/throttle.h"
 #include "apps/cloud/ingest/follower.h"
@@ -107,7 +108,8 @@ struct app {
     bool is_saving;
     unsigned save_tick; // not before this one
     struct gateways gateways;
-    struct store_reader texts; // the loop's own, for texts of live events
+    struct notice_job notice_jobs[NOTICE_JOBS_MAX]; // on the gateways' worker
+    struct store_reader texts;                      // the loop's own, for texts of live events
     struct stream streams[APP_STREAMS_MAX];
     struct ring_event *ring; // EVENT_RING
     uint64_t event_next;     // number of the next live event

@@ -2,12 +2,14 @@
 #include "apps/cloud/api/gateway.h"
 
 #include "apps/cloud/api/answer.h"
+#include "apps/cloud/api/records.h"
 #include "apps/cloud/api/stream.h"
 #include "apps/cloud/api/twin_view.h"
 #include "base/assert.h"
 #include "port/linux/log.h"
 #include "json/writer.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +51,11 @@ enum err gateway_init(struct app *app)
     if (err == OK) {
         err = watch_init(&g->watch, app->cfg.store->cfg.site_max);
     }
-    return err == OK ? worker_start("commands", GATEWAY_JOBS_MAX, &g->worker) : err;
+    if (err == OK) {
+        err = store_reader_open(&g->reader, app->cfg.store);
+    }
+    return err == OK ? worker_start("commands", GATEWAY_JOBS_MAX + NOTICE_JOBS_MAX, &g->worker)
+                     : err;
 }
 
 void gateway_deinit(struct app *app)
@@ -57,6 +63,7 @@ void gateway_deinit(struct app *app)
     struct gateways *g = &app->gateways;
     worker_stop(g->worker);
     commands_close(&g->commands);
+    store_reader_close(&g->reader);
     watch_deinit(&g->watch);
 }
 
@@ -70,13 +77,14 @@ static void job_free(struct gateway_job *job)
 static struct gateway_job *job_take(struct app *app, enum gateway_verb verb, uint32_t site)
 {
     struct gateway_job *free_job = NULL;
-    unsigned nudges = 0;
+    unsigned of_verb = 0;
     for (unsigned i = 0; i < GATEWAY_JOBS_MAX; i++) {
         struct gateway_job *job = &app->gateways.jobs[i];
-        nudges += job->is_used && job->verb == GATEWAY_NUDGE ? 1 : 0;
+        of_verb += job->is_used && job->verb == verb ? 1 : 0;
         free_job = !job->is_used && free_job == NULL ? job : free_job;
     }
-    if (free_job == NULL || (verb == GATEWAY_NUDGE && nudges >= GATEWAY_NUDGES_MAX)) {
+    if (free_job == NULL || (verb == GATEWAY_NUDGE && of_verb >= GATEWAY_NUDGES_MAX) ||
+        (verb == GATEWAY_RECORD && of_verb >= GATEWAY_FILES_MAX)) {
         return NULL;
     }
     *free_job = (struct gateway_job){
@@ -151,7 +159,9 @@ static void hub_done(struct hub_call *call)
         gateway_outcome(job);
         to_worker(job, end_run, end_done);
         break;
-    case GATEWAY_LIST: ASSERT(false); break;
+    case GATEWAY_LIST:
+    case GATEWAY_RECORDS:
+    case GATEWAY_RECORD: ASSERT(false); break;
     }
 }
 
@@ -239,6 +249,22 @@ static void list_done(void *ctx)
     job_free(job);
 }
 
+static void records_run(void *ctx)
+{
+    records_list(ctx);
+}
+
+static void record_run(void *ctx)
+{
+    records_read(ctx);
+}
+
+static void record_done(void *ctx)
+{
+    records_answer(ctx);
+    job_free(ctx);
+}
+
 static void note(struct gateway_job *job, const struct session *session, struct bytes action,
                  struct bytes arguments)
 {
@@ -323,6 +349,24 @@ static void begin(struct app *app, struct http_conn *conn, const struct routed *
     to_worker(job, begin_run, begin_done);
 }
 
+static void answer_by(struct gateway_job *job, const struct routed *r,
+                      const struct session *session)
+{
+    char arguments[48];
+    if (job->verb == GATEWAY_SHOW) {
+        job->call.verb = HUB_TWIN;
+        ask_hub(job);
+    } else if (job->verb == GATEWAY_RECORD) {
+        const int size =
+            snprintf(arguments, sizeof(arguments), "{\"record\":%" PRId64 "}", r->record);
+        job->record = r->record;
+        note(job, session, bytes_of_text("flight_download"), bytes_of(arguments, (size_t)size));
+        to_worker(job, record_run, record_done);
+    } else {
+        to_worker(job, job->verb == GATEWAY_RECORDS ? records_run : list_run, list_done);
+    }
+}
+
 void gateway_request(struct app *app, struct http_conn *conn, const struct routed *r,
                      struct bytes body, const struct session *session)
 {
@@ -331,7 +375,9 @@ void gateway_request(struct app *app, struct http_conn *conn, const struct route
         answer_error(conn, 404, "not_found", "there is no such site");
         return;
     }
-    if (r->route != ROUTE_COMMANDS && app->cfg.hub == NULL) {
+    const bool is_ours =
+        r->route == ROUTE_COMMANDS || r->route == ROUTE_RECORDS || r->route == ROUTE_RECORD;
+    if (!is_ours && app->cfg.hub == NULL) {
         answer_error(conn, 501, "no_hub", "this cloud was not told of a hub: --hub-url");
         return;
     }
@@ -339,8 +385,11 @@ void gateway_request(struct app *app, struct http_conn *conn, const struct route
         begin(app, conn, r, site, body, session);
         return;
     }
-    struct gateway_job *job =
-        job_take(app, r->route == ROUTE_GATEWAY ? GATEWAY_SHOW : GATEWAY_LIST, site);
+    const enum gateway_verb verb = r->route == ROUTE_GATEWAY   ? GATEWAY_SHOW
+                                   : r->route == ROUTE_RECORDS ? GATEWAY_RECORDS
+                                   : r->route == ROUTE_RECORD  ? GATEWAY_RECORD
+                                                               : GATEWAY_LIST;
+    struct gateway_job *job = job_take(app, verb, site);
     if (job == NULL) {
         answer_busy(conn, 503, 2, "too many questions at once, try again");
         return;
@@ -348,12 +397,7 @@ void gateway_request(struct app *app, struct http_conn *conn, const struct route
     job->conn = conn;
     job->count = r->count;
     job->may_audit = access_allows(&session->access, CAN_AUDIT, r->site, wall_now_ms());
-    if (job->verb == GATEWAY_SHOW) {
-        job->call.verb = HUB_TWIN;
-        ask_hub(job);
-    } else {
-        to_worker(job, list_run, list_done);
-    }
+    answer_by(job, r, session);
 }
 
 void gateway_fleet(struct app *app, struct http_conn *conn, const struct http_request *request,

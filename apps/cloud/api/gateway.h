@@ -9,7 +9,8 @@
 NODISCARD enum err gateway_init(struct app *app);
 // After hub_client_stop: no answer of the hub's comes any more.
 void gateway_deinit(struct app *app);
-// ROUTE_GATEWAY, ROUTE_CONFIGURE, ROUTE_COMMAND, ROUTE_COMMANDS, once rights are checked.
+// ROUTE_GATEWAY, ROUTE_CONFIGURE, ROUTE_COMMAND, ROUTE_COMMANDS, ROUTE_RECORDS, ROUTE_RECORD, once
+// rights are checked.
 void gateway_request(struct app *app, struct http_conn *conn, const struct routed *r,
                      struct bytes body, const struct session *session);
 // ROUTE_GATEWAYS: a page of all devices of the hub.

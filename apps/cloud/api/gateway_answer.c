@@ -115,6 +115,8 @@ static enum err put_answer(struct json_writer *w, const struct gateway_job *job)
     case GATEWAY_SHOW:
     case GATEWAY_CONFIGURE: return twin_view_write(answer_of(&job->call), w);
     case GATEWAY_LIST:
+    case GATEWAY_RECORDS:
+    case GATEWAY_RECORD:
     case GATEWAY_NUDGE: break;
     }
     ASSERT(false);

@@ -3,7 +3,8 @@
 //
 //   a command, a configuration:  written down -> asked of the hub -> outcome written -> answered
 //   show, fleet:                 asked of the hub -> answered
-//   list:                        read -> answered
+//   list, records:               read -> answered
+//   record:                      written down, read, outcome written -> answered
 //   nudge:                       asked of the hub
 #ifndef CLOUD_API_GATEWAY_JOB_H
 #define CLOUD_API_GATEWAY_JOB_H
@@ -11,6 +12,8 @@
 #include "apps/cloud/api/watch.h"
 #include "apps/cloud/auth/commands.h"
 #include "apps/cloud/hub_client/hub_client.h"
+#include "apps/cloud/ingest/flight_part.h"
+#include "apps/cloud/store/flight.h"
 #include "port/linux/worker.h"
 
 struct app;
@@ -19,6 +22,7 @@ struct http_conn;
 enum {
     GATEWAY_JOBS_MAX = 48,  // under way
     GATEWAY_NUDGES_MAX = 8, // of these; watched pages must not hold commands up
+    GATEWAY_FILES_MAX = 2,  // of these; a flight record may be large
 };
 
 _Static_assert((int)GATEWAY_NUDGES_MAX * 2 <= (int)HUB_RUNNING_MAX, "room at a slow hub, too");
@@ -31,6 +35,8 @@ enum gateway_verb {
     GATEWAY_COMMAND,
     GATEWAY_CONFIGURE,
     GATEWAY_LIST,
+    GATEWAY_RECORDS,
+    GATEWAY_RECORD,
     GATEWAY_NUDGE,
 };
 
@@ -42,6 +48,9 @@ struct gateway_job {
     uint32_t site;
     uint32_t count; // of a list
     bool may_audit; // it shows from where
+    int64_t record; // the flight record that is asked for
+    struct flight_row flight;
+    bool is_recorded;
     struct hub_call call;
     // What is written down:
     char user[USER_NAME_MAX + 1];
@@ -58,7 +67,8 @@ struct gateway_job {
 };
 
 struct gateways {
-    struct commands commands; // the worker's
+    struct commands commands; // these two the worker's
+    struct store_reader reader;
     struct worker *worker;
     struct watch watch;
     struct gateway_job jobs[GATEWAY_JOBS_MAX];

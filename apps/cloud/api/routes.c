@@ -42,6 +42,10 @@ static const struct {
     {"api/sites/*/gateway/commands/log_level", ROUTE_COMMAND, true, false, CAN_SET_LOG_LEVEL},
     {"api/sites/*/gateway/commands/reload", ROUTE_COMMAND, true, false, CAN_RELOAD},
     {"api/sites/*/gateway/commands/restart", ROUTE_COMMAND, true, false, CAN_RESTART},
+    {"api/sites/*/gateway/records", ROUTE_RECORDS, false, false, CAN_RECORD},
+    {"api/sites/*/gateway/records/*", ROUTE_RECORD, false, false, CAN_RECORD},
+    {"api/notices", ROUTE_NOTICES, false, false, CAN_ACKNOWLEDGE},
+    {"api/notices/acknowledge", ROUTE_ACKNOWLEDGE, true, false, CAN_ACKNOWLEDGE},
     {"api/audit", ROUTE_AUDIT, false, false, CAN_AUDIT},
     {"api/stream", ROUTE_STREAM, false, false, CAN_SEE},
     {"healthz", ROUTE_HEALTH, false, true, CAN_SEE},
@@ -104,6 +108,7 @@ static void take_limit(const struct http_request *request, struct routed *out)
 static void take_parameters(const struct http_request *request, struct routed *out)
 {
     uint64_t point = 0;
+    uint64_t record = 0;
     switch (out->route) {
     case ROUTE_SERIES:
     case ROUTE_POINT:
@@ -115,6 +120,13 @@ static void take_parameters(const struct http_request *request, struct routed *o
         if (out->route == ROUTE_SERIES) {
             take_series(request, out);
         }
+        break;
+    case ROUTE_RECORD:
+        if (!decimal_of(request->segments[5], INT64_MAX, &record) || record == 0) {
+            refuse(out, "a flight record is a number from 1");
+            return;
+        }
+        out->record = (int64_t)record;
         break;
     case ROUTE_EVENTS:
     case ROUTE_COMMANDS:
@@ -132,6 +144,9 @@ static void take_parameters(const struct http_request *request, struct routed *o
     case ROUTE_STREAM:
     case ROUTE_GATEWAY:
     case ROUTE_CONFIGURE:
+    case ROUTE_RECORDS:
+    case ROUTE_NOTICES:
+    case ROUTE_ACKNOWLEDGE:
     case ROUTE_HEALTH:
     case ROUTE_METRICS: break;
     }

@@ -25,6 +25,10 @@ enum route {
     ROUTE_CONFIGURE,
     ROUTE_COMMAND,  // `action` says which
     ROUTE_COMMANDS, // those given before
+    ROUTE_RECORDS,  // flight records that came in parts
+    ROUTE_RECORD,
+    ROUTE_NOTICES, // of the system
+    ROUTE_ACKNOWLEDGE,
     ROUTE_HEALTH,
     ROUTE_METRICS,
 };
@@ -42,6 +46,7 @@ struct routed {
     struct bytes site;   // empty: none
     struct bytes action; // of a command: its last segment
     uint32_t point;
+    int64_t record; // of a gateway's flight
     int64_t from_ms;
     int64_t to_ms;
     uint32_t count; // buckets or limit

@@ -209,8 +209,10 @@ static void answer_login(struct app *app, struct account_job *job, int status)
              " SameSite=Strict%s\r\n",
              job->login.token, (long long)(SESSION_LIFE_MS / 1000), secure, device,
              DEVICE_COOKIE_DAYS * 24 * 3600, secure);
-    log_info(MODULE, "login", "user=%s", log_quote(session->user).text);
+    log_audit(MODULE, "login", "user=%s address=%s", log_quote(session->user).text,
+              job->credentials.address);
     if (job->conn != NULL) {
+        http_vouch(job->conn);
         answer_json(job->conn, status, describe(app, session, text), headers);
     }
 }
@@ -386,7 +388,7 @@ void session_logout(struct app *app, struct http_conn *conn, struct session *ses
         answer_busy(conn, 503, 1, "too busy, try again");
         return;
     }
-    log_info(MODULE, "logout", "user=%s", log_quote(session->user).text);
+    log_audit(MODULE, "logout", "user=%s", log_quote(session->user).text);
     stream_session_over(app, session->serial);
     sessions_end(session);
 }

@@ -15,7 +15,9 @@ static const char tables[] =
     "CREATE TABLE IF NOT EXISTS command(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,"
     " user TEXT NOT NULL, address TEXT NOT NULL, site TEXT NOT NULL, action TEXT NOT NULL,"
     " arguments TEXT NOT NULL, outcome TEXT, done_ms INTEGER);"
-    "CREATE INDEX IF NOT EXISTS command_site ON command(site, id);";
+    "CREATE INDEX IF NOT EXISTS command_site ON command(site, id);"
+    "CREATE TABLE IF NOT EXISTS acknowledged(id INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, UNIQUE(kind, at_ms));";
 
 static enum err failed(struct commands *c, const char *what)
 {

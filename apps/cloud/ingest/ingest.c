@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cloud/ingest/ingest.h"
 
+#include "apps/cloud/ingest/flight_part.h"
+#include "apps/cloud/store/flight.h"
 #include "base/assert.h"
 #include "port/linux/log.h"
 #include "telemetry/event.h"
@@ -364,6 +366,34 @@ static enum err take_events(struct ingest *ingest, const struct message *m)
     return OK;
 }
 
+// The site of a message's device; *is_aside: there is no room for it, and the message was set
+// aside.
+static enum err take_site(struct ingest *ingest, struct message *m, bool *is_aside)
+{
+    struct store *store = ingest->store;
+    enum err err = store_site(store, m->record->device_id, &m->site);
+    *is_aside = err == ERR_FULL && store->sites_used == store->cfg.site_max;
+    return *is_aside ? set_aside(ingest, m, 0, "site_max") : err;
+}
+
+static enum err take_flight(struct ingest *ingest, struct message *m,
+                            const struct flight_part *part)
+{
+    bool is_aside = false;
+    enum err err = take_site(ingest, m, &is_aside);
+    if (err != OK || is_aside) {
+        return err;
+    }
+    const struct store_flight_part row = {.number = part->number,
+                                          .part = part->part,
+                                          .parts = part->parts,
+                                          .received_ms = m->received_ms,
+                                          .text = m->payload};
+    store_site_received(ingest->store, m->site, m->received_ms);
+    ingest->changed[m->site] |= INGEST_RECEIVED;
+    return store_add_flight_part(ingest->store, m->site, &row);
+}
+
 enum err ingest_message(struct ingest *ingest, uint64_t sequence, const struct hub_record *record)
 {
     struct message m = {.sequence = sequence,
@@ -371,14 +401,20 @@ enum err ingest_message(struct ingest *ingest, uint64_t sequence, const struct h
                         .received_ms = record->received_utc_ms,
                         .payload = record->payload};
     struct tm_bag bag;
+    struct flight_part part;
     bool is_new = false;
-    enum err err = tm_bag_read(record->properties, &bag);
+    bool is_aside = false;
+    enum err err = flight_part_read(record->properties, &part);
+    if (err != ERR_NOT_FOUND) {
+        return err == OK ? take_flight(ingest, &m, &part) : set_aside(ingest, &m, 0, "malformed");
+    }
+    err = tm_bag_read(record->properties, &bag);
     if (err != OK || bag.number > INT64_MAX) {
         return set_aside(ingest, &m, 0, "unknown");
     }
-    err = store_site(ingest->store, record->device_id, &m.site);
-    if (err == ERR_FULL && ingest->store->sites_used == ingest->store->cfg.site_max) {
-        return set_aside(ingest, &m, 0, "site_max");
+    err = take_site(ingest, &m, &is_aside);
+    if (is_aside) {
+        return err;
     }
     if (err == OK) {
         const struct message_number n = {.journal = bag.journal_id, .number = bag.number};

@@ -10,51 +10,62 @@
 
 #define MODULE "kafka"
 
-enum { WATERMARK_TIMEOUT_MS = 2000 };
-
 static struct bytes source_of(const struct kafka_source *k)
 {
     return bytes_of(k->name, strlen(k->name));
 }
 
-enum err kafka_touch(struct kafka_source *k, int32_t part, int64_t next)
+enum err kafka_touch(struct kafka_source *k, int32_t part, struct store_offset to)
 {
     for (unsigned i = 0; i < k->touched_count; i++) {
         if (k->touched[i].part == part) {
-            k->touched[i].next = next;
+            k->touched[i].to = to;
             return OK;
         }
     }
     if (k->touched_count == KAFKA_PARTITIONS_MAX) {
         return ERR_FULL;
     }
-    k->touched[k->touched_count++] = (struct kafka_touched){.part = part, .next = next};
+    k->touched[k->touched_count++] = (struct kafka_touched){.part = part, .to = to};
     return OK;
 }
 
-// ERR_NOT_FOUND: nothing of it was ever read.
-static enum err next_of(struct kafka_source *k, int32_t part, int64_t *next)
+enum err kafka_place_of(struct kafka_source *k, int32_t part, struct store_offset *out)
 {
     for (unsigned i = 0; i < k->touched_count; i++) {
         if (k->touched[i].part == part) {
-            *next = k->touched[i].next;
+            *out = k->touched[i].to;
             return OK;
         }
     }
-    return store_find_offset(k->cfg.ingest->store, source_of(k), part, next);
+    return store_find_offset(k->cfg.ingest->store, source_of(k), part, out);
+}
+
+// Where the partition is to begin. The message before, if it is known, is read once more: it shows
+// whether this is still the same topic.
+static int64_t begin_of(struct kafka_source *k, int32_t part)
+{
+    struct store_offset at = {.next = RD_KAFKA_OFFSET_BEGINNING};
+    const enum err err = kafka_place_of(k, part, &at);
+    if (err != OK && err != ERR_NOT_FOUND) { // all of it again is safe: numbers drop doubles
+        log_error(MODULE, "offset", "partition=%d err=%s does=\"begins at the oldest\"", part,
+                  err_name(err));
+    }
+    if (part < 0 || part >= KAFKA_PARTITIONS_MAX) {
+        return at.next;
+    }
+    struct kafka_doubt *doubt = &k->doubts[part];
+    const bool is_known = err == OK && at.next > 0 && at.record != 0 && !doubt->is_uncheckable;
+    doubt->is_barred = false;
+    doubt->check = is_known ? at : (struct store_offset){.next = 0};
+    return is_known ? at.next - 1 : at.next;
 }
 
 // Into a list of partitions, as librdkafka wants it.
 static void place(struct kafka_source *k, rd_kafka_topic_partition_list_t *parts)
 {
     for (int i = 0; i < parts->cnt; i++) {
-        int64_t next = RD_KAFKA_OFFSET_BEGINNING;
-        const enum err err = next_of(k, parts->elems[i].partition, &next);
-        if (err != OK && err != ERR_NOT_FOUND) { // all of it again is safe: numbers drop doubles
-            log_error(MODULE, "offset", "partition=%d err=%s does=\"begins at the oldest\"",
-                      parts->elems[i].partition, err_name(err));
-        }
-        parts->elems[i].offset = next;
+        parts->elems[i].offset = begin_of(k, parts->elems[i].partition);
     }
 }
 
@@ -95,46 +106,4 @@ void kafka_place_again(struct kafka_source *k, uint64_t now_us)
     k->must_place =
         parts->cnt > 0 && rd_kafka_assign(kafka_client(k), parts) != RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(parts);
-}
-
-static enum err tell(struct kafka_source *k, const char *kind, const char *text)
-{
-    struct store *store = k->cfg.ingest->store;
-    enum err err = store->in_batch ? OK : store_begin(store);
-    return err == OK ? ingest_tell_sites(k->cfg.ingest, kind, text) : err;
-}
-
-enum err kafka_place_lost(struct kafka_source *k, int32_t part)
-{
-    int64_t low = 0;
-    int64_t high = 0;
-    int64_t next = 0;
-    char text[200];
-    k->must_place = true; // until then nothing comes from this partition
-    if (rd_kafka_query_watermark_offsets(kafka_client(k), k->cfg.topic, part, &low, &high,
-                                         WATERMARK_TIMEOUT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return OK;
-    }
-    enum err err = next_of(k, part, &next);
-    if (err != OK || (next >= low && next <= high)) {
-        return err == ERR_NOT_FOUND ? OK : err;
-    }
-    if (next < low) {
-        log_error(MODULE, "lost", "partition=%d next=%" PRId64 " oldest=%" PRId64, part, next, low);
-        snprintf(text, sizeof(text),
-                 "Up to %" PRId64 " messages of all sites were deleted at the broker before the "
-                 "cloud had read them.",
-                 low - next);
-        err = tell(k, "kafka_lost", text);
-        atomic_fetch_add(&k->lost, (uint64_t)(low - next));
-    } else {
-        log_error(MODULE, "topic_is_new",
-                  "partition=%d next=%" PRId64 " newest=%" PRId64
-                  " does=\"reads all of it, what is stored already is dropped\"",
-                  part, next, high);
-        err = tell(k, "kafka_new",
-                   "The Kafka topic is another one than before. Messages that only the former one "
-                   "held are missing.");
-    }
-    return err == OK ? kafka_touch(k, part, low) : err;
 }

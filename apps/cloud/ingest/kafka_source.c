@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/time.h"
 #include "port/linux/log.h"
+#include "port/linux/worker.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,8 +31,13 @@ enum err kafka_source_open(struct kafka_source *k, const struct kafka_config *cf
     k->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     k->bag = malloc(HUB_PROPERTIES_SIZE_MAX);
     k->touched = calloc(KAFKA_PARTITIONS_MAX, sizeof(k->touched[0]));
-    if (k->fd < 0 || k->bag == NULL || k->touched == NULL) {
+    k->doubts = calloc(KAFKA_PARTITIONS_MAX, sizeof(k->doubts[0]));
+    if (k->fd < 0 || k->bag == NULL || k->touched == NULL || k->doubts == NULL) {
         return ERR_FULL;
+    }
+    const enum err err = worker_start("kafka-asks", KAFKA_PARTITIONS_MAX, &k->asker);
+    if (err != OK) {
+        return err;
     }
     return kafka_client_open(k);
 }
@@ -41,8 +47,12 @@ void kafka_source_close(struct kafka_source *k)
     if (k->bag == NULL) {
         return;
     }
+    atomic_store(&k->is_closing, true);
+    worker_stop(k->asker); // before the client that it asks
+    k->asker = NULL;
     kafka_client_close(k);
     close(k->fd);
+    free(k->doubts);
     free(k->bag);
     free(k->touched);
     k->bag = NULL;
@@ -107,7 +117,11 @@ static enum err take_message(struct kafka_source *k, const rd_kafka_message_t *m
                                           .payload =
                                               bytes_of(m->payload, m->payload != NULL ? m->len : 0),
                                           .stamp_ms = stamp_of(m)};
-    enum err err = ingest->store->in_batch ? OK : store_begin(ingest->store);
+    enum err err = OK;
+    if (!kafka_place_check(k, m, &err)) {
+        return err;
+    }
+    err = ingest->store->in_batch ? OK : store_begin(ingest->store);
     if (err != OK) {
         return err;
     }
@@ -117,14 +131,16 @@ static enum err take_message(struct kafka_source *k, const rd_kafka_message_t *m
     case KAFKA_BAD: say_bad(k, m, why); break;
     }
     atomic_fetch_add(&k->messages, 1);
-    return err == OK ? kafka_touch(k, m->partition, m->offset + 1) : err;
+    const struct store_offset to = {.next = m->offset + 1, .record = kafka_message_hash(m)};
+    return err == OK ? kafka_touch(k, m->partition, to) : err;
 }
 
 static enum err take_error(struct kafka_source *k, const rd_kafka_message_t *m)
 {
     if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-        return kafka_place_lost(k, m->partition);
+        kafka_place_lost(k, m->partition);
+        return OK;
     }
     atomic_fetch_add(&k->errors, 1);
     atomic_store(&k->state, m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
@@ -141,7 +157,8 @@ static enum err fill(struct kafka_source *k)
 {
     struct ingest *ingest = k->cfg.ingest;
     bool has_begun = false;
-    enum err err = ingest_again(ingest, &has_begun);
+    enum err err = kafka_place_answers(k);
+    err = err == OK ? ingest_again(ingest, &has_begun) : err;
     for (int count = 0;
          err == OK && count < KAFKA_MESSAGES_MAX && ingest->batch_samples < STORE_BATCH_SAMPLES_MAX;
          count++) {
@@ -166,7 +183,7 @@ static enum err commit(struct kafka_source *k)
     const struct bytes source = bytes_of(k->name, strlen(k->name));
     enum err err = OK;
     for (unsigned i = 0; err == OK && i < k->touched_count; i++) {
-        err = store_set_offset(store, source, k->touched[i].part, k->touched[i].next);
+        err = store_set_offset(store, source, k->touched[i].part, k->touched[i].to);
     }
     return err == OK ? store_commit(store, store->position) : err;
 }
@@ -178,6 +195,7 @@ static enum err undo(struct kafka_source *k, enum err why)
     atomic_store(&k->state, KAFKA_FAILING);
     k->touched_count = 0;
     k->must_place = true;
+    k->new_told_us = 0;
     ingest_undone(ingest);
     enum err err = store_rollback(ingest->store);
     if (err == OK) {
@@ -200,9 +218,11 @@ static void show(struct kafka_source *k, uint64_t now_us)
     }
     const struct bytes source = bytes_of(k->name, strlen(k->name));
     for (int i = parts->cnt - 1; i >= 0; i--) {
-        if (store_find_offset(k->cfg.ingest->store, source, parts->elems[i].partition,
-                              &parts->elems[i].offset) != OK) {
+        struct store_offset at = {.next = 0};
+        if (store_find_offset(k->cfg.ingest->store, source, parts->elems[i].partition, &at) != OK) {
             (void)rd_kafka_topic_partition_list_del_by_idx(parts, i);
+        } else {
+            parts->elems[i].offset = at.next;
         }
     }
     if (parts->cnt > 0) {

@@ -18,6 +18,7 @@ enum {
     KAFKA_QUEUE_KB = 16384,    // fetched and not taken yet
     KAFKA_LOOK_MS = 1000,      // polls at least this often
     KAFKA_SAY_MS = 10000,      // how often bad messages are logged
+    KAFKA_TELL_MS = 60000,     // one other topic is one event, however many partitions it has
     KAFKA_SHOW_MS = 5000,      // how often the group's offsets are committed; Azure bears 4/s
     KAFKA_SOURCE_SIZE = 512,
 };
@@ -42,7 +43,21 @@ struct kafka_config {
 
 struct kafka_touched {
     int32_t part;
-    int64_t next;
+    struct store_offset to;
+};
+
+// What is not sure about a partition yet.
+struct kafka_doubt {
+    struct store_offset check; // the message before `next` comes first, and must be this one; next
+                               // 0: none
+    bool is_barred;      // it was another one: nothing counts until the partition is placed anew
+    bool is_uncheckable; // the broker has deleted that message
+    // The broker's answer to how much there is, asked on a thread of its own:
+    bool is_asked;
+    bool is_answered;
+    struct kafka_source *source;
+    int32_t part;
+    int64_t low, high; // high -1: no answer
 };
 
 struct kafka_source {
@@ -54,10 +69,15 @@ struct kafka_source {
     uint8_t *bag;
     struct kafka_touched *touched; // KAFKA_PARTITIONS_MAX: in this batch
     unsigned touched_count;
+    struct kafka_doubt *doubts; // KAFKA_PARTITIONS_MAX, by number
+    unsigned answered_count;
+    struct worker *asker;
+    atomic_bool is_closing;
     bool must_undo;     // the last rollback failed
     bool must_place;    // the partitions are to be set to the store's offsets again
     uint64_t placed_us; // no sooner than a second apart
     uint64_t shown_us;
+    uint64_t new_told_us; // when the sites were told of another topic; 0: never
     uint64_t turn_us;
     uint64_t bad_said; // of `bad`, told in the log
     uint64_t bad_said_us;

@@ -42,6 +42,8 @@ static const char tables[] =
     " kind TEXT NOT NULL, boot INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
     " received_ms INTEGER NOT NULL, point INTEGER NOT NULL, text TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS event_site ON event(site, id);"
+    "CREATE INDEX IF NOT EXISTS event_notice ON event(at_ms, kind, text)"
+    " WHERE kind IN " DB_NOTICE_KINDS ";"
     "CREATE TABLE IF NOT EXISTS aside(id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL,"
     " device TEXT NOT NULL, received_ms INTEGER NOT NULL, wants INTEGER NOT NULL,"
     " reason TEXT NOT NULL, properties BLOB NOT NULL, payload BLOB NOT NULL);"
@@ -54,7 +56,14 @@ static const char tables[] =
     "INSERT INTO aside_use SELECT '', total(bytes) FROM aside_use;"
     "CREATE TABLE IF NOT EXISTS text(id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE);"
     "CREATE TABLE IF NOT EXISTS source_offset(source TEXT NOT NULL, part INTEGER NOT NULL,"
-    " next INTEGER NOT NULL, PRIMARY KEY(source, part)) WITHOUT ROWID;"
+    " next INTEGER NOT NULL, record INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(source, part))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS flight(id INTEGER PRIMARY KEY, site INTEGER NOT NULL,"
+    " number INTEGER NOT NULL, parts INTEGER NOT NULL, first_ms INTEGER NOT NULL,"
+    " last_ms INTEGER NOT NULL, bytes INTEGER NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS flight_site ON flight(site);"
+    "CREATE TABLE IF NOT EXISTS flight_part(flight INTEGER NOT NULL, part INTEGER NOT NULL,"
+    " text BLOB NOT NULL, PRIMARY KEY(flight, part));"
     "INSERT OR IGNORE INTO state(id, format, commit_no, position) VALUES(1, 1, 0, 0);";
 
 // Columns that files of earlier versions do not have.
@@ -63,6 +72,8 @@ static const struct {
     const char *add;
 } additions[] = {
     {"SELECT record FROM state", "ALTER TABLE state ADD COLUMN record INTEGER NOT NULL DEFAULT 0"},
+    {"SELECT record FROM source_offset",
+     "ALTER TABLE source_offset ADD COLUMN record INTEGER NOT NULL DEFAULT 0"},
 };
 
 static const char *const statement_text[SQL_COUNT] = {
@@ -113,8 +124,26 @@ static const char *const statement_text[SQL_COUNT] = {
     [SQL_NEXT_SEEN] = "SELECT low FROM seen WHERE site=?1 AND journal=?2 AND low > ?3"
                       " ORDER BY low LIMIT 1",
     [SQL_SET_SEEN] = "INSERT OR REPLACE INTO seen VALUES(?1, ?2, ?3, ?4)",
-    [SQL_FIND_OFFSET] = "SELECT next FROM source_offset WHERE source=?1 AND part=?2",
-    [SQL_SET_OFFSET] = "INSERT OR REPLACE INTO source_offset VALUES(?1, ?2, ?3)",
+    [SQL_FIND_OFFSET] = "SELECT next, record FROM source_offset WHERE source=?1 AND part=?2",
+    [SQL_SET_OFFSET] = "INSERT OR REPLACE INTO source_offset(source, part, next, record)"
+                       " VALUES(?1, ?2, ?3, ?4)",
+    [SQL_FIND_FLIGHT] =
+        "SELECT id FROM flight WHERE site=?1 AND number=?2 AND parts=?3"
+        " AND last_ms >= ?4 AND first_ms <= ?5 AND id < ?6 ORDER BY id DESC LIMIT 1",
+    [SQL_ADD_FLIGHT] = "INSERT INTO flight(site, number, parts, first_ms, last_ms, bytes)"
+                       " VALUES(?1, ?2, ?3, ?4, ?4, 0)",
+    [SQL_USE_FLIGHT] = "UPDATE flight SET bytes=bytes + ?2, last_ms=max(last_ms, ?3) WHERE id=?1",
+    [SQL_USED_FLIGHT] = "SELECT count(*), coalesce(sum(bytes), 0) FROM flight WHERE site=?1",
+    [SQL_OLDEST_FLIGHT] = "SELECT min(id), count(*) FROM flight WHERE site=?1",
+    [SQL_LARGEST_FLIGHTS] = "SELECT (SELECT sum(bytes) FROM flight), site FROM flight"
+                            " GROUP BY site ORDER BY sum(bytes) DESC LIMIT 1",
+    [SQL_REMOVE_FLIGHT] = "DELETE FROM flight WHERE id=?1",
+    [SQL_ADD_FLIGHT_PART] = "INSERT INTO flight_part VALUES(?1, ?2, ?3)",
+    [SQL_FIND_FLIGHT_PART] = "SELECT text=?3 FROM flight_part WHERE flight=?1 AND part=?2",
+    [SQL_FIRST_FLIGHT_PART] = "SELECT part, length(text) + 64 FROM flight_part WHERE flight=?1"
+                              " ORDER BY part LIMIT 1",
+    [SQL_REMOVE_FLIGHT_PART] = "DELETE FROM flight_part WHERE flight=?1 AND part=?2",
+    [SQL_REMOVE_FLIGHT_PARTS] = "DELETE FROM flight_part WHERE flight=?1",
     [SQL_REMOVE_SEEN] = "DELETE FROM seen WHERE site=?1 AND journal=?2 AND low=?3",
 };
 

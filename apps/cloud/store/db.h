@@ -50,8 +50,23 @@ enum statement {
     SQL_REMOVE_SEEN,
     SQL_FIND_OFFSET,
     SQL_SET_OFFSET,
+    SQL_FIND_FLIGHT,
+    SQL_ADD_FLIGHT,
+    SQL_USE_FLIGHT,
+    SQL_USED_FLIGHT,
+    SQL_OLDEST_FLIGHT,
+    SQL_LARGEST_FLIGHTS,
+    SQL_REMOVE_FLIGHT,
+    SQL_ADD_FLIGHT_PART,
+    SQL_FIND_FLIGHT_PART,
+    SQL_FIRST_FLIGHT_PART,
+    SQL_REMOVE_FLIGHT_PART,
+    SQL_REMOVE_FLIGHT_PARTS,
     SQL_COUNT,
 };
+
+// Events that befall all sites at once; in this form alone the index of them is used.
+#define DB_NOTICE_KINDS "('hub_log_new', 'store_older', 'kafka_lost', 'kafka_new')"
 
 enum { DB_ASIDE_ROW_SIZE = 128 }; // what a row of `aside` costs beside its bytes
 

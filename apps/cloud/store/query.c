@@ -38,6 +38,8 @@ enum err store_reader_open(struct store_reader *reader, struct store *store)
         {&reader->events, "SELECT id, kind, boot, at_ms, received_ms, point, text FROM event"
                           " WHERE site=?1 ORDER BY id DESC LIMIT ?2"},
         {&reader->text, "SELECT value FROM text WHERE id=?1"},
+        {&reader->notices, "SELECT kind, at_ms, text FROM event WHERE kind IN " DB_NOTICE_KINDS
+                           " GROUP BY at_ms, kind, text ORDER BY at_ms DESC LIMIT ?1"},
     };
     enum err err = db_open_reader(&reader->handle, store->cfg.path, store->cfg.vfs);
     for (size_t i = 0; err == OK && i < COUNT_OF(statements); i++) {
@@ -55,9 +57,9 @@ enum err store_reader_open(struct store_reader *reader, struct store *store)
 
 void store_reader_close(struct store_reader *reader)
 {
-    sqlite3_stmt *const statements[] = {reader->begin,  reader->end,    reader->state,
-                                        reader->chunks, reader->before, reader->first,
-                                        reader->gaps,   reader->events, reader->text};
+    sqlite3_stmt *const statements[] = {
+        reader->begin, reader->end,  reader->state,  reader->chunks, reader->before,
+        reader->first, reader->gaps, reader->events, reader->text,   reader->notices};
     for (size_t i = 0; i < COUNT_OF(statements); i++) {
         sqlite3_finalize(statements[i]);
     }
@@ -309,6 +311,24 @@ enum err store_query_events(struct store_reader *reader, uint32_t site, uint32_t
             .text = (const char *)sqlite3_column_text(s, 6),
         };
         row(ctx, &event);
+    }
+    sqlite3_reset(s);
+    return code == SQLITE_DONE ? OK : ERR_IO;
+}
+
+enum err store_query_notices(struct store_reader *reader,
+                             void (*row)(void *ctx, const struct query_notice *n), void *ctx)
+{
+    sqlite3_stmt *s = reader->notices;
+    sqlite3_bind_int64(s, 1, QUERY_NOTICES_MAX);
+    int code = SQLITE_DONE;
+    while ((code = step(reader, s)) == SQLITE_ROW) {
+        const struct query_notice notice = {
+            .kind = (const char *)sqlite3_column_text(s, 0),
+            .at_ms = sqlite3_column_int64(s, 1),
+            .text = (const char *)sqlite3_column_text(s, 2),
+        };
+        row(ctx, &notice);
     }
     sqlite3_reset(s);
     return code == SQLITE_DONE ? OK : ERR_IO;

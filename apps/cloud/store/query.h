@@ -56,6 +56,7 @@ struct store_reader {
     sqlite3_stmt *gaps;
     sqlite3_stmt *events;
     sqlite3_stmt *text;
+    sqlite3_stmt *notices;
     struct entry *open; // copy of what is in memory; 0 to open_capacity
     size_t open_capacity;
     struct quality_mark *marks;
@@ -89,6 +90,18 @@ struct query_event {
 NODISCARD enum err store_query_events(struct store_reader *reader, uint32_t site, uint32_t limit,
                                       void (*row)(void *ctx, const struct query_event *e),
                                       void *ctx);
+
+// Events of the cloud's own that befell all sites at once, each told once, newest first: of the
+// kinds in DB_NOTICE_KINDS.
+struct query_notice {
+    const char *kind;
+    int64_t at_ms;
+    const char *text;
+};
+enum { QUERY_NOTICES_MAX = 50 };
+NODISCARD enum err store_query_notices(struct store_reader *reader,
+                                       void (*row)(void *ctx, const struct query_notice *n),
+                                       void *ctx);
 
 // An interned text into out[capacity], terminated, cut if longer.
 NODISCARD enum err store_query_text(struct store_reader *reader, int64_t id, char *out,

@@ -116,10 +116,14 @@ NODISCARD enum err store_set_catalogue(struct store *store, uint32_t site, uint6
 
 // Where to go on in a partition of a source other than the hub's log, which has `position`.
 // ERR_NOT_FOUND: nothing of it is in the store. Set in a batch, durable with it.
+struct store_offset {
+    int64_t next;
+    uint64_t record; // hash of the one before, to know the source again; 0: not known
+};
 NODISCARD enum err store_find_offset(struct store *store, struct bytes source, int32_t part,
-                                     int64_t *next);
+                                     struct store_offset *out);
 NODISCARD enum err store_set_offset(struct store *store, struct bytes source, int32_t part,
-                                    int64_t next);
+                                    struct store_offset offset);
 
 // Of the last record that is in the batch; without it the hash stays as it was.
 void store_note_record(struct store *store, uint64_t hash);

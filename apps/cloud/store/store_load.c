@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening the store: memory is built from the file, tails first, then the log in its order.
 #include "apps/cloud/store/column.h"
+#include "apps/cloud/store/flight.h"
 #include "apps/cloud/store/store.h"
 #include "apps/cloud/store/store_parts.h"
 #include "base/assert.h"
@@ -244,6 +245,9 @@ enum err store_open(struct store *store, const struct store_config *cfg)
     store->cfg.aside_device_bytes =
         cfg->aside_device_bytes > 0 ? cfg->aside_device_bytes : STORE_ASIDE_DEVICE_BYTES;
     store->cfg.aside_bytes = cfg->aside_bytes > 0 ? cfg->aside_bytes : STORE_ASIDE_BYTES;
+    store->cfg.flight_device_bytes =
+        cfg->flight_device_bytes > 0 ? cfg->flight_device_bytes : STORE_FLIGHT_DEVICE_BYTES;
+    store->cfg.flight_bytes = cfg->flight_bytes > 0 ? cfg->flight_bytes : STORE_FLIGHT_BYTES;
     store->cfg.series_max = cfg->series_max > 0 ? cfg->series_max : 20000;
     if (pthread_mutex_init(&store->lock, NULL) != 0) {
         return ERR_FULL;

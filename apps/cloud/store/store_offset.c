@@ -11,22 +11,26 @@ static sqlite3_stmt *bound(struct store *store, enum statement name, struct byte
     return s;
 }
 
-enum err store_find_offset(struct store *store, struct bytes source, int32_t part, int64_t *next)
+enum err store_find_offset(struct store *store, struct bytes source, int32_t part,
+                           struct store_offset *out)
 {
     bool has_row = false;
     sqlite3_stmt *s = bound(store, SQL_FIND_OFFSET, source, part);
     enum err err = db_row(&store->db, s, &has_row);
     if (err == OK && has_row) {
-        *next = sqlite3_column_int64(s, 0);
+        out->next = sqlite3_column_int64(s, 0);
+        out->record = (uint64_t)sqlite3_column_int64(s, 1);
     }
     (void)sqlite3_reset(s);
     return err == OK && !has_row ? ERR_NOT_FOUND : err;
 }
 
-enum err store_set_offset(struct store *store, struct bytes source, int32_t part, int64_t next)
+enum err store_set_offset(struct store *store, struct bytes source, int32_t part,
+                          struct store_offset offset)
 {
     ASSERT(store->in_batch);
     sqlite3_stmt *s = bound(store, SQL_SET_OFFSET, source, part);
-    sqlite3_bind_int64(s, 3, next);
+    sqlite3_bind_int64(s, 3, offset.next);
+    sqlite3_bind_int64(s, 4, (int64_t)offset.record);
     return db_run(&store->db, s);
 }

@@ -30,6 +30,8 @@ struct store_config {
     uint32_t log_samples_min;
     uint32_t aside_device_bytes;
     uint32_t aside_bytes;
+    uint32_t flight_device_bytes; // these two: see flight.h
+    uint32_t flight_bytes;
 };
 
 struct store_stats {
@@ -40,8 +42,10 @@ struct store_stats {
     uint64_t duplicates;  // messages
     uint64_t gaps;
     uint64_t events;
-    uint64_t aside;         // messages kept as they came
-    uint64_t aside_dropped; // of these, gone for lack of room
+    uint64_t aside;          // messages kept as they came
+    uint64_t aside_dropped;  // of these, gone for lack of room
+    uint64_t flight_parts;   // of flight records
+    uint64_t flight_dropped; // records and parts of them, gone for lack of room
     uint64_t commits;
     uint64_t checkpoints;
     uint64_t chunks;

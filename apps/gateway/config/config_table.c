@@ -94,7 +94,7 @@ static const struct field BUS_FIELDS[] = {
      .fallback = 5, .help = "bus time for all units that do not answer, together"},
     {"foreign_share_percent", FIELD_UINT, 0, AT(config_bus, foreign_share_percent), .min = 1,
      .max = 50, .fallback = 10,
-     .help = "bus time at most for remote reads, writes and scans, together"},
+     .help = "bus time at most that polls wait for remote reads, writes and scans, together"},
     {"diagnostics_s", FIELD_UINT, 0, AT(config_bus, diagnostics_s), .max = 86400, .fallback = 300,
      .help = "the bus's own figures are sampled every so many seconds; 0: never"},
     {"limits", FIELD_LIST, 0, LIST_AT(config_bus, limits, limit_count), .max = 64,

@@ -44,7 +44,8 @@ static const struct field HUB_FIELDS[] = {
      .help = "PEM file (mode 0600) with the private key of the certificate"},
     {"ca_file", FIELD_TEXT, 0, AT(config_hub, ca_file),
      .text_fallback = "/etc/ssl/certs/ca-certificates.crt",
-     .help = "PEM file of the authorities that may vouch for the hub and the provisioning service"},
+     .help = "authorities that may vouch for the hub and the provisioning service: a PEM file, or "
+             "a folder as `openssl rehash` names it"},
     {"proxy", FIELD_TEXT, 0, AT(config_hub, proxy), .max = 300,
      .help = "http://host:port or socks5://host:port: the only way out"},
     {"proxy_login_file", FIELD_TEXT, 0, AT(config_hub, proxy_login_file),
@@ -110,7 +111,7 @@ static const struct field REMOTE_FIELDS[] = {
      .help = "of the devices that answered before, so many may be silent with it"},
     {"ca_file", FIELD_TEXT, 0, AT(config_remote, ca_file),
      .text_fallback = "/etc/ssl/certs/ca-certificates.crt",
-     .help = "PEM file of the authorities that may vouch for servers of references"},
+     .help = "authorities that may vouch for servers of references, as hub.ca_file"},
     {"local", FIELD_LIST, 0, LIST_AT(config_remote, marks, mark_count), .max = 256,
      .kind = &MARK_KIND, .help = "keys that stay as this file has them"},
 };

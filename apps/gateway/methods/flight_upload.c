@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 void flight_upload_init(struct flight_upload *upload, uint8_t *memory, size_t capacity,
-                        const char *const *bus_names)
+                        const char *const *bus_names, uint32_t number)
 {
     upload->bus_names = bus_names;
     upload->is_running = false;
-    upload->number = 0;
+    upload->number = number;
     flight_init(&upload->copy, memory, capacity);
 }
 

@@ -32,9 +32,10 @@ struct flight_chunk { // borrowed until the next call
     struct bytes body;
 };
 
-// memory: as much as the recorder's.
+// memory: as much as the recorder's. number: of the record before the first; another at each start,
+// so that whoever puts parts together does not mix those of two starts.
 void flight_upload_init(struct flight_upload *upload, uint8_t *memory, size_t capacity,
-                        const char *const *bus_names);
+                        const char *const *bus_names, uint32_t number);
 // Copies the record and measures it; nothing runs yet.
 void flight_upload_take(struct flight_upload *upload, const struct flight *flight,
                         uint64_t since_us);

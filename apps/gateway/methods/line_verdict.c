@@ -103,8 +103,10 @@ static struct verdict_text unit_that_fails(const struct unit_measure *unit, uint
     const uint32_t broken = unit->outcomes[LINE_NOISE] + unit->bad;
     if (replies == 0 && broken == 0 && clashes == 0) {
         return say(VERDICT_WRONG,
-                   "never answered: is it on, is this its address, are speed and format right, are "
-                   "A and B swapped?");
+                   "never answered when asked %" PRIu32
+                   " times: is it on, is this its address, are "
+                   "speed and format right, are A and B swapped?",
+                   asked);
     }
     return say(VERDICT_WRONG,
                "%" PRIu32 " of %" PRIu32 " answered; %" PRIu32 " silent, %" PRIu32

@@ -146,11 +146,8 @@ static void call_line_test(struct methods *m, uint64_t now_us, struct method_cal
                   args->from + JOB_UNITS_MAX - 1);
     } else {
         begin_job(m, now_us, call,
-                  &(struct job_order){.kind = JOB_LINE_TEST,
-                                      .from = args->from,
-                                      .to = to,
-                                      .count = args->count,
-                                      .timeout_us = bus->reply_timeout_ms * 1000});
+                  &(struct job_order){
+                      .kind = JOB_LINE_TEST, .from = args->from, .to = to, .count = args->count});
     }
 }
 

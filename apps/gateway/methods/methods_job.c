@@ -30,6 +30,7 @@ static void first_ask(struct methods_job *job)
     job->step = STEP_PRESENT;
     job->measure = (struct unit_measure){.unit = (uint8_t)job->unit};
     job->asked = 0;
+    job->silence_us = 0;
 }
 
 void job_begin(struct methods_job *job, uint64_t now_us, const struct job_order *order)
@@ -209,7 +210,9 @@ static void test_answer(struct methods_job *job, uint64_t now_us,
         unit->turnaround_us[unit->turnaround_count++] =
             answer->rx_first_us > first_us ? (uint32_t)(answer->rx_first_us - first_us) : 0;
     }
-    if (++job->asked < job->count) {
+    job->silence_us += answer->kind == MB_ANSWER_TIMEOUT ? answer->busy_us : 0;
+    bool is_hopeless = job->silence_us >= JOB_SILENCE_US && job->asked + 1 >= JOB_TRIES_MIN;
+    if (++job->asked < job->count && !is_hopeless) {
         return;
     }
     char what[16];

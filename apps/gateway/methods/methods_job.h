@@ -15,9 +15,12 @@ enum {
     JOB_NAMED_MAX = 64, // units whose identification is kept
     JOB_NAME_SIZE = 80,
     JOB_NOTE_SIZE = 255,
-    JOB_STEPS = 4, // of its way that are reported
+    JOB_TRIES_MIN = 2, // of a line test, however silent
+    JOB_STEPS = 4,     // of its way that are reported
 };
 #define JOB_LIMIT_US US_PER_HOUR
+// A unit of a line test that was waited for so long in vain is judged by what is known then.
+#define JOB_SILENCE_US (3 * US_PER_S)
 
 enum job_kind { JOB_NONE, JOB_SCAN, JOB_LINE_TEST };
 enum job_state { JOB_RUNNING, JOB_DONE, JOB_CANCELLED, JOB_FAILED };
@@ -41,6 +44,7 @@ struct methods_job {
     // Private:
     enum job_step step;
     uint32_t timeout_us, count, asked;
+    uint64_t silence_us; // that the unit cost the line
     bool must_identify;
     uint64_t begin_us, end_us;
     uint8_t found[248];
@@ -59,7 +63,8 @@ struct methods_job {
 
 struct job_order {
     enum job_kind kind;
-    uint32_t bus, from, to, timeout_us, count;
+    uint32_t bus, from, to, count;
+    uint32_t timeout_us; // 0: as the unit is used to, of unknown ones the bus's
     bool must_identify;
     const struct config_bus *config;
 };

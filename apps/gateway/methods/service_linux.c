@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { KB = 1024, ARENA_SIZE = 1024 * 1024 };
 
@@ -193,8 +194,8 @@ static bool methods_wants_to_send(void *ctx, uint64_t now_us, struct inbox_out *
     struct methods_answer answer;
     struct flight_chunk chunk;
     if (methods_take_answer(&service->methods, &answer)) {
-        log_info("service", "method", "method=%s status=%u",
-                 answer.id < METHOD_COUNT ? method_name(answer.id) : "unknown", answer.status);
+        log_audit("service", "method", "method=%s status=%u",
+                  answer.id < METHOD_COUNT ? method_name(answer.id) : "unknown", answer.status);
         *out = (struct inbox_out){.topic = {.kind = AZ_METHOD_ANSWER,
                                             .status = (int32_t)answer.status,
                                             .rid = answer.rid},
@@ -268,7 +269,11 @@ static enum err take_memory(struct service *service)
         return ERR_FULL;
     }
     flight_init(&service->flight, ring, size);
-    flight_upload_init(&service->upload, copy, size, service->bus_names);
+    uint32_t number = (uint32_t)port_now_us(); // if there is no chance to be had yet
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number)) {
+        log_warn("service", "flight_record", "problem=\"no random number\"");
+    }
+    flight_upload_init(&service->upload, copy, size, service->bus_names, number);
     return OK;
 }
 

@@ -2,6 +2,7 @@
 #include "apps/gateway/north/identity_files_linux.h"
 
 #include "base/crc.h"
+#include "port/linux/authorities.h"
 #include "port/linux/log.h"
 #include "port/linux/x509_file.h"
 
@@ -161,6 +162,22 @@ static void look_for_next(struct identity_files *files)
     }
 }
 
+static bool add_version(void *ctx, const char *path)
+{
+    uint64_t *sum = ctx; // a sum, since they come in no order
+    *sum += version_of(path, HASH64_START);
+    return true;
+}
+
+static uint64_t authorities_version(const char *path)
+{
+    uint64_t version = version_of(path, HASH64_START);
+    if (authorities_is_folder(path)) {
+        (void)authorities_each(path, add_version, &version);
+    }
+    return version;
+}
+
 static void look(struct identity_files *files)
 {
     const struct identity_pair *pair = &files->pair;
@@ -168,7 +185,7 @@ static void look(struct identity_files *files)
     files->has_device_end =
         pair->certificate[0] != 0 && x509_file_end(pair->certificate, &files->device_end_s) == NULL;
     // Two hundred authorities take a while to read: only when the file is another one.
-    uint64_t version = version_of(files->ca_file, HASH64_START);
+    uint64_t version = authorities_version(files->ca_file);
     if (version != files->authorities_version) {
         files->authorities_version = version;
         files->has_authorities_end =

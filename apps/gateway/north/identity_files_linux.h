@@ -20,7 +20,7 @@ struct identity_pair {
 // The loop owns it while no job runs.
 struct identity_files {
     struct linux_cells cells;
-    const char *ca_file;       // path
+    const char *ca_file;       // a file or a hashed folder
     struct identity_pair pair; // in use
     bool may_have_next;        // not out of the credential store
     // What the job is to do:

@@ -4,6 +4,7 @@
 #include "apps/gateway/north/north_internal.h"
 #include "base/assert.h"
 #include "port/api/clock.h"
+#include "port/linux/authorities.h"
 #include "port/linux/log.h"
 
 #include <stdio.h>
@@ -377,6 +378,24 @@ static enum err init_machines(struct north *north, uint64_t now_us, bool is_assi
     return OK;
 }
 
+static enum err find_authorities(struct north *north)
+{
+    struct north_identity *id = &north->id;
+    enum err err = credential_path(north->cfg.ca_file, id->ca_file);
+    if (err != OK) {
+        return err;
+    }
+    const char *problem = authorities_problem(id->ca_file);
+    if (problem != NULL) {
+        log_error("identity", "authorities", "ca_file=%s problem=%s", log_quote(id->ca_file).text,
+                  log_quote(problem).text);
+        return ERR_ARG;
+    }
+    log_info("identity", "authorities", "ca_file=%s kind=%s", log_quote(id->ca_file).text,
+             authorities_is_folder(id->ca_file) ? "folder" : "file");
+    return OK;
+}
+
 enum err north_identity_open(struct north *north, uint64_t now_us)
 {
     struct north_identity *id = &north->id;
@@ -384,7 +403,7 @@ enum err north_identity_open(struct north *north, uint64_t now_us)
     enum err err = identity_files_open(&id->files, cfg->data_dir, or_empty(cfg->certificate_file),
                                        or_empty(cfg->private_key_file));
     err = err == OK ? load_key(north) : err;
-    err = err == OK ? credential_path(cfg->ca_file, id->ca_file) : err;
+    err = err == OK ? find_authorities(north) : err;
     if (err != OK) {
         return err;
     }

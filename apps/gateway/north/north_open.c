@@ -133,8 +133,7 @@ static enum err open_uplink(struct north *north)
                                                         .proxy = has_proxy ? &proxy : NULL,
                                                         .keep_alive_s = cfg->keep_alive_s});
     if (err != OK) {
-        log_error("uplink", "open", "ca_file=%s problem=%s", log_quote(cfg->ca_file).text,
-                  err == ERR_NOT_FOUND ? "\"cannot be read\"" : err_name(err));
+        log_error("uplink", "open", "problem=%s", err_name(err));
         return err;
     }
     return loop_watch(cfg->loop, mqtt_event_fd(north->mqtt), north_mqtt_ready, north);

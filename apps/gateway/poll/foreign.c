@@ -142,6 +142,7 @@ void foreign_hand_over(struct poller *poller, uint64_t now_us)
                          .unit = foreign->ask.unit,
                          .request = &foreign->ask.request,
                          .reply_timeout_us = timeout_us(poller, &foreign->ask)};
+    foreign->due_us = poller->asked_count > 0 ? now_us : schedule_deadline_us(poller);
     enum err err = mb_client_ask(&poller->client, &ask);
     foreign->state = FOREIGN_ASKED;
     if (err != OK) { // a broadcast of what none may be
@@ -161,7 +162,8 @@ void foreign_done(struct poller *poller, const struct poller_done *done,
 {
     uint64_t at_us = done->line.at_us;
     earn(poller, at_us);
-    poller->foreign.credit_us -= (int64_t)done->busy_us;
+    uint64_t waited_us = at_us > poller->foreign.due_us ? at_us - poller->foreign.due_us : 0;
+    poller->foreign.credit_us -= (int64_t)time_min(done->busy_us, waited_us);
     struct poller_unit *unit = unit_of(poller, answer->unit);
     bool is_failed = answer->kind == MB_ANSWER_TIMEOUT || answer->kind == MB_ANSWER_BAD;
     if (unit != NULL && is_failed) { // the schedule leaves it alone as the client does

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A request of somebody else than the schedule on a polled bus: remote reads, writes and scans. It
 // is one transaction, so it delays a poll by one transaction at most; the poller (poller.h) says
-// when.
+// when. Its share of the bus's time is what polls wait for it: a gap of the schedule is free.
 //
 //   FREE --poller_ask--> WAITING --its time has come--> ASKED --answer--> FREE
 #ifndef GATEWAY_FOREIGN_H
@@ -43,6 +43,7 @@ struct foreign { // private
     uint64_t since_us;
     int64_t credit_us; // of its share of time; below 0: overdrawn
     uint64_t credit_at_us;
+    uint64_t due_us; // of the first poll that it can delay, as it was handed over
     uint32_t share_percent;
 };
 

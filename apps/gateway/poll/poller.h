@@ -94,8 +94,9 @@ void poller_done(struct poller *poller, uint64_t now_us, const struct poller_don
 void poller_heard(struct poller *poller, uint64_t at_us);
 
 // A request of somebody else, while the port is up: one at a time, its answer comes as an output.
-// It goes when no poll waits, or after a second all the same, within foreign_share_percent of the
-// bus's time. ERR_STATE: no port; ERR_BUSY: another is under way; ERR_ARG: out of bounds.
+// It goes when no poll waits, or after a second all the same; polls wait for such requests for
+// foreign_share_percent of the bus's time at most. ERR_STATE: no port; ERR_BUSY: another is under
+// way; ERR_ARG: out of bounds.
 NODISCARD enum err poller_ask(struct poller *poller, uint64_t now_us,
                               const struct foreign_ask *ask);
 // Nobody waits for it any more: no answer comes, and what is not on the wire yet stays off it.

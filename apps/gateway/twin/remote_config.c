@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "json/writer.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ enum { GRACE_PART = 4, LOOKS = 60 };
 void remote_config_start(struct remote_config *rc, const struct remote_config_options *cfg,
                          const struct remote_boot *boot, uint64_t now_us)
 {
-    memset(rc, 0, sizeof(*rc));
+    memset(rc, 0, offsetof(struct remote_config, errors));
     rc->cfg = *cfg;
     rc->cfg.trial_s = or_default(cfg->trial_s, 300);
     rc->cfg.settle_ms = or_default(cfg->settle_ms, 2000);
@@ -94,6 +95,17 @@ static bool is_settled(struct remote_config *rc)
     return false;
 }
 
+// The content that a job is about is the wanted one's. One that was not handed out yet, and is
+// about another, is not wanted any more.
+static void take_back(struct remote_config *rc, uint64_t hash)
+{
+    bool is_about_content = rc->writing == REMOTE_OUT_CHECK || rc->writing == REMOTE_OUT_STAGE;
+    if (rc->has_job && is_about_content && rc->job.hash != hash) {
+        rc->has_job = false;
+        rc->phase = REMOTE_RESTING;
+    }
+}
+
 void remote_config_desired(struct remote_config *rc, uint64_t now_us, uint64_t version,
                            struct bytes document)
 {
@@ -102,6 +114,7 @@ void remote_config_desired(struct remote_config *rc, uint64_t now_us, uint64_t v
     bool is_known = rc->is_wanted;
     enum err err = remote_section(document, "config", &section);
     err = err == OK ? remote_hash(section, &hash) : err;
+    take_back(rc, hash);
     bool is_same = err == OK && is_known && hash == rc->wanted.hash && rc->must_apply;
     rc->is_wanted = true;
     rc->wanted = (struct remote_name){.version = version, .hash = hash};
@@ -252,8 +265,6 @@ void remote_config_tick(struct remote_config *rc, uint64_t now_us)
         return;
     }
     rc->job = rc->wanted;
-    memcpy(rc->job_content, rc->content, rc->wanted_size);
-    rc->job_size = rc->wanted_size;
     bool is_back = rc->is_trial && rc->wanted.hash == rc->accepted.hash;
     give_job(rc, is_back ? REMOTE_OUT_DROP : REMOTE_OUT_CHECK);
 }
@@ -296,7 +307,7 @@ bool remote_config_next(struct remote_config *rc, uint64_t now_us, struct remote
         rc->has_job = false;
         *out = (struct remote_out){.kind = rc->writing,
                                    .name = rc->job,
-                                   .content = bytes_of(rc->job_content, rc->job_size),
+                                   .content = bytes_of(rc->content, rc->wanted_size),
                                    .reason = rc->rejected_reason};
         return true;
     }

@@ -64,7 +64,7 @@ enum remote_out_kind {
     REMOTE_OUT_REPORT,  // body: the reported section "config"
 };
 
-// Pointers are valid until the next call; content until the job's answer.
+// Pointers are valid until the next call: who does a job on the content copies it.
 struct remote_out {
     enum remote_out_kind kind;
     struct remote_name name;
@@ -93,16 +93,17 @@ struct remote_config {
     const char *state; // as reported
     char reason[REMOTE_REASON_SIZE];
     char rejected_reason[REMOTE_REASON_SIZE];
-    size_t errors_size, warnings_size, running_warnings_size, wanted_size, job_size;
+    size_t errors_size, warnings_size, running_warnings_size, wanted_size;
     uint64_t empty_hash;
+    // The last and large, as in struct twin.
     char errors[REMOTE_ERRORS_SIZE_MAX];
     char warnings[REMOTE_ERRORS_SIZE_MAX];
     char running_warnings[REMOTE_ERRORS_SIZE_MAX];
-    uint8_t content[REMOTE_CONTENT_SIZE_MAX];     // wanted
-    uint8_t job_content[REMOTE_CONTENT_SIZE_MAX]; // being checked or staged
     char report[REMOTE_REPORT_SIZE_MAX];
+    uint8_t content[REMOTE_CONTENT_SIZE_MAX]; // wanted
 };
 
+// The buffers at the end are left as they are.
 void remote_config_start(struct remote_config *rc, const struct remote_config_options *cfg,
                          const struct remote_boot *boot, uint64_t now_us);
 void remote_config_online(struct remote_config *rc, uint64_t now_us);

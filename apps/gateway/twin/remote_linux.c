@@ -313,8 +313,8 @@ static bool on_next(void *ctx, uint64_t now_us, struct inbox_out *out)
                      log_quote(twin.text).text);
             break;
         case TWIN_OUT_DESIRED:
-            log_info("twin", "desired", "version=%llu bytes=%zu", (unsigned long long)twin.version,
-                     twin.body.size);
+            log_audit("twin", "desired", "version=%llu bytes=%zu", (unsigned long long)twin.version,
+                      twin.body.size);
             remote_config_desired(&remote->machine, now_us, twin.version, twin.body);
             drain(remote, now_us);
             break;

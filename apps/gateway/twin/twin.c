@@ -5,6 +5,7 @@
 #include "json/merge.h"
 #include "json/reader.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static uint32_t or_default(uint32_t value, uint32_t fallback)
 
 void twin_init(struct twin *twin, const struct twin_config *cfg)
 {
-    memset(twin, 0, sizeof(*twin));
+    memset(twin, 0, offsetof(struct twin, desired));
     struct twin_config c = cfg != NULL ? *cfg : (struct twin_config){0};
     c.answer_timeout_ms = or_default(c.answer_timeout_ms, 30000);
     c.backoff_min_ms = or_default(c.backoff_min_ms, 5000);

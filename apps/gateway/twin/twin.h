@@ -75,13 +75,15 @@ struct twin {
     int32_t note_status;
     char note[TWIN_NOTE_SIZE_MAX];
     size_t desired_size, waiting_size, flying_size; // of reported patches; 0: none
+    // The last and large, filled from the front: what a usual twin needs of them are a few pages.
     uint8_t desired[TWIN_DESIRED_SIZE_MAX];
     uint8_t waiting[TWIN_REPORTED_SIZE_MAX];
     uint8_t flying[TWIN_REPORTED_SIZE_MAX];
     uint8_t scratch[TWIN_DESIRED_SIZE_MAX];
 };
 
-// cfg may be NULL: all defaults.
+// cfg may be NULL: all defaults. The buffers at the end are left as they are, so that fresh memory
+// from the system costs nothing until it is used.
 void twin_init(struct twin *twin, const struct twin_config *cfg);
 
 // The channel is up, answers and patches are subscribed; or it is gone.

@@ -152,6 +152,7 @@ static void on_up(struct backend *b, enum backend_broker broker, struct backend_
     if (broker == BROKER_HUB) {
         note_change(b, now, in->device, true);
         c2d_up(&b->c2d, now.now_us, now.utc_ms, in->device, in->is_clean);
+        methods_end_former(&b->methods, in->device, registry_generation(b->store, in->device));
         methods_changed(&b->methods, now.now_us, in->device);
         if ((in->subscriptions & SESSION_DESIRED) != 0) {
             twins_tell_again(&b->twins, in->device);

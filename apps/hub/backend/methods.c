@@ -117,6 +117,7 @@ bool methods_call(struct methods *m, uint64_t now_us, const struct methods_reque
     uint64_t response_s = in->response_s != 0 ? in->response_s : METHODS_RESPONSE_S_DEFAULT;
     *call = (struct methods_call){
         .state = is_there ? METHODS_READY : METHODS_WAITING,
+        .generation = in->generation,
         .serial = ++m->serial,
         .deadline_us = time_after(now_us, in->connect_s * US_PER_S),
         .response_us = response_s * US_PER_S,
@@ -151,6 +152,18 @@ static void finish(struct methods_call *call, enum hub_code code, const char *wo
 static void miss(struct methods_call *call)
 {
     finish(call, HUB_DEVICE_NOT_ONLINE, "Timed out waiting for device to connect.");
+}
+
+void methods_end_former(struct methods *m, struct bytes device_id, uint64_t generation)
+{
+    for (size_t i = 0; i < m->capacity; i++) {
+        struct methods_call *call = &m->calls[i];
+        if (call->state != METHODS_FREE && call->state != METHODS_OVER &&
+            call->generation != generation &&
+            bytes_equal(bytes_of_text(call->device_id), device_id)) {
+            finish(call, HUB_DEVICE_NOT_FOUND, "The device was removed.");
+        }
+    }
 }
 
 void methods_changed(struct methods *m, uint64_t now_us, struct bytes device_id)

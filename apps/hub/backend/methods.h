@@ -29,6 +29,7 @@ struct methods_call {
     uint64_t deadline_us; // of what is waited for; TIME_NEVER
     uint64_t response_us; // the response time-out
     char device_id[ID_SIZE];
+    uint64_t generation; // of the device
     char name[AZ_METHOD_NAME_SIZE_MAX + 1];
     struct verdict verdict;
     int32_t status;
@@ -47,6 +48,7 @@ struct methods {
 
 struct methods_request {
     struct bytes device_id;
+    uint64_t generation; // of the device: registry_generation
     struct bytes name;
     struct bytes payload; // JSON text; empty: none
     uint64_t connect_s;   // 0: the device must be there now
@@ -66,6 +68,9 @@ NODISCARD bool methods_call(struct methods *m, uint64_t now_us, const struct met
 // The asker went away: no outcome comes any more.
 void methods_give_up(struct methods *m, uint64_t handle);
 
+// The device of that id is now this one: calls to a former one, removed meanwhile, end with
+// HUB_DEVICE_NOT_FOUND, whatever they waited for.
+void methods_end_former(struct methods *m, struct bytes device_id, uint64_t generation);
 // What the link tells, after the sessions know it: the device connected, subscribed or is gone.
 void methods_changed(struct methods *m, uint64_t now_us, struct bytes device_id);
 // Its answer, on whatever connection; one that nobody waits for is passed over.

@@ -4,6 +4,7 @@
 #include "apps/hub/backend/c2d_rows.h"
 #include "apps/hub/user_name.h"
 #include "base/assert.h"
+#include "base/crc.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -194,6 +195,19 @@ static bool insert(struct store *store, struct device *d, int64_t utc_ms, struct
     store_bind_number(s, 3, utc_ms);
     err = err == OK ? store_run(store, s) : err;
     return err == OK ? grant(why) : fail(why, err);
+}
+
+uint64_t registry_generation(struct store *store, struct bytes id)
+{
+    sqlite3_stmt *s = store_get(store, "SELECT generation FROM device WHERE id=?1");
+    char text[STORE_ETAG_SIZE] = "";
+    store_bind_span(s, 1, id);
+    if (store_row(store, s) != OK) {
+        return 0;
+    }
+    store_text(s, 0, text, sizeof(text));
+    sqlite3_reset(s);
+    return hash64(HASH64_START, bytes_of_text(text));
 }
 
 bool registry_create(struct store *store, struct device *device, int64_t utc_ms,

@@ -29,6 +29,8 @@ struct device {
     uint32_t c2d_count;            // messages in its queue
 };
 
+// To know it again: another number once it was removed and made anew. 0: there is none.
+uint64_t registry_generation(struct store *store, struct bytes id);
 // Creates: missing keys of a SAS device are generated, and *device is as stored. HUB_DEVICE_EXISTS,
 // HUB_ARGUMENT_INVALID (id, keys, thumbprints: the message says what would be right; ids with + or
 // # can live in no MQTT topic), HUB_TOO_MANY_DEVICES.

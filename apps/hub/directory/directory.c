@@ -3,6 +3,7 @@
 
 #include "apps/hub/directory/schema.h"
 #include "base/assert.h"
+#include "base/crc.h"
 
 #include <sqlite3.h>
 #include <string.h>
@@ -15,7 +16,8 @@ enum query { DATA_VERSION, META, DEVICE, POLICY, AUTHORITY, ENROLMENT, GROUP, OP
 static const char *const SQL[HUB_DIRECTORY_QUERIES] = {
     [DATA_VERSION] = "PRAGMA data_version",
     [META] = "SELECT value FROM meta WHERE key = ?",
-    [DEVICE] = "SELECT enabled, auth, key1, key2, thumb1, thumb2 FROM device WHERE id = ?",
+    [DEVICE] =
+        "SELECT enabled, auth, key1, key2, thumb1, thumb2, generation FROM device WHERE id = ?",
     [POLICY] = "SELECT rights, key1, key2 FROM policy WHERE name = ? AND scope = ?",
     [AUTHORITY] = "SELECT name, pem FROM ca WHERE verified = 1 AND name > ? ORDER BY name LIMIT 1",
     [ENROLMENT] = "SELECT enabled, attestation, key1, key2, thumb1, thumb2, ca1, ca2"
@@ -282,6 +284,14 @@ enum err hub_directory_meta(struct hub_directory *directory, const char *key, ch
     return OK;
 }
 
+// Numbers by convention, but any text tells one from another.
+static uint64_t get_generation(sqlite3_stmt *row, int column)
+{
+    const void *text = sqlite3_column_blob(row, column);
+    int size = sqlite3_column_bytes(row, column);
+    return hash64(HASH64_START, bytes_of(text, size > 0 ? (size_t)size : 0));
+}
+
 enum err hub_directory_device(struct hub_directory *directory, struct bytes id,
                               struct hub_device *out)
 {
@@ -295,6 +305,7 @@ enum err hub_directory_device(struct hub_directory *directory, struct bytes id,
         int auth = sqlite3_column_int(row, 1);
         device.is_enabled = sqlite3_column_int(row, 0) == 1;
         device.auth = (enum hub_auth)auth;
+        device.generation = get_generation(row, 6);
         bool is_good = auth >= HUB_AUTH_SAS && auth <= HUB_AUTH_CA &&
                        get_keys(row, 2, device.keys) && get_thumbs(row, 4, device.thumbs);
         err = is_good ? OK : ERR_CORRUPT;

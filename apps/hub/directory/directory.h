@@ -31,6 +31,7 @@ struct hub_thumbprint {
 
 struct hub_device {
     bool is_enabled;
+    uint64_t generation; // another one after it was removed and made anew under the same id
     enum hub_auth auth;
     struct hub_sas_key keys[HUB_KEYS_MAX];
     struct hub_thumbprint thumbs[HUB_KEYS_MAX];

@@ -125,6 +125,7 @@ void method_call(struct rest *rest, const struct rest_request *q)
         return;
     }
     memset(device.keys, 0, sizeof(device.keys));
+    request.generation = registry_generation(rest->cfg.store, q->routed.id);
     if (call == NULL) {
         (void)refuse(&why, HUB_TOO_MANY_CALLS, "%d calls are under way already", REST_CALLS_MAX);
         answer_refusal(q->conn, ANSWER_METHOD, &why);

@@ -176,9 +176,9 @@ static void log_change(const struct rest_request *q, struct bytes who)
         route == ROUTE_REGISTRATIONS_QUERY) {
         return;
     }
-    log_info(MODULE, "change", "policy=%s method=%s of=%s id=%s peer=%s", quoted(who).text,
-             words[q->http->method], quoted(q->http->segments[0]).text, quoted(q->routed.id).text,
-             http_address(q->conn));
+    log_audit(MODULE, "change", "policy=%s method=%s of=%s id=%s peer=%s", quoted(who).text,
+              words[q->http->method], quoted(q->http->segments[0]).text, quoted(q->routed.id).text,
+              http_address(q->conn));
 }
 
 static void answer_no_route(const struct rest_request *q)
@@ -218,6 +218,7 @@ static void on_request(void *ctx, struct http_conn *conn, const struct http_requ
         refuse_unauthorized(&q, why);
         return;
     }
+    http_vouch(conn);
     const char *fault = route_version_fault(request);
     bool is_good = fault == NULL || refuse(&verdict, HUB_ARGUMENT_INVALID, "%s", fault);
     is_good = is_good && take_if_match(&q, if_match, &verdict);

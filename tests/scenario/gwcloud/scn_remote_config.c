@@ -3,6 +3,7 @@
 // that proved itself or is proving itself, ends on the last good one, and says so. Method: the
 // machine and its state in virtual time on a disk that is cut at every write; contents that fail in
 // each way; seeds.
+#include "apps/gateway/twin/remote_text.h"
 #include "tests/scenario/gwcloud/remote_world.h"
 
 #include <setjmp.h>
@@ -351,6 +352,46 @@ static void test_anything_in_any_order(void **state)
     }
 }
 
+// The machine alone: an output that nobody has taken yet is not about what came after it.
+static void test_a_job_that_was_not_handed_out_is_taken_back(void **state)
+{
+    (void)state;
+    static const char FIRST[] = "{\"config\":{\"n\":1}}", SECOND[] = "{\"config\":{\"n\":2}}";
+    static const char SAME[] = "{\"other\": 7, \"config\": { \"n\": 1 } }";
+    const struct remote_config_options options = {.settle_ms = 1000, .first_ms = 1};
+    const struct bytes first = bytes_of(FIRST, sizeof(FIRST) - 1);
+    const struct bytes second = bytes_of(SECOND, sizeof(SECOND) - 1);
+    const struct bytes same = bytes_of(SAME, sizeof(SAME) - 1);
+    for (int stages = 0; stages < 2; stages++) {
+        struct remote_config *rc = &w.machine;
+        struct remote_out out;
+        uint64_t now_us = US_PER_S;
+        uint64_t hash = 0;
+        assert_int_equal(remote_hash(bytes_of("{}", 2), &hash), OK);
+        remote_config_start(rc, &options, &(struct remote_boot){.running = {.hash = hash}}, now_us);
+        remote_config_online(rc, now_us);
+        remote_config_desired(rc, now_us, 1, first);
+        now_us = remote_config_deadline_us(rc);
+        remote_config_tick(rc, now_us);
+        if (stages == 1) {
+            assert_true(remote_config_next(rc, now_us, &out) && out.kind == REMOTE_OUT_CHECK);
+            remote_config_checked(rc, now_us, &(struct remote_checked){.verdict = REMOTE_GOOD});
+        }
+        remote_config_desired(rc, now_us, 2, same); // in other words: the job stands
+        assert_int_equal(rc->phase, stages == 0 ? REMOTE_CHECKING : REMOTE_WRITING);
+        remote_config_desired(rc, now_us, 3, second);
+        assert_int_equal(rc->phase, REMOTE_RESTING);
+        assert_false(remote_config_next(rc, now_us, &out));
+        now_us = remote_config_deadline_us(rc);
+        remote_config_tick(rc, now_us);
+        assert_true(remote_config_next(rc, now_us, &out));
+        assert_int_equal(out.kind, REMOTE_OUT_CHECK);
+        assert_int_equal(out.name.version, 3);
+        assert_int_equal(out.content.size, 7);
+        assert_memory_equal(out.content.data, "{\"n\":2}", 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_the_power_fails_at_every_write),
         cmocka_unit_test(test_a_disk_that_fails_for_a_while),
         cmocka_unit_test(test_anything_in_any_order),
+        cmocka_unit_test(test_a_job_that_was_not_handed_out_is_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

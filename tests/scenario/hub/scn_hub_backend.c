@@ -106,6 +106,7 @@ static void test_desired_reaches_only_who_wants_it(void **state)
 static bool call(const char *device, uint64_t connect_s, uint64_t response_s, uint64_t *handle)
 {
     struct methods_request in = {.device_id = span(device),
+                                 .generation = registry_generation(&w.store, span(device)),
                                  .name = span("go"),
                                  .payload = span("{\"n\":1}"),
                                  .connect_s = connect_s,
@@ -122,6 +123,27 @@ static void answer(const char *line, const char *device, int connection, const c
     assert_non_null(rid);
     snprintf(topic, sizeof(topic), "$iothub/methods/res/200/?%.*s", (int)strcspn(rid, "|"), rid);
     request(BROKER_HUB, device, connection, topic, body);
+}
+
+// A call waits for a device; that one is removed, and another takes its id.
+static void test_a_call_to_a_former_device_never_reaches_the_next(void **state)
+{
+    struct methods_outcome outcome;
+    struct device device = {.id = "d", .is_enabled = true};
+    uint64_t waiting = 0;
+    uint64_t handle = 0;
+    (void)state;
+    hello(BROKER_HUB, "b1");
+    assert_true(call("d", 60, 30, &waiting));
+    assert_true(registry_delete(&w.store, span("d"), "*", w.now.utc_ms, &w.why));
+    assert_true(registry_create(&w.store, &device, w.now.utc_ms, &w.why));
+    up("d", 3, false, SESSION_METHODS);
+    expect_none();
+    assert_true(methods_next_outcome(&w.backend.methods, &outcome));
+    assert_int_equal(outcome.handle, waiting);
+    assert_int_equal(outcome.verdict.code, HUB_DEVICE_NOT_FOUND);
+    assert_true(call("d", 0, 30, &handle));
+    assert_true(strncmp(next_line(), "to/3/0/d|$iothub/methods/POST/go/", 33) == 0);
 }
 
 static void test_methods(void **state)
@@ -212,6 +234,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_desired_reaches_only_who_wants_it, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(test_methods, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_a_call_to_a_former_device_never_reaches_the_next,
+                                        open_world, close_world),
         cmocka_unit_test_setup_teardown(test_connection_state_is_stored, open_world, close_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

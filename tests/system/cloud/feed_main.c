@@ -12,6 +12,7 @@
 //   gap FROM TO N        a gap marker
 //   raw TEXT             a message of samples with that payload
 //   foreign TEXT         a message without a property bag
+//   flight ID P N C      part P of N of flight record ID: a line of 4,000 letters C
 #include "bench/cloud_feed.h"
 #include "tests/system/cloud/kafka_feed.h"
 
@@ -20,7 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SERIES_MAX = 100000, FLUSH_MS = 240000 };
+enum { SERIES_MAX = 100000, FLUSH_MS = 240000, FLIGHT_LINE_SIZE = 4001 };
+
+struct feed_flight {
+    unsigned number, part, parts;
+    char letter;
+};
 
 static enum err one(struct feed *feed, uint32_t point, int64_t at_ms, const char *word)
 {
@@ -46,6 +52,18 @@ static enum err many(struct feed *feed, uint32_t point, int64_t at_ms, int64_t s
         };
     }
     return feed_samples(feed, samples, count < SERIES_MAX ? count : SERIES_MAX);
+}
+
+static enum err flight(struct feed *feed, const struct feed_flight *f)
+{
+    char bag[128];
+    char line[FLIGHT_LINE_SIZE];
+    memset(line, f->letter, sizeof(line));
+    line[sizeof(line) - 1] = '\n';
+    const int size =
+        snprintf(bag, sizeof(bag), "$.ct=text%%2Fplain&$.ce=utf-8&t=flight&id=%u&part=%u&parts=%u",
+                 f->number, f->part, f->parts);
+    return feed_as(feed, bytes_of(bag, (size_t)size), bytes_of(line, sizeof(line)));
 }
 
 static enum err obey(struct feed *feed, const char *line)
@@ -76,6 +94,10 @@ static enum err obey(struct feed *feed, const char *line)
     }
     if (sscanf(line, "gap %" SCNd64 " %" SCNd64 " %" SCNu32, &a, &b, &count) == 3) {
         return feed_gap(feed, a, b, count);
+    }
+    struct feed_flight f;
+    if (sscanf(line, "flight %u %u %u %c", &f.number, &f.part, &f.parts, &f.letter) == 4) {
+        return flight(feed, &f);
     }
     if (strncmp(line, "raw ", 4) == 0) {
         return feed_raw(feed, TM_MESSAGE_SAMPLES, bytes_of(line + 4, strlen(line + 4)), true);

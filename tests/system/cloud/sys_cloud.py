@@ -207,15 +207,28 @@ def check_flood(cloud: Cloud, feed: Feed) -> None:
     check(set(statuses) == {401, 429}, f"answers to the flood: {sorted(statuses)}")
 
 
+def displaced(connection, cloud: Cloud) -> int:
+    connection.request("GET", "/metrics", headers={"Cookie": cloud.cookie})
+    return int(re.search(rb"http_connections_displaced_total (\d+)", connection.getresponse().read())[1])
+
+
 def check_pool(folder: pathlib.Path) -> None:
-    """When the connections are used up the next one is told so, and later ones are served again."""
+    """Whoever is not logged in makes room; when the connections are used up otherwise the next one is told so, and later ones are
+    served again."""
     cloud = Cloud(folder, "--conn-max", "4")
     cloud.start()
     try:
+        token = (folder / "data/setup-link").read_text().strip().rsplit("token=", 1)[1]
+        cloud.log_in_by("/api/setup", {"token": token, "name": "owner", "password": PASSWORD})
+        strangers = [cloud.connect() for _ in range(4)]
+        for stranger in strangers:
+            stranger.connect()
+        guests = [cloud.connect() for _ in range(4)]
         held = [cloud.connect() for _ in range(4)]
-        for connection in held:
-            connection.request("GET", "/healthz")
-            connection.getresponse().read()
+        for connection in guests + held:
+            connection.request("GET", "/healthz", headers={"Cookie": cloud.cookie} if connection in held else {})
+            check(connection.getresponse().read() != b"", "an answer")
+        check(displaced(held[0], cloud) >= 8, "strangers and guests made room")
         status, headers, body = cloud.ask("GET", "/healthz")
         check(status == 503 and headers["Retry-After"] and body["error"]["code"] == "busy", f"beyond the pool: {status}")
         held[0].close()
@@ -315,7 +328,7 @@ def check_openapi(cloud: Cloud) -> None:
     paths = re.findall(r"^  (/\S+):\n    (get|post):", text, re.M)
     check(len(paths) >= 25, f"{len(paths)} paths")
     for path, method in paths:
-        real = path.replace("{site}", "shop").replace("{point}", "1")
+        real = path.replace("{site}", "shop").replace("{point}", "1").replace("{record}", "1")
         query = {"/series": f"?from={T0}&to={T0 + 1}"}.get(path[path.rfind("/"):], "")
         if path != "/api/stream":
             status, headers, _ = cloud.ask(method.upper(), real + query)

@@ -200,6 +200,7 @@ def check_roles(cloud: Cloud, hub: Hub) -> None:
         if role == "operator":
             check(all("address" not in row for row in cloud.get(COMMANDS)["commands"]), "from where is for who may audit")
         check((cloud.ask("GET", GATEWAY)[0] == 200) == (role == "operator"), f"{role} sees the gateway")
+        check(cloud.ask("GET", f"{GATEWAY}/records")[0] == (200 if role == "operator" else 403), f"{role} and flight records")
         for name in may:
             check(post(cloud, f"{COMMANDS}/{name}", {})[0] == 200, f"{role} and {name}")
     cloud.stop()
@@ -283,23 +284,25 @@ def tables_of(path: pathlib.Path) -> set:
 
 
 def check_earlier_files(cloud: Cloud) -> None:
-    """Files as versions before Kafka and commands wrote them: opened as they are, with all that is in them."""
+    """Files as versions before Kafka, commands and flight records wrote them: opened as they are, with all that is in them."""
     before = count_of(cloud, 1)
     check(before > 0, "there are samples")
     cloud.stop()
     store, accounts = (cloud.folder / "data" / name for name in ("store.db", "accounts.db"))
     with contextlib.closing(sqlite3.connect(store)) as db, db:
-        db.execute("DROP TABLE source_offset")
+        for table in ("source_offset", "flight", "flight_part"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("ALTER TABLE state DROP COLUMN record")
     with contextlib.closing(sqlite3.connect(accounts)) as db, db:
         db.execute("DROP TABLE command")
+        db.execute("DROP TABLE acknowledged")
     check(tables_of(store) == STORE_BEFORE and tables_of(accounts) == ACCOUNTS_BEFORE, f"{tables_of(store)} {tables_of(accounts)}")
     cloud.start()
     cloud.log_in_by("/api/login", {"name": "owner", "password": PASSWORD})
     check(count_of(cloud, 1) == before, "every sample is still there, once")
     check(cloud.get(COMMANDS)["commands"] == [], "nobody has said anything yet")
     check(post(cloud, f"{COMMANDS}/identify", {})[0] == 200 and len(cloud.get(COMMANDS)["commands"]) == 1, "now somebody has")
-    check("source_offset" in tables_of(store) and "command" in tables_of(accounts), "and the next version has its tables")
+    check({"source_offset", "flight", "flight_part"} <= tables_of(store) and "command" in tables_of(accounts), "the next version's tables")
 
 
 def check_unreachable(cloud: Cloud, hub: Hub) -> None:

@@ -6,6 +6,7 @@ itself with the configuration that came out."""
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,6 +115,13 @@ def test_each_step_that_fails_is_told():
     expect(enroll(hub, **{**good, "address": "no.such.name.invalid"}), 1, "name no.such.* FAILED", "getent")
     expect(enroll(hub, **{**good, "port": 1}), 1, "TCP to port 1 +FAILED: Connection refused", "firewall")
     expect(enroll(hub, **{**good, "ca_file": f"{hub.dir}/server.pem"}), 1, "TLS as .*FAILED", "--ca-file")
+    folder = f"{hub.dir}/authorities"
+    expect(enroll(hub, **{**good, "ca_file": folder}), 1, "authorities +FAILED: No such file", "--ca-file")
+    os.mkdir(folder)
+    expect(enroll(hub, **{**good, "ca_file": folder}), 1, "authorities +FAILED: .*openssl rehash")
+    shutil.copy(f"{hub.dir}/ca.pem", folder)
+    subprocess.run(["openssl", "rehash", folder], check=True)
+    expect(enroll(hub, dry_run=True, **{**good, "ca_file": folder}), 0, "first telemetry +ok")
     expect(enroll(hub, **{**good, "hub": "hub.other"}), 1, "TLS as hub.other +FAILED: hostname mismatch")
     expect(enroll(hub, **{**good, "key_file": secret(hub, "bad", key_of("x"))}), 1, "login +FAILED", "clock")
     expect(enroll(hub, **{**good, "device_id": "nobody"}), 1, "login +FAILED")

@@ -5,6 +5,7 @@ server does leaves the cache as it was. Method: the port against an HTTPS server
 import hashlib
 import http.server
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -108,12 +109,21 @@ def main():
         cache, base = f"{folder}/cache", f"localhost:{server.server_port}"
 
         def fetch(path, scheme="https", host=base, digest=DIGEST, ca="ca", size_max=len(BODY), more=()):
-            command = [PROBE, f"{scheme}://{host}{path}", digest, cache, f"{folder}/{ca}.pem", str(size_max), *more]
+            authorities = f"{folder}/{ca}" if os.path.isdir(f"{folder}/{ca}") else f"{folder}/{ca}.pem"
+            command = [PROBE, f"{scheme}://{host}{path}", digest, cache, authorities, str(size_max), *more]
             clean = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
             done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=True, env=clean)
             return done.stdout.strip()
 
+        for name, authority in (("ca-folder", "ca"), ("other-folder", "other"), ("empty-folder", None)):
+            os.mkdir(f"{folder}/{name}")
+            if authority:
+                shutil.copy(f"{folder}/{authority}.pem", f"{folder}/{name}/one.pem")
+                subprocess.run(["openssl", "rehash", f"{folder}/{name}"], check=True)
         bad = (("/whole", {"ca": "other"}, "io: ", "certificate"),
+               ("/whole", {"ca": "other-folder"}, "io: ", "certificate"),
+               ("/whole", {"ca": "empty-folder"}, "io: ", "openssl rehash"),
+               ("/whole", {"ca": "absent"}, "io: ", "No such file"),
                ("/whole", {"host": base.replace("localhost", "127.0.0.1")}, "io: ", "certificate subject name"),
                ("/whole", {"scheme": "http"}, "io: ", "Protocol \"http\" not supported"),
                ("/etc/passwd", {"scheme": "file", "host": ""}, "io: ", "not supported"),
@@ -139,6 +149,8 @@ def main():
         assert fetch("/whole") == "ok:" and server.asked == asked + 1
         with open(f"{cache}/{DIGEST}", "rb") as file:
             assert file.read() == BODY
+        os.unlink(f"{cache}/{DIGEST}")
+        assert fetch("/whole", ca="ca-folder") == "ok:"
         through_proxies(folder, numbered, cache, fetch)
     print("ok")
 

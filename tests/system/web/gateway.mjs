@@ -2,9 +2,9 @@
 // What a person does with a site's gateway, in a real browser: node gateway.mjs SETUP_LINK
 //
 // Goal: state and configuration are shown, as text whatever is in them, commands are given and answered in words, a change that
-// somebody else was faster with overwrites nothing; in English and German. Method as proof.mjs. It
-// asks its starter for events by a line on stdout: `ask offline`, `ask online`, `ask change`,
-// `ask report`, `ask silence`, `ask markup`.
+// somebody else was faster with overwrites nothing; a hidden tab leaves and comes back fresh; what befell the system is shown until it is acknowledged; in English and German. Method
+// as proof.mjs. It asks its starter for events by a line on stdout: `ask offline`, `ask online`, `ask change`,
+// `ask report`, `ask silence`, `ask markup`, `ask watchers N`, `ask sample VALUE`, `ask flight PART`, `ask renew`.
 import assert from "node:assert/strict";
 import { Complaints, findBarriers, launch } from "./browser.mjs";
 import * as view from "./gateway_view.mjs";
@@ -73,6 +73,61 @@ async function silence(page) {
   await answered(page, "Whether the gateway acted is not known");
 }
 
+/**
+ * The server counts a tab that is hidden no longer, and shows it what came meanwhile. Headless Chromium hides no tab, so the
+ * document is told so; the grace passes in the tab's own clock.
+ */
+async function hides(page) {
+  const other = await page.context().newPage();
+  await other.clock.install();
+  await other.goto(page.url().replace(/\/gateway$/, ""));
+  await other.locator('[data-link="live"]').waitFor();
+  const become = (state) =>
+    other.evaluate((value) => {
+      Object.defineProperty(document, "visibilityState", { value, configurable: true });
+      Object.defineProperty(document, "hidden", { value: value === "hidden", configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, state);
+  await ask("watchers 2");
+  await become("hidden");
+  await other.clock.fastForward(9000);
+  await become("visible");
+  await other.clock.fastForward(9000);
+  assert.equal(await other.locator("[data-link]").getAttribute("data-link"), "live", "a glance");
+  await become("hidden");
+  await other.clock.fastForward(10_001);
+  await other.locator('[data-link="away"]').waitFor();
+  await ask("watchers 1");
+  await ask("sample 77");
+  assert.equal(await other.getByText("7.7").count(), 0, "nothing reaches a hidden tab");
+  await become("visible");
+  await other.locator('[data-link="live"]').waitFor();
+  await other.getByText("7.7").first().waitFor();
+  await ask("watchers 2");
+  await ask("sample 88");
+  await other.getByText("8.8").first().waitFor();
+  await other.close();
+  await ask("watchers 1");
+}
+
+/** A flight record in parts is a file, and says what is missing as long as it is. */
+async function records(page) {
+  await page.getByText("comes in parts and is then found here").waitFor();
+  for (const part of [3, 1]) await ask(`flight ${part}`);
+  await press(page, "Identify"); // and the view looks
+  await page.locator('[data-whole="false"]').getByText("missing of 3: 2").waitFor();
+  const before = await view.download(page);
+  assert.match(before.name, /^flight-shop-\d{8}T\d{6}Z-incomplete\.txt$/);
+  assert.match(before.text, /^a+\n# part 2 of 3 is missing\na+\n$/);
+  await ask("flight 2");
+  await press(page, "Identify");
+  await page.locator('[data-whole="true"]').getByText("all 3").waitFor();
+  const { name, text } = await view.download(page);
+  assert.match(name, /^flight-shop-\d{8}T\d{6}Z\.txt$/);
+  assert.match(text, /^(a{4000}\n){3}$/);
+  await page.locator('tr[data-action="flight_download"]').first().getByText("ada").waitFor();
+}
+
 /** What a gateway says is text, whatever it looks like. */
 async function markup(page) {
   await ask("markup");
@@ -107,6 +162,24 @@ async function configure(page) {
   assert.match(await box.inputValue(), /2000/);
 }
 
+/** The hub's log began anew: told until somebody acknowledges it, then to nobody. */
+async function befalls(page) {
+  assert.equal(await page.locator("[data-notice]").count(), 0);
+  complaints.expected.add("broken link");
+  await ask("renew");
+  await page.reload();
+  await page.locator('[data-notice="hub_log_new"]').getByText("the hub’s log began anew").waitFor();
+  assert.equal(await page.locator("[data-health]").count(), 0, "told once");
+  barriers.push(...(await findBarriers(page, "gateway with a notice")));
+  await press(page, "Acknowledge");
+  await page.locator("[data-notice]").waitFor({ state: "detached" });
+  const asked = page.waitForResponse((response) => response.url().endsWith("/api/notices"));
+  await page.reload();
+  assert.deepEqual((await (await asked).json()).notices, []);
+  await page.locator('[data-link="live"]').waitFor();
+  assert.equal(await page.locator("[data-notice]").count(), 0);
+}
+
 async function inGerman(page) {
   await view.speakGerman(page);
   barriers.push(...(await findBarriers(page, "gateway, German")));
@@ -117,11 +190,22 @@ try {
   const context = await browser.newContext({ locale: "en-GB" });
   await complaints.watch(context);
   const page = await context.newPage();
-  for (const step of [setUp, openGateway, command, offline, silence, markup, configure]) {
+  for (const step of [
+    setUp,
+    openGateway,
+    hides,
+    command,
+    records,
+    offline,
+    silence,
+    markup,
+    configure,
+  ]) {
     await step(page);
     console.log(`step ${step.name}`);
   }
-  barriers.push(...(await findBarriers(page, "gateway")));
+  console.log("step befalls");
+  await befalls(page);
   await inGerman(page);
   assert.deepEqual(barriers, []);
   assert.deepEqual(complaints.list, []);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A person's hands on the page's gateway view.
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 export const fill = (page, label, text) => page.getByLabel(label, { exact: true }).fill(text);
@@ -37,6 +38,14 @@ export async function edit(page, text, accept = true) {
   await page.getByRole("textbox", { name: "Change the desired configuration" }).fill(text);
   if (accept) page.once("dialog", (dialog) => dialog.accept());
   await page.locator('[data-do="save"]').click();
+}
+
+/** The newest flight record in the list, as the file that a person gets: its name and its text. */
+export async function download(page) {
+  const waiting = page.waitForEvent("download");
+  await page.locator("[data-record] a").first().click();
+  const file = await waiting;
+  return { name: file.suggestedFilename(), text: readFileSync(await file.path(), "utf8") };
 }
 
 export async function speakGerman(page) {

@@ -49,6 +49,27 @@ async function commands(page) {
   await answered(page, /^Flight record: (done|goes on)$/); // as much as an answer holds, or by messages
 }
 
+/** More than an answer holds comes in parts, and is a file of the bus's frames in the end. */
+async function record(page) {
+  const answer = await page.waitForFunction(async () => {
+    const { csrf } = await (await fetch("/api/session")).json();
+    const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
+    const body = JSON.stringify({ arguments: { minutes: 60, upload: true } });
+    const asked = `/api${location.pathname}/commands/flight_record`;
+    const { status, payload } = await (
+      await fetch(asked, { method: "POST", headers, body })
+    ).json();
+    return status === 409 ? null : { status, payload }; // the one before is still on its way
+  });
+  const { status, payload } = await answer.jsonValue();
+  assert.equal(status, 202);
+  await page.locator(`[data-record="${payload.id}"] [data-whole="true"]`).waitFor();
+  const { name, text } = await view.download(page);
+  assert.match(name, /^flight-store-1-\d{8}T\d{6}Z\.txt$/);
+  assert.equal(new TextEncoder().encode(text).length, payload.bytes);
+  assert.match(text, /^t=\d+\.\d+ bus=".*" ev=done token=\d+ outcome=\w+ .*frame=[0-9a-f]+$/m);
+}
+
 /** The page looks every two seconds until it is settled. */
 const until = (page, state, version) =>
   page
@@ -76,6 +97,7 @@ async function table(page) {
     "scan",
     "write",
     "flight_record",
+    "flight_download",
     "job",
   ]) {
     await page.locator(`tr[data-action="${action}"]`).first().getByText("ada").waitFor();
@@ -106,7 +128,7 @@ try {
   await complaints.watch(context);
   const page = await context.newPage();
   await watched(page, await context.newPage());
-  for (const step of [commands, configure, table]) {
+  for (const step of [commands, record, configure, table]) {
     console.log(`step ${step.name}`);
     await step(page);
   }

@@ -261,6 +261,23 @@ static bool has_event(struct fixture *f, const char *kind)
     return wanted != kind;
 }
 
+static void count_notice(void *ctx, const struct query_notice *n)
+{
+    assert_string_equal(n->kind, "hub_log_new");
+    assert_true(n->at_ms > 0 && strstr(n->text, "another one") != NULL);
+    ++*(unsigned *)ctx;
+}
+
+static unsigned notices_of(struct fixture *f)
+{
+    struct store_reader reader;
+    unsigned count = 0;
+    assert_int_equal(store_reader_open(&reader, &f->store), OK);
+    assert_int_equal(store_query_notices(&reader, count_notice, &count), OK);
+    store_reader_close(&reader);
+    return count;
+}
+
 static void test_a_log_that_began_anew_is_read_whole(void **state)
 {
     struct fixture *f = *state;
@@ -275,8 +292,10 @@ static void test_a_log_that_began_anew_is_read_whole(void **state)
     assert_int_equal(stored(f, "shop", 1), 23);
     assert_int_equal(atomic_load(&f->follower.replaced), 1);
     assert_true(has_event(f, "hub_log_new"));
+    assert_int_equal(notices_of(f), 1);
     restart(f); // told once
     follow(f);
+    assert_int_equal(notices_of(f), 1);
     assert_int_equal(atomic_load(&f->follower.replaced), 0);
     assert_true(has_event(f, "hub_log_new"));
     assert_int_equal(stored(f, "shop", 1), 23);

@@ -106,7 +106,7 @@ static void test_an_upload_is_the_record_in_parts(void **state)
     size_t size = 0;
     uint64_t now_us = 1000000;
     flight_init(&f, ring, sizeof(ring));
-    flight_upload_init(&u, copy, sizeof(copy), NAMES);
+    flight_upload_init(&u, copy, sizeof(copy), NAMES, UINT32_MAX - 1);
     struct flight_chunk chunk;
     assert_false(flight_upload_next(&u, now_us, &chunk));
     for (uint32_t i = 1; i <= 2000; i++) {
@@ -127,8 +127,9 @@ static void test_an_upload_is_the_record_in_parts(void **state)
         memcpy(joined + size, chunk.body.data, chunk.body.size);
         size += chunk.body.size;
         char bag[FLIGHT_BAG_SIZE];
-        snprintf(bag, sizeof(bag), "$.ct=text%%2Fplain&$.ce=utf-8&t=flight&id=1&part=%u&parts=%u",
-                 ++parts, u.parts);
+        snprintf(bag, sizeof(bag),
+                 "$.ct=text%%2Fplain&$.ce=utf-8&t=flight&id=4294967295&part=%u&parts=%u", ++parts,
+                 u.parts);
         assert_int_equal(chunk.bag.size, strlen(bag));
         assert_memory_equal(chunk.bag.data, bag, chunk.bag.size);
         assert_false(flight_upload_next(&u, now_us, &chunk)); // live data go on between
@@ -137,6 +138,9 @@ static void test_an_upload_is_the_record_in_parts(void **state)
     assert_int_equal(size, whole);
     assert_memory_equal(joined, text, whole);
     assert_int_equal(flight_upload_deadline_us(&u), TIME_NEVER);
+    flight_upload_take(&u, &f, 0);
+    flight_upload_begin(&u, now_us);
+    assert_int_equal(u.number, 0); // after the last number comes the first
 }
 
 int main(void)

@@ -244,6 +244,104 @@ static void test_who_changes_in_the_directory_is_closed(void **state)
     assert_string_equal(close_why(bench), "device removed");
 }
 
+static void make_anew(struct hub_bench *bench)
+{
+    hub_bench_run(bench, "DELETE FROM device WHERE id = 'b'; INSERT INTO device(id, key1,"
+                         " generation) VALUES ('b', " HUB_BENCH_KEY_SQL ", 'second')");
+}
+
+static struct hub_answer keep(struct hub_bench *bench, const void *client)
+{
+    struct hub_connect in = hub_bench_connect(bench, client, "b", 1);
+    in.is_clean = false;
+    return hub_connect(&bench->hub, &in);
+}
+
+// The broker asks within the CONNECT whether what it kept may go to the client.
+static bool may_have(struct hub_bench *bench, const void *client)
+{
+    return hub_may_receive(&bench->hub, client, text("b"),
+                           text("devices/b/messages/devicebound/x"));
+}
+
+static const char *const c2d_filter = "devices/b/messages/devicebound/#";
+
+static void test_a_device_made_anew_inherits_no_message_of_the_session(void **state)
+{
+    struct hub_bench *bench = *state;
+    int client[4] = {0};
+    assert_int_equal(keep(bench, &client[0]).outcome, HUB_OK);
+    assert_int_equal(hub_subscribe(&bench->hub, &client[0], text("b"), text(c2d_filter), 1).outcome,
+                     HUB_OK);
+    hub_disconnect(&bench->hub, &client[0], text("b"));
+    hub_turn_ends(&bench->hub);
+    // The same device has what its session kept.
+    assert_int_equal(keep(bench, &client[1]).outcome, HUB_OK);
+    assert_true(may_have(bench, &client[1]));
+    hub_disconnect(&bench->hub, &client[1], text("b"));
+    hub_turn_ends(&bench->hub);
+    // The next one has not, whether the hub saw that there was none in between or not; but the
+    // broker told it of a session, and so its subscriptions are.
+    make_anew(bench);
+    assert_null(close_why(bench));
+    assert_int_equal(keep(bench, &client[2]).outcome, HUB_OK);
+    assert_false(may_have(bench, &client[2]));
+    hub_turn_ends(&bench->hub);
+    assert_true(may_have(bench, &client[2]));
+    hub_disconnect(&bench->hub, &client[2], text("b"));
+    hub_bench_run(bench, "DELETE FROM device WHERE id = 'b'");
+    assert_null(close_why(bench));
+    make_anew(bench);
+    assert_int_equal(keep(bench, &client[3]).outcome, HUB_OK);
+    assert_false(may_have(bench, &client[3]));
+}
+
+static void test_the_former_device_is_closed_and_hears_nothing_of_the_next(void **state)
+{
+    struct hub_bench *bench = *state;
+    int client[2] = {0};
+    int backend = 0;
+    struct hub_out out;
+    const struct hub_connect link = {
+        .client = &backend, .client_id = text(HUB_LINK_CLIENT), .is_local = true};
+    assert_int_equal(hub_connect(&bench->hub, &link).outcome, HUB_OK);
+    assert_int_equal(keep(bench, &client[0]).outcome, HUB_OK);
+    assert_int_equal(hub_subscribe(&bench->hub, &client[0], text("b"), text(c2d_filter), 1).outcome,
+                     HUB_OK);
+    static const char message[] = "devices/b/messages/devicebound/\0secret";
+    const struct hub_publish to = {.client = &backend,
+                                   .client_id = text(HUB_LINK_CLIENT),
+                                   .topic = text("tell/1/7/b"),
+                                   .payload = bytes_of(message, sizeof(message) - 1)};
+    assert_int_equal(hub_publish(&bench->hub, &to).outcome, HUB_OK);
+    assert_true(hub_next(&bench->hub, &out) && strcmp(out.client_id, "b") == 0);
+    assert_int_equal(bench->hub.link.took_count, 1);
+    make_anew(bench);
+    // What the broker was just given finds its client by the id alone: the next one comes later.
+    assert_int_equal(keep(bench, &client[1]).outcome, HUB_FAILED);
+    // The backend speaks to the new one and names the connection of the old one.
+    assert_int_equal(hub_publish(&bench->hub, &to).outcome, HUB_OK);
+    assert_false(hub_next(&bench->hub, &out));
+    assert_int_equal(bench->hub.link.took_count, 1);
+    hub_turn_ends(&bench->hub);
+    assert_int_equal(keep(bench, &client[1]).outcome, HUB_OK);
+    assert_false(may_have(bench, &client[1]));
+    assert_false(hub_is_will(&bench->hub, NULL));
+    // Nor is the will of the old one a message of the new one.
+    hub_disconnect(&bench->hub, &client[0], text("b"));
+    const struct hub_publish will = {.client = &client[0],
+                                     .client_id = text("b"),
+                                     .topic = text("devices/b/messages/events/"),
+                                     .payload = text("will"),
+                                     .utc_ms = 5000};
+    assert_int_equal(hub_store_will(&bench->hub, &will).outcome, HUB_REFUSED);
+    hub_bench_run(bench, "UPDATE device SET generation = 'third' WHERE id = 'b'");
+    assert_int_equal(keep(bench, &client[1]).outcome, HUB_OK);
+    hub_bench_run(bench, "DELETE FROM device WHERE id = 'b'; INSERT INTO device(id, key1,"
+                         " generation) VALUES ('b', " HUB_BENCH_KEY_SQL ", 'fourth')");
+    assert_string_equal(close_why(bench), "device removed and made anew");
+}
+
 static void test_more_devices_than_fit(void **state)
 {
     struct hub_bench *bench = *state;
@@ -325,6 +423,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_who_changes_in_the_directory_is_closed, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_device_made_anew_inherits_no_message_of_the_session,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_the_former_device_is_closed_and_hears_nothing_of_the_next, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_more_devices_than_fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sizes_at_their_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk_fails_and_heals, set_up, tear_down),

@@ -108,6 +108,7 @@ static int set_up(void **state)
     struct hub_connect link = {
         .client = &place->backend, .client_id = hub_bench_text(HUB_LINK_CLIENT), .is_local = true};
     assert_int_equal(hub_connect(hub, &link).outcome, HUB_OK);
+    hub_turn_ends(hub);
     assert_int_equal(hub_bench_publish(place->bench, &place->backend, HUB_LINK_CLIENT, "sync",
                                        hub_bench_text(""))
                          .outcome,

@@ -39,6 +39,9 @@ static void on_request(void *ctx, struct http_conn *conn, const struct http_requ
         http_reply(conn, &(struct http_reply){.status = 200, .type = "text/plain", .body = body});
         return;
     }
+    if (http_path_is(r, 0, "vouch")) {
+        http_vouch(conn);
+    }
     const size_t size = http_path_is(r, 0, "large") ? LARGE_SIZE : ANSWER_SIZE;
     http_reply(conn, &(struct http_reply){
                          .status = 200, .type = "text/plain", .body = bytes_of(f->body, size)});
@@ -217,11 +220,102 @@ static void test_a_body_up_to_the_limit_is_taken_and_one_more_byte_is_not(void *
     assert_int_equal(http_server_stats(f->server)->malformed, 1);
 }
 
+static int newcomer(struct fixture *f)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const struct sockaddr_in to = {.sin_family = AF_INET,
+                                   .sin_port = htons(http_server_port(f->server)),
+                                   .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    const uint64_t before = http_server_stats(f->server)->accepted;
+    assert_true(connect(fd, (const struct sockaddr *)(const void *)&to, sizeof(to)) == 0 ||
+                errno == EINPROGRESS);
+    while (http_server_stats(f->server)->accepted == before) {
+        turn(f);
+    }
+    return fd;
+}
+
+// The first bytes of the answer to a request; "" if the connection was closed.
+static const char *ask(struct fixture *f, int fd, const char *text)
+{
+    static char answer[2 * ANSWER_SIZE];
+    ssize_t size = -1;
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    while (size < 0) {
+        turn(f);
+        size = recv(fd, answer, sizeof(answer) - 1, 0);
+        assert_true(size >= 0 || errno == EAGAIN || errno == ECONNRESET);
+        size = size < 0 && errno == ECONNRESET ? 0 : size;
+    }
+    answer[size] = '\0';
+    return answer;
+}
+
+static bool is_closed(struct fixture *f, int fd)
+{
+    char byte = 0;
+    turn(f);
+    const ssize_t size = recv(fd, &byte, 1, MSG_PEEK);
+    return size == 0 || (size < 0 && errno == ECONNRESET);
+}
+
+static void test_a_stranger_makes_room_for_who_asks(void **state)
+{
+    struct fixture *f = *state;
+    const struct http_stats *stats = http_server_stats(f->server);
+    int vouched = newcomer(f);
+    assert_non_null(strstr(ask(f, vouched, "GET /vouch HTTP/1.1\r\n\r\n"), "200"));
+    int guest = newcomer(f);
+    assert_non_null(strstr(ask(f, guest, request), "200"));
+    int stranger = newcomer(f);
+    assert_int_equal(send(stranger, request, 5, MSG_NOSIGNAL), 5);
+    assert_int_equal(stats->open, 4); // f->fd was the first stranger
+    int fourth = newcomer(f);
+    assert_true(is_closed(f, f->fd) && !is_closed(f, stranger));
+    assert_non_null(strstr(ask(f, fourth, request), "200"));
+    int fifth = newcomer(f);
+    assert_true(is_closed(f, stranger) && !is_closed(f, guest));
+    assert_non_null(strstr(ask(f, fifth, "GET /vouch HTTP/1.1\r\n\r\n"), "200"));
+    int sixth = newcomer(f);
+    assert_true(is_closed(f, guest) && !is_closed(f, fourth) && !is_closed(f, vouched));
+    assert_non_null(strstr(ask(f, sixth, "GET /vouch HTTP/1.1\r\n\r\n"), "200"));
+    int seventh = newcomer(f);
+    assert_true(is_closed(f, fourth));
+    assert_non_null(strstr(ask(f, seventh, "GET /vouch HTTP/1.1\r\n\r\n"), "200"));
+    // All are vouched for: the next is told so, and nobody loses anything.
+    int eighth = newcomer(f);
+    assert_non_null(strstr(ask(f, eighth, request), "503"));
+    assert_non_null(strstr(ask(f, vouched, request), "200"));
+    assert_int_equal(stats->displaced, 4);
+    // Silent ones in the spare places neither keep those nor, later, the real ones from anybody.
+    int silent[HTTP_SPARE_CONNS];
+    for (size_t i = 0; i < HTTP_SPARE_CONNS; i++) {
+        silent[i] = newcomer(f);
+    }
+    int ninth = newcomer(f);
+    assert_non_null(strstr(ask(f, ninth, request), "503"));
+    close(vouched);
+    while (stats->open > 3 + HTTP_SPARE_CONNS - 1) {
+        turn(f);
+    }
+    vouched = newcomer(f);
+    assert_non_null(strstr(ask(f, vouched, request), "200"));
+    for (size_t i = 0; i < HTTP_SPARE_CONNS; i++) {
+        close(silent[i]);
+    }
+    close(ninth);
+    const int all[] = {vouched, guest, stranger, fourth, fifth, sixth, seventh, eighth};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        close(all[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             test_a_body_up_to_the_limit_is_taken_and_one_more_byte_is_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_stranger_makes_room_for_who_asks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_reads_no_answer_is_not_listened_to, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_who_never_completes_a_request_loses_the_place, setup,

@@ -29,6 +29,16 @@ export interface CommandRow {
   outcome: string | null;
 }
 
+export interface FlightRecord {
+  id: number;
+  number: number;
+  first_ms: number;
+  last_ms: number;
+  size: number;
+  parts: number;
+  missing: [from: number, to: number][];
+}
+
 const root = (site: string) => `/api/sites/${encodeURIComponent(site)}/gateway`;
 
 export const gatewayApi = {
@@ -39,6 +49,8 @@ export const gatewayApi = {
     post<Answer>(`${root(site)}/commands/${action}`, { arguments: args }),
   commands: (site: string) =>
     request<{ commands: CommandRow[] }>(`${root(site)}/commands?limit=50`),
+  records: (site: string) => request<{ records: FlightRecord[] }>(`${root(site)}/records`),
+  recordUrl: (site: string, id: number) => `${root(site)}/records/${id}`,
 };
 
 /** How often a gateway's own report may come in between. */

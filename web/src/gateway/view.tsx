@@ -2,14 +2,16 @@
 // A site's gateway as the hub knows it, and what may be done about it.
 import "./styles";
 import type { ComponentChildren } from "preact";
-import { useCallback, useEffect, useState } from "preact/hooks";
-import { useTongue } from "../context";
+import { useCallback, useContext, useEffect, useState } from "preact/hooks";
+import { UserContext, useTongue } from "../context";
+import { onPresence } from "../presence";
 import type { Site } from "../types";
 import { Crumbs, Loading, Title } from "../views/parts";
-import { type CommandRow, type Gateway, gatewayApi, refusal } from "./api";
+import { type CommandRow, type FlightRecord, type Gateway, gatewayApi, refusal } from "./api";
 import { Commands, CommandTable } from "./commands";
 import { Editor, Pair, Running } from "./configuration";
 import { isObject, type Json } from "./patch";
+import { Records } from "./records";
 import { useWords } from "./words";
 
 const LOOK_MS = 10_000;
@@ -56,6 +58,8 @@ function useGateway(site: string) {
   const [gateway, setGateway] = useState<Gateway | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [rows, setRows] = useState<CommandRow[]>([]);
+  const [records, setRecords] = useState<FlightRecord[] | null>(null);
+  const mayRecord = useContext(UserContext)?.capabilities.includes("flight_record") === true;
   const [sentAt, setSentAt] = useState(Number.NEGATIVE_INFINITY);
   const soon = Date.now() - sentAt < SOON_FOR_MS && !isSettled(gateway);
   const look = useCallback(() => {
@@ -66,8 +70,10 @@ function useGateway(site: string) {
     };
     gatewayApi.show(site).then(fine, failed);
     gatewayApi.commands(site).then((found) => setRows(found.commands), failed);
-  }, [site]);
+    if (mayRecord) gatewayApi.records(site).then((found) => setRecords(found.records), failed);
+  }, [site, mayRecord]);
   useEffect(look, [look]);
+  useEffect(() => onPresence((here) => here && look()), [look]);
   useEffect(() => {
     // A metered hub counts each look: a page that nobody sees does not ask.
     const timer = setInterval(() => document.hidden || look(), soon ? SOON_MS : LOOK_MS);
@@ -80,13 +86,13 @@ function useGateway(site: string) {
     }
     look();
   };
-  return { gateway, changed, rows, look, problem: error ? refusal(say, error) : "" };
+  return { gateway, changed, rows, records, look, problem: error ? refusal(say, error) : "" };
 }
 
 export function GatewayView({ site, chip }: { site: Site; chip: ComponentChildren }) {
   const { t } = useTongue();
   const say = useWords();
-  const { gateway, changed, rows, look, problem } = useGateway(site.id);
+  const { gateway, changed, rows, records, look, problem } = useGateway(site.id);
   return (
     <div class="gateway">
       <Crumbs site={site}>{t("gateway.title")}</Crumbs>
@@ -112,6 +118,7 @@ export function GatewayView({ site, chip }: { site: Site; chip: ComponentChildre
           <Editor site={site.id} gateway={gateway} changed={changed} />
         </>
       )}
+      {records && <Records site={site.id} records={records} />}
       <h2>{say("log")}</h2>
       <CommandTable rows={rows} />
     </div>

@@ -22,7 +22,7 @@ const FROZEN_AFTER_MS = 5000;
 
 export function LinkChip({ link }: { link: Link }) {
   const { t } = useTongue();
-  const shape = { live: "live", loading: "loading", waiting: "lost" } as const;
+  const shape = { live: "live", loading: "loading", waiting: "lost", away: "loading" } as const;
   return (
     <span class={`chip is-${link.state}`} role="status" data-link={link.state}>
       <Icon shape={shape[link.state]} />
@@ -31,14 +31,17 @@ export function LinkChip({ link }: { link: Link }) {
   );
 }
 
-function useFrozen(link: Link): boolean {
-  const [frozen, setFrozen] = useState(false);
+/** "old": nobody looked, and what is shown is from before; "cut": a break that lasts. */
+function useFrozen(link: Link): "no" | "old" | "cut" {
+  const [frozen, setFrozen] = useState<"no" | "old" | "cut">("no");
   const isLive = link.state === "live";
+  const isAway = link.state === "away";
   useEffect(() => {
-    if (isLive) return setFrozen(false);
-    const timer = setTimeout(() => setFrozen(true), FROZEN_AFTER_MS);
+    if (isLive) return setFrozen("no");
+    if (isAway) return setFrozen("old");
+    const timer = setTimeout(() => setFrozen("cut"), FROZEN_AFTER_MS);
     return () => clearTimeout(timer);
-  }, [isLive]);
+  }, [isLive, isAway]);
   return frozen;
 }
 
@@ -82,8 +85,8 @@ export function SiteHost({ route, signedOut }: { route: SiteRoute; signedOut: ()
   }
   return (
     <TongueContext.Provider value={tongue}>
-      {frozen && <FrozenNotice link={link} nudge={nudge} />}
-      <div class={frozen ? "frozen" : undefined}>
+      {frozen === "cut" && <FrozenNotice link={link} nudge={nudge} />}
+      <div class={frozen === "no" ? undefined : "frozen"}>
         <View route={route} overview={overview} link={link} />
       </div>
     </TongueContext.Provider>

@@ -5,6 +5,7 @@ import { ApiError, api } from "../api";
 import { learnServerNow, useNow } from "../clock";
 import { useTongue } from "../context";
 import { worstFirst } from "../judge";
+import { useRegularly } from "../presence";
 import { go, paths } from "../route";
 import type { Site, Sites } from "../types";
 import { Icon } from "./icons";
@@ -26,11 +27,7 @@ function useSites(signedOut: () => void) {
       else setError(cause);
     }
   }, [signedOut]);
-  useEffect(() => {
-    void load();
-    const timer = setInterval(load, REFRESH_MS);
-    return () => clearInterval(timer);
-  }, [load]);
+  useRegularly(load, REFRESH_MS);
   return { sites, error, load };
 }
 

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { api } from "../api";
 import type { Window } from "../chart/window";
+import { useReturns } from "../presence";
 import type { Series } from "../types";
 
 /** A drag or a wheel turn makes many windows: only the last one is asked for. */
@@ -14,10 +15,11 @@ export function useSeries(site: string, point: number, window: Window, widthPx: 
   const [series, setSeries] = useState<Series | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [tries, setTries] = useState(0);
+  const returns = useReturns();
   const { from, to } = window;
   const buckets = Math.min(BUCKETS_MAX, Math.max(60, Math.round(widthPx / PX_PER_BUCKET)));
 
-  // A new try is a reason to fetch too.
+  // A new try is a reason to fetch too, and that somebody looks again.
   useEffect(() => {
     if (widthPx === 0) return;
     const abort = new AbortController();
@@ -39,7 +41,7 @@ export function useSeries(site: string, point: number, window: Window, widthPx: 
       abort.abort();
       clearTimeout(timer);
     };
-  }, [site, point, from, to, buckets, tries]);
+  }, [site, point, from, to, buckets, tries, returns]);
 
   const retry = useCallback(() => setTries((count) => count + 1), []);
   return { series, error, retry };

@@ -46,6 +46,7 @@ export const de: Words = {
   "link.live": "Live",
   "link.loading": "Verbindet …",
   "link.waiting": "Nicht verbunden",
+  "link.away": "Pausiert",
   "link.frozen": "Keine Verbindung zum Server. Die Anzeige ist von {time} und vielleicht veraltet.",
   "link.reconnect": "Jetzt verbinden",
 
@@ -63,6 +64,16 @@ export const de: Words = {
     "Der Speicher des Servers ist auf einen früheren Stand zurückgesetzt. Meldungen, die der Hub seither gelöscht hat, fehlen.",
   "health.log_new":
     "Das Protokoll des Hubs ist ein anderes als zuvor. Meldungen, die nur im früheren standen, fehlen.",
+  "notice.hub_log_new":
+    "{time}: Das Protokoll des Hubs hat neu begonnen. Meldungen, die nur im früheren standen, fehlen.",
+  "notice.store_older":
+    "{time}: Der Speicher des Servers wurde auf einen früheren Stand zurückgesetzt. Bis zu {n} Meldungen von seither fehlen.",
+  "notice.kafka_lost":
+    "{time}: Bis zu {n} Meldungen wurden beim Broker gelöscht, bevor sie gelesen waren.",
+  "notice.kafka_new":
+    "{time}: Das Kafka-Topic hat neu begonnen. Meldungen, die nur im früheren standen, fehlen.",
+  "notice.other": "{time}: {text}",
+  "notice.acknowledge": "Zur Kenntnis genommen",
   "health.other": "Der Server meldet: {reason}",
 
   "sites.title": "Standorte",

@@ -45,6 +45,7 @@ export const en = {
   "link.live": "Live",
   "link.loading": "Connecting …",
   "link.waiting": "Not connected",
+  "link.away": "Paused",
   "link.frozen": "No connection to the server. What you see is from {time} and may be out of date.",
   "link.reconnect": "Connect now",
 
@@ -62,6 +63,16 @@ export const en = {
     "The server’s store was put back to an earlier day. Messages that the hub has deleted since are missing.",
   "health.log_new":
     "The hub’s log is another one than before. Messages that only the former one held are missing.",
+  "notice.hub_log_new":
+    "{time}: the hub’s log began anew. Messages that only the former one held are missing.",
+  "notice.store_older":
+    "{time}: the server’s store was put back to an earlier day. Up to {n} messages that came since are missing.",
+  "notice.kafka_lost":
+    "{time}: up to {n} messages were deleted at the broker before they were read.",
+  "notice.kafka_new":
+    "{time}: the Kafka topic began anew. Messages that only the former one held are missing.",
+  "notice.other": "{time}: {text}",
+  "notice.acknowledge": "Acknowledge",
   "health.other": "The server says: {reason}",
 
   "sites.title": "Sites",
