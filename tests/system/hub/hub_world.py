@@ -149,6 +149,8 @@ class Hub:
             with open(os.path.join(self.log_dir, name), "rb") as file:
                 data = file.read()
             number = int(name[:16], 16)
+            if len(data) < 32 and name == self.segments()[-1]:
+                break  # it is begun at this moment
             assert data[:8] == b"BWSL\1\0\x20\0", name
             assert struct.unpack_from("<Q", data, 8)[0] == number
             assert struct.unpack_from("<I", data, 28)[0] == crc32c(data[:28])
