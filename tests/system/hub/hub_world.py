@@ -63,6 +63,7 @@ class Hub:
         self.log_dir = os.path.join(self.dir, "log")
         self.mode = mode
         self.process = None
+        self.is_ended = False
         self.lines = []
         self.changed = threading.Condition()
         self.db = hub_db.open_db(f"{self.dir}/hub.db")
@@ -99,6 +100,7 @@ class Hub:
                            capture_output=True)
 
     def start(self):
+        self.is_ended = False
         self.process = subprocess.Popen(["mosquitto", "-c", f"{self.dir}/mosquitto.conf"],
                                         stderr=subprocess.PIPE, text=True)
         self.follower = threading.Thread(target=self.follow, args=(self.process,))
@@ -129,15 +131,20 @@ class Hub:
         return "".join(self.lines)
 
     def kill(self, how=signal.SIGKILL):
+        """Ends it; it must have lived until now, and end cleanly."""
+        self.is_ended = True
         self.process.send_signal(how)
-        self.process.wait(DEADLINE_S)
+        code = self.process.wait(DEADLINE_S)
         self.follower.join()
+        assert code == (-signal.SIGKILL if how == signal.SIGKILL else 0), (code, self.output()[-3000:])
 
     def close(self):
-        if self.process is not None and self.process.poll() is None:
-            self.kill(signal.SIGTERM)
-        self.db.close()
-        shutil.rmtree(self.dir)
+        try:
+            if self.process is not None and not self.is_ended:
+                self.kill(signal.SIGTERM)
+        finally:
+            self.db.close()
+            shutil.rmtree(self.dir)
 
     def segments(self):
         return sorted(n for n in os.listdir(self.log_dir) if n.endswith(".seg"))
