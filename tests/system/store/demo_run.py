@@ -12,16 +12,18 @@ import tempfile
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 LOOK_S = 0.02
 LOOKS_MAX = 3000
+PROGRAM = f"import sys; sys.path.insert(0, {str(SOURCE / 'tools')!r}); import demo; demo.SETTLE_S = {{}}; sys.exit(demo.main())"
 
 
 class Demo:
-    def __init__(self, *options: str, seconds: str = "0"):
+    def __init__(self, *options: str, seconds: str = "0", settle_s: int = 0):
+        """settle_s: how long its end waits for what is missing, if that is to be other than usual."""
         self.kept = tempfile.TemporaryDirectory(prefix="busward-demo-")
         self.data = pathlib.Path(self.kept.name) / "data"
         self.mark = f"BUSWARD_DEMO_MARK={secrets.token_hex(8)}"  # whoever descends from the demo has it in its environment
         name, value = self.mark.split("=")
-        command = [sys.executable, "-u", str(SOURCE / "tools/demo.py"), "--build", os.environ["BUSWARD_BUILD"], "--data", str(self.data),
-                   *options]
+        program = ["-c", PROGRAM.format(settle_s)] if settle_s else [str(SOURCE / "tools/demo.py")]
+        command = [sys.executable, "-u", *program, "--build", os.environ["BUSWARD_BUILD"], "--data", str(self.data), *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
                                         env={**os.environ, name: value, "DEMO_SECONDS": seconds})
         self.lines: list[str] = []

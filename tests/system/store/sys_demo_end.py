@@ -1,12 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Goal: Ctrl-C ends the demo at any moment, with code 130, and no process stays; a part that crashed makes it 1. Method: the
-signal comes while keys are made, while parts start, while no value comes since the receiver hangs, while the store runs with
-a part that hangs, and while it cannot be judged since the hub hangs; then the exit code is read, and /proc."""
+"""Goal: Ctrl-C ends the demo at any moment, with code 130, and no process stays; a part that crashed makes it 1, and so does a
+report that nobody journalled. Method: the signal comes while keys are made, while parts start, while no value comes since the
+receiver hangs, while the store runs with a part that hangs, and while it cannot be judged since the hub hangs; a reply that the
+gateway never got is written into the line's log. Then the exit code is read, and /proc."""
 
+import json
 import os
 import signal
+import struct
 import sys
+import time
 from collections.abc import Callable
 
 from demo_run import Demo
@@ -61,9 +65,18 @@ def after_a_crash(demo: Demo) -> None:
     interrupt(demo)
 
 
-def story(moment: Callable[[Demo], None], code: int, seconds: str = "0", words: str = "") -> list[str]:
+def with_a_report_that_got_lost(demo: Demo) -> None:
+    demo.wait_for("the line's log", (demo.data / "line.jsonl").exists)
+    block = struct.pack(">10H", 40000, 0, 1234, 500, 3000, 0, 0, 0, 0, 0)  # of slot 0
+    row = {"end_us": time.monotonic_ns() // 1000, "request": struct.pack(">BBHHH", 1, 3, 100, 10, 0).hex(),
+           "reply": (bytes((1, 3, len(block))) + block + bytes(2)).hex()}
+    with (demo.data / "line.jsonl").open("a") as log:
+        log.write(json.dumps(row) + "\n")
+
+
+def story(moment: Callable[[Demo], None], code: int, seconds: str = "0", words: str = "", settle_s: int = 0) -> list[str]:
     print(f"--- {moment.__name__}", flush=True)
-    demo = Demo(*SMALL, seconds=seconds)
+    demo = Demo(*SMALL, seconds=seconds, settle_s=settle_s)
     try:
         moment(demo)
         ended = demo.end()
@@ -82,6 +95,8 @@ def main() -> int:
         wrong += story(moment, 130)
     wrong += story(while_it_is_judged, 130, seconds="1")
     wrong += story(after_a_crash, 1, words=f"died by itself with code {-signal.SIGABRT}")
+    lost = "not journalled: slot 0, report 40000: 12.34"
+    wrong += story(with_a_report_that_got_lost, 1, seconds="1", words=lost, settle_s=1)
     print("\n".join("WRONG " + word for word in wrong))
     return 1 if wrong else 0
 
