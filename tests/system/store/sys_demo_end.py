@@ -82,7 +82,7 @@ def story(moment: Callable[[Demo], None], code: int, seconds: str = "0", words: 
         ended = demo.end()
     finally:
         wrong = demo.close()
-    code = 0 if JUDGED in demo.text() else code  # the hub hung too late to be missed
+    code = 0 if moment == while_it_is_judged and JUDGED in demo.text() else code  # the hub hung too late to be missed
     wrong += [f"it ended with {ended}, not {code}"] if ended != code else []
     wrong += [f"it did not say: {words}"] if words not in demo.text() else []
     wrong += ["it broke: " + demo.text()[-2000:]] if "Traceback" in demo.text() else []
