@@ -211,6 +211,7 @@ def run_guarded(build: pathlib.Path, store: Store, data: pathlib.Path | None, se
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__, epilog=EPILOG)
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--parse-only", action="store_true", help=argparse.SUPPRESS)  # ./dev asks before it builds
     parser.add_argument("--data", type=pathlib.Path, help="keep everything in this new folder (default: a temporary one)")
     parser.add_argument("--sensors", type=int, default=24, choices=range(1, 51), metavar="1..50")
     parser.add_argument("--report-s", type=int, default=10, help="seconds between a sensor's reports (default 10)")
@@ -225,6 +226,8 @@ def main() -> int:
         signal.signal(number, ask_for_end)
     if args.data and args.data.exists() and any(args.data.iterdir()):
         parser.error(f"{args.data} is not empty")
+    if args.parse_only:
+        return 0
     store = Store(sensors=args.sensors, report_s=args.report_s, speed=args.speed, baud=args.baud, silences=tuple(args.silent),
                   core=not args.tty, reply_timeout_ms=REPLY_TIMEOUT_MS)
     return run_guarded(args.build, store, args.data, seconds)

@@ -31,11 +31,14 @@ def run(target: pathlib.Path, source: pathlib.Path, seconds: int) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser = argparse.ArgumentParser(prog="./dev fuzz", description=__doc__)
+    parser.add_argument("--build", required=True, type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--parse-only", action="store_true", help=argparse.SUPPRESS)  # ./dev asks before it builds
     parser.add_argument("--seconds", type=int, default=60, help="for each target (default 60)")
     parser.add_argument("targets", nargs="*", help="default: all")
     args = parser.parse_args()
+    if args.parse_only:
+        return 0
     source = pathlib.Path(__file__).resolve().parent.parent
     programs = args.build.resolve().glob("tests/fuzz/**/fuzz_*")
     found = sorted(path for path in programs if path.is_file() and os.access(path, os.X_OK))

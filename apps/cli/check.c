@@ -2,6 +2,7 @@
 // busward check, schema, keys: what can be said about files without touching a bus.
 #include "apps/cli/commands.h"
 
+#include "apps/gateway/check_files_linux.h"
 #include "apps/gateway/config/config_check.h"
 #include "apps/gateway/config/fields.h"
 #include "apps/gateway/config/profile_words.h"
@@ -19,6 +20,7 @@ struct check_options {
     struct option_list files;
     const char *profiles;
     const char *desired;
+    bool here;
     bool plan;
 };
 
@@ -32,6 +34,11 @@ static const struct option CHECK_OPTIONS[] = {
      .offset = offsetof(struct check_options, desired),
      .help = "the twin's property config, to lie over it; references: files beside it, named by "
              "their SHA-256"},
+    {.name = "here",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct check_options, here),
+     .help = "this is the gateway's machine, and the user is the gateway's: files that it cannot "
+             "use are errors, not warnings"},
     {.name = "plan",
      .type = OPTION_FLAG,
      .offset = offsetof(struct check_options, plan),
@@ -150,6 +157,10 @@ static size_t check_file(const struct check_options *options, const char *path)
         if (err == OK) {
             (void)config_check_load(&report, &arena, &config);
         }
+        if (err != ERR_FULL) {
+            config_check_files(&report, &arena, &config,
+                               options->here ? FILES_HERE : FILES_ELSEWHERE);
+        }
     }
     for (size_t i = 0; i < report.count; i++) {
         char line[CONFIG_LINE_SIZE];
@@ -182,7 +193,15 @@ int command_check(int argc, char **argv)
     return errors == 0 ? 0 : 1;
 }
 
-static const struct object_kind *kind_of(int argc, char **argv)
+static int say_usage(FILE *out, const char *command)
+{
+    fprintf(out, "usage: busward %s config | profile%s\n", command,
+            strcmp(command, "keys") == 0 ? " | methods [--markdown]" : "");
+    return out == stdout ? 0 : 2;
+}
+
+// NULL: *exit_code says how that ends; it was told.
+static const struct object_kind *kind_of(int argc, char **argv, int *exit_code)
 {
     if (argc == 2 && strcmp(argv[1], "config") == 0) {
         return &CONFIG_KIND;
@@ -190,8 +209,15 @@ static const struct object_kind *kind_of(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "profile") == 0) {
         return &PROFILE_KIND;
     }
-    fprintf(stderr, "usage: busward %s config | profile%s\n", argv[0],
-            strcmp(argv[0], "keys") == 0 ? " | methods [--markdown]" : "");
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        *exit_code = say_usage(stdout, argv[0]);
+        return NULL;
+    }
+    if (argc > 1) {
+        fprintf(stderr, "busward %s: cannot be called with \"%s\"\n", argv[0],
+                argv[argc > 2 ? 2 : 1]);
+    }
+    *exit_code = say_usage(stderr, argv[0]);
     return NULL;
 }
 
@@ -205,22 +231,23 @@ int command_keys(int argc, char **argv)
         methods_markdown(stdout);
         return 0;
     }
-    const struct object_kind *kind = kind_of(argc, argv);
-    if (kind == NULL) {
-        return 2;
+    int exit_code = 0;
+    const struct object_kind *kind = kind_of(argc, argv, &exit_code);
+    if (kind != NULL) {
+        fields_help(kind, stdout);
     }
-    fields_help(kind, stdout);
-    return 0;
+    return exit_code;
 }
 
 int command_schema(int argc, char **argv)
 {
     enum { SCHEMA_SIZE = 256 * 1024 };
-    const struct object_kind *kind = kind_of(argc, argv);
+    int exit_code = 0;
+    const struct object_kind *kind = kind_of(argc, argv, &exit_code);
     struct arena arena;
     struct config_report report;
     if (kind == NULL) {
-        return 2;
+        return exit_code;
     }
     if (config_memory(&arena, &report) != OK) {
         return 1;

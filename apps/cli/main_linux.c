@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // busward: the command line of the system.
 #include "apps/cli/commands.h"
-#include "apps/cli/version.h"
 #include "base/assert.h"
 #include "port/linux/log.h"
+#include "port/linux/options.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static int command_version(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    puts("busward " BUSWARD_VERSION);
+    if (argc > 1 && strcmp(argv[1], "--help") != 0) {
+        fprintf(stderr, "busward version: takes no word: \"%s\"\n", argv[1]);
+        return 2;
+    }
+    if (argc > 1) {
+        puts("usage: busward version");
+    } else {
+        options_version("busward");
+    }
     return 0;
 }
 
 static const struct command COMMANDS[] = {
-    {"check", "[--profiles DIR] [--desired FILE] [--plan] FILE...",
+    {"check", "[--profiles DIR] [--desired FILE] [--here] [--plan] FILE...",
      "every mistake in configurations or profiles", command_check},
     {"enroll", "--config FILE (--id-scope ID | --hub NAME) --group-key-file FILE ...",
      "takes a new box to its first telemetry: every step checked, keys and hub section written",
@@ -58,6 +64,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
         print_help(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        options_version("busward");
         return 0;
     }
     for (size_t i = 0; i < COUNT_OF(COMMANDS); i++) {

@@ -57,7 +57,8 @@ int main(int argc, char **argv)
     case OPTIONS_WRONG: return 2;
     case OPTIONS_RUN: break;
     }
-    if (setup_config(&run.setup, options.config, options.profiles) != OK) {
+    enum files_place place = options.dump_config ? FILES_ELSEWHERE : FILES_RUNNING;
+    if (setup_config(&run.setup, options.config, options.profiles, place) != OK) {
         return 1;
     }
     if (options.dump_config) {

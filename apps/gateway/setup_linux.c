@@ -16,7 +16,8 @@
 
 enum { PATH_SIZE = 1024 };
 
-enum err setup_config(struct setup *setup, const char *path, const char *profiles_dir)
+enum err setup_config(struct setup *setup, const char *path, const char *profiles_dir,
+                      enum files_place place)
 {
     struct config_report report;
     setup->path = path;
@@ -31,6 +32,10 @@ enum err setup_config(struct setup *setup, const char *path, const char *profile
     if (err == OK) {
         (void)config_check_load(&report, &setup->arena, &setup->config);
         setup->local_hash = setup->config.hash;
+    }
+    if (err != ERR_FULL) {
+        config_check_files(&report, &setup->arena, &setup->config, place);
+        err = report.error_count == 0 ? err : ERR_CORRUPT;
     }
     for (size_t i = 0; i < report.count; i++) {
         char line[CONFIG_LINE_SIZE];

@@ -4,6 +4,7 @@
 #define GATEWAY_SETUP_LINUX_H
 
 #include "apps/gateway/app.h"
+#include "apps/gateway/check_files_linux.h"
 #include "apps/gateway/twin/remote_setup_linux.h"
 
 struct setup {
@@ -17,8 +18,10 @@ struct setup {
     int lock_fd;                     // of the data folder: one gateway at a time
 };
 
-// Reads and checks the configuration; prints every mistake to stderr. ERR_CORRUPT if there is one.
-NODISCARD enum err setup_config(struct setup *setup, const char *path, const char *profiles_dir);
+// Reads and checks the configuration and the files that it names; prints every mistake to stderr.
+// ERR_CORRUPT if there is one.
+NODISCARD enum err setup_config(struct setup *setup, const char *path, const char *profiles_dir,
+                                enum files_place place);
 // Creates and locks the data folder, lays the twin's configuration over the file, loads the ids,
 // resolves all points and stores new ids. The reason of a failure has been logged.
 NODISCARD enum err setup_app(struct setup *setup);

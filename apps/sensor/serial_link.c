@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -26,6 +27,18 @@ static void close_port(struct serial_link *link, uint64_t now_us)
     link->reopen_at_us = now_us + REOPEN_US;
 }
 
+// It is tried twice a second; a reason is told once.
+static void tell_not_open(struct serial_link *link, enum err err)
+{
+    const char *problem = link->serial.problem;
+    const char *why = problem[0] != '\0' ? problem : err_name(err);
+    if (strncmp(link->told, why, sizeof(link->told) - 1) != 0) {
+        log_warn("serial", "not_open", "port=%s why=%s use=\"tried on\"",
+                 log_quote(link->config.serial.path).text, log_quote(why).text);
+        snprintf(link->told, sizeof(link->told), "%s", why);
+    }
+}
+
 static void open_port(struct serial_link *link, uint64_t now_us)
 {
     enum err err = serial_open(&link->serial, &link->config.serial);
@@ -33,13 +46,13 @@ static void open_port(struct serial_link *link, uint64_t now_us)
         err = loop_watch(link->loop, link->serial.fd, on_readable, link);
     }
     if (err != OK) {
-        log_warn("serial", "not_open", "port=%s why=%s", log_quote(link->config.serial.path).text,
-                 log_quote(link->serial.problem).text);
+        tell_not_open(link, err);
         serial_close(&link->serial);
         link->reopen_at_us = now_us + REOPEN_US;
         return;
     }
     link->reopen_at_us = TIME_NEVER;
+    link->told[0] = '\0';
     log_info("serial", "open", "port=%s", log_quote(link->config.serial.path).text);
 }
 

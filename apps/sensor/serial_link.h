@@ -24,6 +24,7 @@ struct serial_link {
     struct mb_rx rx;
     uint32_t bad_frames; // of the receiver, told to the server
     uint64_t reopen_at_us;
+    char told[SERIAL_PROBLEM_SIZE]; // why it is not open; "": it is, or nothing was told yet
     uint64_t reply_at_us;
     size_t reply_size;
     uint8_t reply[MB_RTU_SIZE_MAX];

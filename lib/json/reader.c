@@ -235,12 +235,12 @@ static bool advance(struct json_reader *r, uint8_t close)
             return fail(r, JSON_SYNTAX, r->at,
                         close == '}' ? "expected , or }" : "expected , or ]");
         }
-        r->at++;
+        size_t comma = r->at++;
         if (!skip_space(r)) {
             return false;
         }
         if (r->at < r->size && r->data[r->at] == close) {
-            return fail(r, JSON_SYNTAX, r->at, "nothing may stand between the last , and the end");
+            return fail(r, JSON_SYNTAX, comma, "nothing follows this comma: remove it");
         }
     }
     r->has_items |= bit;

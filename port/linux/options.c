@@ -17,13 +17,16 @@ struct parse {
     bool wrong;
 };
 
-static void complain(struct parse *p, const char *what, const char *name, const char *value)
+static void complain(struct parse *p, const struct option *o, const char *problem)
 {
-    fprintf(stderr, "%s: %s%s", p->table->program, what, name);
-    if (value != NULL) {
-        fprintf(stderr, ": \"%s\"", value);
-    }
-    fputc('\n', stderr);
+    fprintf(stderr, "%s: %s%s %s\n", p->table->program, o->type == OPTION_REST ? "" : "--", o->name,
+            problem);
+    p->wrong = true;
+}
+
+static void complain_word(struct parse *p, const char *what, const char *word)
+{
+    fprintf(stderr, "%s: %s: \"%s\"\n", p->table->program, what, word);
     p->wrong = true;
 }
 
@@ -47,7 +50,7 @@ static void append(struct parse *p, const struct option *o, const char *value)
 {
     struct option_list *list = (void *)(p->into + o->offset);
     if (list->count == OPTION_LIST_MAX) {
-        complain(p, "too many of ", o->name, NULL);
+        complain(p, o, "is given too often");
         return;
     }
     list->item[list->count++] = value;
@@ -136,7 +139,13 @@ static void print_help(const struct option_table *t)
         printf("%s\n", o->type == OPTION_LIST ? " (may be repeated)" : "");
     }
     printf("  %-26s %s\n", "--log-level TEXT", "error, warn, info or debug [info]");
+    printf("  %-26s %s\n", "--version", "which version this is");
     printf("  %-26s %s\n", "--help", "this text");
+}
+
+void options_version(const char *program)
+{
+    printf("%.*s " BUSWARD_VERSION "\n", (int)strcspn(program, " "), program);
 }
 
 static const struct option *find(const struct option_table *t, const char *name, size_t size)
@@ -172,13 +181,13 @@ static int take(struct parse *p, int left, char **argv)
     bool is_level = size == strlen(LOG_LEVEL.name) && strncmp(name, LOG_LEVEL.name, size) == 0;
     const struct option *o = is_level ? &LOG_LEVEL : find(p->table, name, size);
     if (o == NULL) {
-        complain(p, "unknown option (see --help)", "", argv[0]);
+        complain_word(p, "unknown option (see --help)", argv[0]);
         return 1;
     }
     const char *value = equals == NULL ? NULL : equals + 1;
     if (o->type == OPTION_FLAG) {
         if (value != NULL) {
-            complain(p, "takes no value: --", o->name, NULL);
+            complain(p, o, "takes no value");
         }
         set(p, o, "");
         return 1;
@@ -186,7 +195,7 @@ static int take(struct parse *p, int left, char **argv)
     int taken = 1;
     if (value == NULL) {
         if (left < 2) {
-            complain(p, "needs a value: --", o->name, NULL);
+            complain(p, o, "needs a value");
             return 1;
         }
         value = argv[1];
@@ -194,13 +203,13 @@ static int take(struct parse *p, int left, char **argv)
     }
     if (is_level) {
         if (log_set_level(value) != OK) {
-            complain(p, "--log-level is not error, warn, info or debug", "", value);
+            complain_word(p, "--log-level is not error, warn, info or debug", value);
         }
         return taken;
     }
     size_t index = (size_t)(o - p->table->options);
     if (p->seen[index] && o->type != OPTION_LIST) {
-        complain(p, "given twice: --", o->name, NULL);
+        complain(p, o, "is given twice");
     }
     p->seen[index] = true;
     set(p, o, value);
@@ -213,14 +222,13 @@ static void check_required(struct parse *p)
         const struct option *o = &p->table->options[i];
         const void *field = p->into + o->offset;
         if (o->type == OPTION_TEXT && o->min > 0 && *(const char *const *)field == NULL) {
-            complain(p, "is required: --", o->name, NULL);
+            complain(p, o, "is required");
         } else if (o->type == OPTION_LIST || o->type == OPTION_REST) {
             size_t count = ((const struct option_list *)field)->count;
-            bool list = o->type == OPTION_LIST;
             if ((double)count < o->min) {
-                complain(p, list ? "missing: --" : "missing: ", o->name, NULL);
+                complain(p, o, "is missing");
             } else if (o->max != 0 && (double)count > o->max) {
-                complain(p, list ? "too many: --" : "too many: ", o->name, NULL);
+                complain(p, o, "is given too often");
             }
         }
     }
@@ -244,13 +252,17 @@ enum option_result options_parse(const struct option_table *table, int argc, cha
             print_help(table);
             return OPTIONS_HELP;
         }
+        if (strcmp(argv[i], "--version") == 0) {
+            options_version(table->program);
+            return OPTIONS_HELP;
+        }
         if (strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0') {
             i += take(&p, argc - i, argv + i);
         } else if (rest != NULL) {
             append(&p, rest, argv[i]);
             i++;
         } else {
-            complain(&p, "unexpected argument", "", argv[i]);
+            complain_word(&p, "unexpected argument (see --help)", argv[i]);
             i++;
         }
     }

@@ -40,13 +40,15 @@ struct option_table {
 
 enum option_result {
     OPTIONS_RUN,
-    OPTIONS_HELP,  // --help was printed to stdout: exit 0
+    OPTIONS_HELP,  // --help or --version was printed to stdout: exit 0
     OPTIONS_WRONG, // every mistake was printed to stderr: exit 2
 };
 
 // Fills *into, a struct of the program's, defaults first. `--name value` and `--name=value`.
-// `--log-level` is accepted by every program and set at once.
+// `--log-level` is accepted by every program and set at once; `--help` and `--version` end it.
 enum option_result options_parse(const struct option_table *table, int argc, char **argv,
                                  void *into);
+// Prints "busward 1.2.3": the program's first word and the version of this tree.
+void options_version(const char *program);
 
 #endif

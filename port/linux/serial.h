@@ -6,11 +6,13 @@
 
 #include "port/api/serial.h"
 
+enum { SERIAL_PROBLEM_SIZE = 320 };
+
 struct serial {
-    int fd;            // -1: closed; for poll()
-    bool pty;          // no speed, no parity, no wire time of its own
-    uint32_t char_ns;  // of one character at this speed and format
-    char problem[320]; // path: what is wrong
+    int fd;                            // -1: closed; for poll()
+    bool pty;                          // no speed, no parity, no wire time of its own
+    uint32_t char_ns;                  // of one character at this speed and format
+    char problem[SERIAL_PROBLEM_SIZE]; // path: what is wrong
 };
 
 // Opens raw, exclusive (TIOCEXCL and flock), low latency where the driver knows it, drops what was

@@ -32,7 +32,7 @@ static X509 *read_next(FILE *file)
 
 // The file holds certificates, and each can be read: one that is broken ends the reading, and those
 // behind it would be missed.
-static bool is_whole(const char *path)
+bool tls_trust_is_whole(const char *path)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL) {
@@ -107,7 +107,7 @@ static void make_method(void)
 
 static bool trust_file(SSL_CTX *context, const char *path)
 {
-    if (pthread_once(&once, make_method) != 0 || method == NULL || !is_whole(path)) {
+    if (pthread_once(&once, make_method) != 0 || method == NULL || !tls_trust_is_whole(path)) {
         return false;
     }
     char *copy = strdup(path);

@@ -11,5 +11,7 @@
 // authorities.h) from then on. False: authorities_problem() says why, or the file holds no
 // certificate or one that is broken, or there is no memory.
 bool tls_trust(void *context, const char *authorities);
+// The file holds certificates and nothing that looks like one but is broken.
+bool tls_trust_is_whole(const char *path);
 
 #endif

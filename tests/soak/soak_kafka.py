@@ -110,11 +110,14 @@ def rounds(cloud: KafkaCloud, feeds: dict, broker: Broker | None, count: int, se
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="./dev soak kafka")
+    parser.add_argument("--parse-only", action="store_true", help=argparse.SUPPRESS)  # ./dev asks before it builds
     parser.add_argument("--jars", type=pathlib.Path, default=SOURCE / "build/kafka/jars")
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("BUSWARD_ROUNDS", "10")))
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
+    if options.parse_only:
+        return 0
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

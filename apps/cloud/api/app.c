@@ -224,6 +224,7 @@ static void dispatch_read(struct app *app, struct http_conn *conn, const struct 
         [ROUTE_SITES] = make_sites,   [ROUTE_OVERVIEW] = make_overview, [ROUTE_POINT] = make_point,
         [ROUTE_SERIES] = make_series, [ROUTE_EVENTS] = make_events,
     };
+    ASSERT(session != NULL); // none of these routes is public
     struct read_job job = {.make = makers[r->route],
                            .point = r->point,
                            .from_ms = r->from_ms,

@@ -131,7 +131,8 @@ static const struct doc_node *open_profile(struct load *load, const struct confi
     if (!is_found) {
         doc_error(load->report, doc_member(device->node, "profile"),
                   "no profile \"%s\": looked for %s%s%s", device->profile_name, beside,
-                  dir != NULL ? " and " : "", dir != NULL ? given : "");
+                  dir != NULL ? " and " : "; --profiles names another folder",
+                  dir != NULL ? given : "");
     }
     return root;
 }

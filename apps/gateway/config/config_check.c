@@ -337,6 +337,12 @@ void config_check(struct config_report *report, struct arena *arena, struct conf
     if (config->hub.node != NULL) {
         config_check_hub(report, config);
     }
+    if (config->gateway.node != NULL) {
+        config_check_path(report, config->gateway.node, "data_dir", config->gateway.data_dir);
+    }
+    if (config->remote.node != NULL) {
+        config_check_path(report, config->remote.node, "ca_file", config->remote.ca_file);
+    }
     const char *zone = config->gateway.time_zone;
     if (zone != NULL && zone[0] != '\0' && !tm_time_zone_is_plausible(zone)) {
         doc_error(report, key_or(config->gateway.node, "time_zone"),

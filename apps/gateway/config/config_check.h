@@ -6,8 +6,10 @@
 #include "apps/gateway/config/config.h"
 
 void config_check(struct config_report *report, struct arena *arena, struct config *config);
-// config_check_north.c: the hub section; part of config_check.
+// config_check_north.c: the hub section, and that a path is absolute; part of config_check.
 void config_check_hub(struct config_report *report, struct config *config);
+void config_check_path(struct config_report *report, const struct doc_node *object, const char *key,
+                       const char *path);
 
 // Does it fit on the buses? Warnings with the predicted use, also with units that do not answer.
 // False: not even while all units answer.

@@ -4,6 +4,7 @@
 
 #include "apps/gateway/config/doc.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LETTERS_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -39,6 +40,44 @@ static void check_host(struct config_report *report, const struct doc_node *node
     }
 }
 
+void config_check_path(struct config_report *report, const struct doc_node *object, const char *key,
+                       const char *path)
+{
+    if (path[0] != '\0' && path[0] != '/') {
+        doc_error(report, key_or(object, key),
+                  "\"%.80s\" depends on where the program is started; expected an absolute path",
+                  path);
+    }
+}
+
+static void check_setting(struct config_report *report, const struct doc_node *object,
+                          const char *key, const char *setting)
+{
+    static const char PREFIX[] = "credential:";
+    if (strncmp(setting, PREFIX, sizeof(PREFIX) - 1) != 0) {
+        config_check_path(report, object, key, setting);
+        return;
+    }
+    const char *name = setting + sizeof(PREFIX) - 1;
+    if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL) {
+        doc_error(report, key_or(object, key),
+                  "\"%.80s\" names no credential; expected credential:NAME", setting);
+    }
+}
+
+static void check_settings(struct config_report *report, const struct config_hub *hub)
+{
+    check_setting(report, hub->node, "key_file", hub->key_file);
+    check_setting(report, hub->node, "certificate_file", hub->certificate_file);
+    check_setting(report, hub->node, "private_key_file", hub->private_key_file);
+    check_setting(report, hub->node, "ca_file", hub->ca_file);
+    check_setting(report, hub->node, "proxy_login_file", hub->proxy_login_file);
+    if (hub->provisioning.node != NULL) {
+        check_setting(report, hub->provisioning.node, "group_key_file",
+                      hub->provisioning.group_key_file);
+    }
+}
+
 // One way to prove who we are, and whole.
 static void check_proof(struct config_report *report, const struct config_hub *hub)
 {
@@ -58,6 +97,13 @@ static void check_proof(struct config_report *report, const struct config_hub *h
     }
 }
 
+static bool is_json(const char *text)
+{
+    struct json_reader reader;
+    json_reader_init(&reader, bytes_of(text, strlen(text)), NULL);
+    return json_skip(&reader) && json_end(&reader);
+}
+
 static void check_provisioning(struct config_report *report, struct config *config)
 {
     struct config_hub *hub = &config->hub;
@@ -72,6 +118,10 @@ static void check_provisioning(struct config_report *report, struct config *conf
         doc_error(report, key_or(dps->node, "id_scope"),
                   "\"%.80s\" is no ID scope; expected one such as 0ne00ABCDEF", dps->id_scope);
     }
+    if (dps->payload[0] != '\0' && !is_json(dps->payload)) {
+        doc_error(report, key_or(dps->node, "payload"),
+                  "is no JSON; expected a text such as \"{\\\"site\\\": 7}\"");
+    }
     if (hub->host[0] != '\0') {
         doc_error(report, key_or(hub->node, "host"),
                   "the provisioning service says which hub; expected host or provisioning");
@@ -83,12 +133,32 @@ static void check_provisioning(struct config_report *report, struct config *conf
     }
 }
 
+// "host", "host:port", either with a / behind; an IPv6 address in brackets.
+static bool is_proxy_place(const char *text)
+{
+    bool is_literal = text[0] == '[';
+    size_t size = is_literal ? strcspn(text, "]") : strcspn(text, ":/[]");
+    if (size <= is_literal || (is_literal && text[size] != ']')) {
+        return false;
+    }
+    const char *rest = text + size + is_literal;
+    if (rest[0] == ':') {
+        size_t digits = strspn(rest + 1, "0123456789");
+        unsigned long port = digits <= 5 ? strtoul(rest + 1, NULL, 10) : 0;
+        if (port < 1 || port > 65535) {
+            return false;
+        }
+        rest += 1 + digits;
+    }
+    return rest[rest[0] == '/'] == '\0';
+}
+
 static void check_proxy(struct config_report *report, const struct config_hub *hub)
 {
     const char *proxy = hub->proxy;
     size_t http = strncmp(proxy, "http://", 7) == 0 ? 7 : 0;
     size_t scheme = strncmp(proxy, "socks5://", 9) == 0 ? 9 : http;
-    if (proxy[0] != '\0' && (scheme == 0 || proxy[scheme] == '\0' ||
+    if (proxy[0] != '\0' && (scheme == 0 || !is_proxy_place(proxy + scheme) ||
                              !has_only(proxy + scheme, LETTERS_DIGITS "-._:[]/"))) {
         // The text may hold a login, so it is not repeated.
         doc_error(
@@ -105,6 +175,7 @@ void config_check_hub(struct config_report *report, struct config *config)
 {
     struct config_hub *hub = &config->hub;
     check_proof(report, hub);
+    check_settings(report, hub);
     check_proxy(report, hub);
     check_host(report, key_or(hub->node, "host"), hub->host);
     if (hub->provisioning.node != NULL) {

@@ -61,7 +61,8 @@ void doc_warn(struct config_report *report, const struct doc_node *node, const c
     va_end(arguments);
 }
 
-static const char *take_text(struct parse *p, const struct json_text *text)
+// A NUL, also one that is written \u0000, would cut the text short for all that read it later.
+static const char *take_text(struct parse *p, const struct json_text *text, bool *has_nul)
 {
     char *copy = arena_take(p->arena, text->raw.size + 1, 1);
     size_t size = 0;
@@ -69,6 +70,7 @@ static const char *take_text(struct parse *p, const struct json_text *text)
         return NULL;
     }
     copy[size] = '\0';
+    *has_nul = strlen(copy) != size;
     return copy;
 }
 
@@ -76,6 +78,7 @@ static void fill_scalar(struct parse *p, struct doc_node *node)
 {
     struct bytes number;
     struct json_text text;
+    bool has_nul = false;
     switch (node->type) {
     case JSON_BOOL: (void)json_get_bool(&p->reader, &node->boolean); break;
     case JSON_NUMBER:
@@ -85,8 +88,8 @@ static void fill_scalar(struct parse *p, struct doc_node *node)
         break;
     case JSON_STRING:
         if (json_get_text(&p->reader, &text)) {
-            node->text = take_text(p, &text);
-            if (node->text != NULL && strlen(node->text) != text.raw.size && !text.escaped) {
+            node->text = take_text(p, &text, &has_nul);
+            if (has_nul) {
                 doc_error(p->report, node, "a text must not hold a NUL character");
             }
         }
@@ -110,11 +113,15 @@ static struct doc_node *next_child(struct parse *p, struct doc_node *parent)
     if (node == NULL) {
         return NULL;
     }
-    node->key = is_object ? take_text(p, &key) : NULL;
+    bool has_nul = false;
+    node->key = is_object ? take_text(p, &key, &has_nul) : NULL;
     node->type = json_peek(&p->reader);
     node->offset = (uint32_t)(is_object ? key.offset : json_offset(&p->reader));
     node->file = p->file;
     node->parent = parent;
+    if (has_nul) {
+        doc_error(p->report, node, "a key must not hold a NUL character");
+    }
     return node;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/north/credentials_linux.h"
 
+#include "base/assert.h"
 #include "port/linux/log.h"
 
 #include <errno.h>
@@ -13,96 +14,122 @@
 
 static const char PREFIX[] = "credential:";
 
-static bool is_credential(const char *setting)
+bool credential_is_named(const char *setting)
 {
     return strncmp(setting, PREFIX, sizeof(PREFIX) - 1) == 0;
 }
 
-static enum err refuse(const char *path, const char *problem, int fd)
+const char *credential_find(const char *setting, char out[CREDENTIAL_PATH_MAX])
 {
-    log_error("uplink", "key_file", "file=%s problem=%s", log_quote(path).text,
-              log_quote(problem).text);
-    if (fd >= 0) {
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    const char *name = credential_is_named(setting) ? setting + sizeof(PREFIX) - 1 : setting;
+    if (credential_is_named(setting) &&
+        (name[0] == 0 || name[0] == '.' || strchr(name, '/') != NULL)) {
+        return "no name of a credential; expected credential:NAME";
+    }
+    if (credential_is_named(setting) && folder == NULL) {
+        return "CREDENTIALS_DIRECTORY is not set: the unit needs LoadCredential= or "
+               "LoadCredentialEncrypted=";
+    }
+    int size = credential_is_named(setting)
+                   ? snprintf(out, CREDENTIAL_PATH_MAX, "%s/%s", folder, name)
+                   : snprintf(out, CREDENTIAL_PATH_MAX, "%s", setting);
+    return size < CREDENTIAL_PATH_MAX ? NULL : "the path is too long";
+}
+
+static const char *open_secret(const char *setting, int *out)
+{
+    char path[CREDENTIAL_PATH_MAX];
+    const char *problem = credential_find(setting, path);
+    if (problem != NULL) {
+        return problem;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); // a FIFO would wait
+    struct stat status;
+    if (fd < 0) {
+        return errno == ELOOP ? "a symbolic link, which is not followed" : strerror(errno);
+    }
+    if (fstat(fd, &status) != 0) {
+        problem = strerror(errno);
+    } else if (!S_ISREG(status.st_mode)) {
+        problem = "not a regular file";
+    } else if (!credential_is_named(setting) && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        problem = "others may read it: chmod 600 it";
+    }
+    if (problem != NULL) {
+        close(fd);
+        return problem;
+    }
+    *out = fd;
+    return NULL;
+}
+
+const char *credential_look(const char *setting)
+{
+    int fd = -1;
+    const char *problem = open_secret(setting, &fd);
+    if (problem == NULL) {
         close(fd);
     }
-    return ERR_ARG;
+    return problem;
+}
+
+const char *credential_take(const char *setting, uint8_t out[CREDENTIAL_SIZE_MAX], size_t *size)
+{
+    int fd = -1;
+    const char *problem = open_secret(setting, &fd);
+    if (problem != NULL) {
+        return problem;
+    }
+    ssize_t got = read(fd, out, CREDENTIAL_SIZE_MAX);
+    if (got < 0) {
+        problem = strerror(errno);
+    } else if (got == CREDENTIAL_SIZE_MAX) {
+        problem = "larger than 2,047 bytes";
+    }
+    close(fd);
+    *size = problem == NULL ? (size_t)got : 0;
+    return problem;
+}
+
+const char *credential_take_key(const char *setting, struct sas_identity *out)
+{
+    uint8_t text[CREDENTIAL_SIZE_MAX];
+    size_t size = 0;
+    const char *problem = credential_take(setting, text, &size);
+    if (problem == NULL) {
+        const enum err err = sas_identity_parse(bytes_of(text, size), out, &problem);
+        ASSERT((err == OK) == (problem == NULL));
+    }
+    explicit_bzero(text, sizeof(text));
+    return problem;
+}
+
+static enum err told(const char *setting, const char *problem)
+{
+    if (problem != NULL) {
+        log_error("uplink", "key_file", "file=%s problem=%s", log_quote(setting).text,
+                  log_quote(problem).text);
+    }
+    return problem == NULL ? OK : ERR_ARG;
 }
 
 enum err credential_path(const char *setting, char out[CREDENTIAL_PATH_MAX])
 {
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    const char *name = is_credential(setting) ? setting + sizeof(PREFIX) - 1 : setting;
-    if (is_credential(setting) && (name[0] == 0 || name[0] == '.' || strchr(name, '/') != NULL)) {
-        return refuse(setting, "no name of a credential; expected credential:NAME", -1);
-    }
-    if (is_credential(setting) && folder == NULL) {
-        return refuse(setting,
-                      "CREDENTIALS_DIRECTORY is not set: the unit needs LoadCredential= or "
-                      "LoadCredentialEncrypted=",
-                      -1);
-    }
-    int size = is_credential(setting) ? snprintf(out, CREDENTIAL_PATH_MAX, "%s/%s", folder, name)
-                                      : snprintf(out, CREDENTIAL_PATH_MAX, "%s", setting);
-    return size < CREDENTIAL_PATH_MAX ? OK : refuse(setting, "the path is too long", -1);
-}
-
-static enum err open_secret(const char *setting, int *out)
-{
-    char path[CREDENTIAL_PATH_MAX];
-    enum err err = credential_path(setting, path);
-    if (err != OK) {
-        return err;
-    }
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); // a FIFO would wait
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        return refuse(path, strerror(errno), fd);
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return refuse(path, "not a regular file", fd);
-    }
-    if (!is_credential(setting) && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        return refuse(path, "others may read the key: chmod 600 it", fd);
-    }
-    *out = fd;
-    return OK;
+    return told(setting, credential_find(setting, out));
 }
 
 enum err credential_check_secret(const char *setting)
 {
-    int fd = -1;
-    enum err err = open_secret(setting, &fd);
-    if (err == OK) {
-        close(fd);
-    }
-    return err;
+    return told(setting, credential_look(setting));
 }
 
 enum err credential_read(const char *setting, uint8_t out[CREDENTIAL_SIZE_MAX], size_t *size)
 {
-    int fd = -1;
-    enum err err = open_secret(setting, &fd);
-    if (err != OK) {
-        return err;
-    }
-    ssize_t got = read(fd, out, CREDENTIAL_SIZE_MAX);
-    if (got < 0 || got == CREDENTIAL_SIZE_MAX) {
-        return refuse(setting, got < 0 ? strerror(errno) : "larger than 2,047 bytes", fd);
-    }
-    close(fd);
-    *size = (size_t)got;
-    return OK;
+    return told(setting, credential_take(setting, out, size));
 }
 
 enum err credential_read_key(const char *setting, struct sas_identity *out)
 {
-    uint8_t text[CREDENTIAL_SIZE_MAX];
-    size_t size = 0;
-    const char *problem = NULL;
-    enum err err = credential_read(setting, text, &size);
-    if (err == OK && sas_identity_parse(bytes_of(text, size), out, &problem) != OK) {
-        err = refuse(setting, problem, -1);
-    }
-    explicit_bzero(text, sizeof(text));
-    return err;
+    return told(setting, credential_take_key(setting, out));
 }

@@ -5,21 +5,32 @@
 
 #include "apps/gateway/north/sas.h"
 
+#include <stdbool.h>
+
 enum {
     CREDENTIAL_PATH_MAX = 1000, // leaves room for `.next`
     CREDENTIAL_SIZE_MAX = 2048, // a byte more than a secret may have
 };
 
-// Each logs what is wrong, without a secret, and returns ERR_ARG then.
+// `credential:NAME`, which lies in $CREDENTIALS_DIRECTORY; else it is a path.
+bool credential_is_named(const char *setting);
 
-// The path behind a file's setting: `credential:NAME` lies in $CREDENTIALS_DIRECTORY.
-NODISCARD enum err credential_path(const char *setting, char out[CREDENTIAL_PATH_MAX]);
+// Each returns NULL, or what is wrong, without a secret, in static words or the C library's.
+
+// The path behind a file's setting.
+const char *credential_find(const char *setting, char out[CREDENTIAL_PATH_MAX]);
 // A regular file that nobody else may read. systemd guards its credentials by their folder.
-NODISCARD enum err credential_check_secret(const char *setting);
+const char *credential_look(const char *setting);
 // The secret; the caller wipes it.
+const char *credential_take(const char *setting, uint8_t out[CREDENTIAL_SIZE_MAX], size_t *size);
+// A base64 key or a connection string.
+const char *credential_take_key(const char *setting, struct sas_identity *out);
+
+// The same; each logs what is wrong and returns ERR_ARG then.
+NODISCARD enum err credential_path(const char *setting, char out[CREDENTIAL_PATH_MAX]);
+NODISCARD enum err credential_check_secret(const char *setting);
 NODISCARD enum err credential_read(const char *setting, uint8_t out[CREDENTIAL_SIZE_MAX],
                                    size_t *size);
-// A base64 key or a connection string.
 NODISCARD enum err credential_read_key(const char *setting, struct sas_identity *out);
 
 #endif

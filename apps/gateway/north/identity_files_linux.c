@@ -53,6 +53,20 @@ static bool find_next(const struct identity_pair *pair, struct identity_pair *ne
     return x509_file_is_pair(next->certificate, next->private_key) == NULL;
 }
 
+const char *identity_pair_problem(const char *certificate, const char *private_key)
+{
+    struct identity_pair pair;
+    struct identity_pair next;
+    const char *problem = credential_find(certificate, pair.certificate);
+    problem = problem == NULL ? credential_find(private_key, pair.private_key) : problem;
+    if (problem != NULL) {
+        return problem;
+    }
+    problem = x509_file_is_pair(pair.certificate, pair.private_key);
+    bool may_have_next = !credential_is_named(certificate) && !credential_is_named(private_key);
+    return problem != NULL && may_have_next && find_next(&pair, &next) ? NULL : problem;
+}
+
 static void sync_folder_of(const char *path)
 {
     char copy[IDENTITY_PATH_MAX];

@@ -37,6 +37,9 @@ struct identity_files {
     enum err store_error;
 };
 
+// NULL: this certificate and key can be used, or the .next ones that an adoption left half done.
+const char *identity_pair_problem(const char *certificate, const char *private_key);
+
 // data_dir/identity is made if it is not there. certificate "" : none. Ends an adoption that was
 // cut short. ERR_ARG, ERR_IO: logged.
 NODISCARD enum err identity_files_open(struct identity_files *files, const char *data_dir,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/twin/remote_setup_linux.h"
 
+#include "apps/gateway/check_files_linux.h"
 #include "apps/gateway/config/config_check.h"
 #include "apps/gateway/files_linux.h"
 #include "apps/gateway/twin/remote_text.h"
@@ -157,6 +158,10 @@ bool remote_setup_may_restart(const struct remote_setup *setup)
     const struct config_source source = {
         .path = setup->path, .profiles_dir = setup->profiles_dir, .files = config_files_linux()};
     enum err err = config_load(&source, &arena, &report, &config);
+    if (err == OK) {
+        config_check_files(&report, &arena, &config, FILES_RUNNING);
+        err = report.error_count == 0 ? OK : ERR_CORRUPT;
+    }
     for (size_t i = 0; err != OK && i < report.count; i++) {
         char line[CONFIG_LINE_SIZE];
         report_line(&report.items[i], line, sizeof(line));

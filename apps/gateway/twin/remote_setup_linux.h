@@ -35,7 +35,8 @@ struct remote_setup {
 // folder is locked. ERR_IO, ERR_FULL: logged.
 NODISCARD enum err remote_setup(struct remote_setup *setup, struct arena *arena, const char *path,
                                 const char *profiles_dir, struct config *config);
-// Whether the local file, which somebody may have changed, lets a new start come up; logs if not.
+// Whether the local file and those that it names, which somebody may have changed, let a new start
+// come up; logs if not.
 bool remote_setup_may_restart(const struct remote_setup *setup);
 // What runs cannot start for the reason: a trial is given up. True if a new start may do better.
 bool remote_setup_failed(struct remote_setup *setup, const char *reason);

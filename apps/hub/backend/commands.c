@@ -325,6 +325,10 @@ int commands_main(int argc, char **argv)
         if (c->verb == NULL) {
             return run_command(c, argc, argv);
         }
+        if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
+            commands_usage(stdout);
+            return 0;
+        }
         if (argc >= 2 && strcmp(argv[1], c->verb) == 0) {
             return run_command(c, argc - 1, argv + 1);
         }

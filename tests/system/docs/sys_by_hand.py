@@ -83,7 +83,10 @@ def test_the_hubs_examples(folder: pathlib.Path) -> None:
 def test_the_gateways_examples(folder: pathlib.Path) -> None:
     whole, hub = blocks("gateway.md", "jsonc")[:2]
     bus = '"buses": [{"name": "a", "port": "tty:/dev/ttyS0", "devices": [{"name": "m", "unit": 1, "profile": "busward-receiver"}]}]'
-    for text in (whole, '{"gateway": {"id": "store-1", "data_dir": "d"}, ' + hub + ", " + bus + "}"):
+    (folder / "example.key").write_text("MDEyMzQ1Njc4OWFiY2RlZg==")
+    (folder / "example.key").chmod(0o600)
+    for text in (whole, '{"gateway": {"id": "store-1", "data_dir": "/d"}, ' + hub + ", " + bus + "}"):
+        text = re.sub(r'"key_file": "[^"]*"', f'"key_file": "{folder}/example.key"', text)
         (folder / "example.json").write_text(text)
         done = subprocess.run([BUILD / "apps/cli/busward", "check", "--profiles", SOURCE / "profiles", folder / "example.json"],
                               capture_output=True, text=True)

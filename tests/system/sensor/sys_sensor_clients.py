@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reference receiver against clients nobody here wrote: mbpoll (libmodbus) and pymodbus, over a
 PTY, Modbus TCP and RTU over TCP; and what it says to wrong options."""
+import ctypes
 import os
 import pathlib
 import re
@@ -21,6 +22,7 @@ BUILD = pathlib.Path(os.environ.get("BUSWARD_BUILD", "build/host"))
 SENSOR = BUILD / "apps" / "sensor" / "busward-sensor"
 LIFE = ["--sensors", "12", "--report-s", "1", "--seed", "7", "--calm", "--speed", "60", "--start-of-day", "10:00"]
 DEADLINE_S = 20
+IN_OPEN, INOTIFY_EVENT_SIZE = 0x20, 16
 
 
 class Sensor:
@@ -167,6 +169,27 @@ class AgainstClients(unittest.TestCase):
                 os.close(peer)
             self.assertTrue(os.path.exists(path))
 
+    def test_a_port_that_is_no_tty_is_told_once(self):
+        path = os.path.join(self.folder.name, "no-tty")
+        with open(path, "w"):
+            pass
+        libc = ctypes.CDLL(None, use_errno=True)
+        watch = libc.inotify_init1(os.O_CLOEXEC)
+        self.assertGreaterEqual(libc.inotify_add_watch(watch, path.encode(), IN_OPEN), 0)
+        sensor = subprocess.Popen([SENSOR, "--port", f"tty:{path}", *LIFE], stderr=subprocess.PIPE, text=True)
+        try:
+            for _ in range(3):  # each time it is tried
+                self.assertTrue(select.select([watch], [], [], DEADLINE_S)[0])
+                os.read(watch, INOTIFY_EVENT_SIZE)
+            sensor.terminate()
+            said = sensor.communicate(timeout=DEADLINE_S)[1]
+            self.assertEqual(said.count("ev=not_open"), 1, said)
+        finally:
+            if sensor.poll() is None:
+                sensor.kill()
+            sensor.wait(DEADLINE_S)
+            os.close(watch)
+
     def test_several_clients_and_not_too_many(self):
         with Sensor("tcp:127.0.0.1:0") as sensor:
             request = bytes.fromhex("000100000006010400000001")
@@ -212,7 +235,7 @@ class WrongOptions(unittest.TestCase):
         return done.stderr
 
     def test_each_names_the_option_and_what_would_be_right(self):
-        self.assertIn("port", self.complaint())
+        self.assertIn("busward-sensor: --port is required\n", self.complaint())
         self.assertIn("tcp:HOST:PORT", self.complaint("--port", "serial"))
         self.assertIn("247", self.complaint("--port", "pty:/tmp/x", "--unit", "248"))
         self.assertIn("200", self.complaint("--port", "pty:/tmp/x", "--sensors", "201"))
@@ -221,6 +244,13 @@ class WrongOptions(unittest.TestCase):
         self.assertIn("10:00", self.complaint("--port", "pty:/tmp/x", "--start-of-day", "25:00"))
         both = self.complaint("--port", "nowhere", "--format", "7E1")
         self.assertTrue("port" in both and "format" in both)
+
+    def test_version(self):
+        for program in ("sensor/busward-sensor", "gateway/busward-gateway", "cloud/busward-cloud", "hub/backend/busward-hub",
+                        "cli/busward"):
+            done = subprocess.run([BUILD / "apps" / program, "--version"], capture_output=True, text=True, timeout=DEADLINE_S)
+            self.assertEqual(done.returncode, 0, done)
+            self.assertRegex(done.stdout, rf"^{pathlib.Path(program).name} \d+\.\d+\.\d+\n$")
 
     def test_help_lists_every_option(self):
         done = subprocess.run([SENSOR, "--help"], capture_output=True, text=True, timeout=DEADLINE_S, check=True)

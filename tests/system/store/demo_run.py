@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 LOOK_S = 0.02
 LOOKS_MAX = 3000
+LIFE_MAX_S = 100  # one that lives on and on is killed, and its test fails by that
 PROGRAM = f"import sys; sys.path.insert(0, {str(SOURCE / 'tools')!r}); import demo; demo.SETTLE_S = {{}}; sys.exit(demo.main())"
 
 
@@ -27,6 +29,8 @@ class Demo:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
                                         env={**os.environ, name: value, "DEMO_SECONDS": seconds})
         self.lines: list[str] = []
+        self.watchdog = threading.Timer(LIFE_MAX_S, self.process.kill)
+        self.watchdog.start()
 
     def next_line(self) -> str:
         """The next line that it says; none: it has ended."""
@@ -79,6 +83,7 @@ class Demo:
 
     def close(self) -> list[str]:
         """What the demo left behind; nothing of it lives after this."""
+        self.watchdog.cancel()
         left = self.processes()
         for pid in [self.process.pid] if self.process.poll() is None else []:
             os.kill(pid, signal.SIGKILL)

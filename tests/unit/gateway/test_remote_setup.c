@@ -65,15 +65,9 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const files[] = {"profiles/p.json",
-                                        "profiles",
-                                        "config/state",
-                                        "config/units",
-                                        "config/config-a.json",
-                                        "config/config-b.json",
-                                        "config",
-                                        "local.json",
-                                        ""};
+    static const char *const files[] = {
+        "profiles/p.json",      "profiles", "config/state", "config/units", "config/config-a.json",
+        "config/config-b.json", "config",   "local.json",   "key",          ""};
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         char path[PATH_SIZE * 2];
         snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
@@ -85,7 +79,7 @@ static int remove_folder(void **state)
 // As the program begins.
 static void begin(void)
 {
-    char path[PATH_SIZE * 2];
+    static char path[PATH_SIZE * 2]; // the set-up keeps it
     snprintf(path, sizeof(path), "%s/local.json", folder);
     assert_int_equal(config_memory(&arena, &report), OK);
     const struct config_source source = {.path = path, .files = config_files_linux()};
@@ -231,6 +225,28 @@ static void test_damage_is_no_verdict(void **state)
     end();
 }
 
+// Else the next start would end, and nobody would poll.
+static void test_no_restart_into_a_start_that_would_fail(void **state)
+{
+    (void)state;
+    char key[PATH_SIZE * 2];
+    char hub[PATH_SIZE * 3];
+    snprintf(key, sizeof(key), "%s/key", folder);
+    snprintf(hub, sizeof(hub), "\"hub\":{\"host\":\"h\",\"key_file\":\"%s\"},", key);
+    write_local(hub);
+    write_file("key", "MDEyMzQ1Njc4OWFiY2RlZg==");
+    assert_int_equal(chmod(key, 0600), 0);
+    begin();
+    assert_true(remote_setup_may_restart(&setup));
+    assert_int_equal(chmod(key, 0644), 0);
+    assert_false(remote_setup_may_restart(&setup));
+    assert_int_equal(chmod(key, 0600), 0);
+    assert_true(remote_setup_may_restart(&setup));
+    write_file("local.json", "{");
+    assert_false(remote_setup_may_restart(&setup));
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +260,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_accepted_one_may_not_fit_another_local_file,
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_damage_is_no_verdict, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_no_restart_into_a_start_that_would_fail, make_folder,
+                                        remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,7 +193,7 @@ static void test_an_error_names_place_and_reason(void **state)
         const char *message;
     } table[] = {
         {"{\n  \"a\": 1,\n  \"\xc3\xa9\": tru\n}", 3, 8, "expected a value"},
-        {"[1,\n2,]", 2, 3, "nothing may stand between the last , and the end"},
+        {"[1,\n2,]", 2, 2, "nothing follows this comma: remove it"},
         {"[1 2]", 1, 4, "expected , or ]"},
         {"{\"a\":1 2}", 1, 8, "expected , or }"},
         {"{\"a\" 1}", 1, 6, "expected : after the key"},

@@ -74,6 +74,7 @@ static void test_defaults_and_every_type(void **state)
     assert_int_equal(s.rest.count, 1);
     assert_string_equal(s.rest.item[0], "c");
     assert_int_equal(parse(&s, "--help"), OPTIONS_HELP);
+    assert_int_equal(parse(&s, "--version"), OPTIONS_HELP);
 }
 
 static void test_each_mistake_is_refused(void **state)
