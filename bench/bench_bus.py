@@ -149,6 +149,8 @@ def main() -> int:
         rows.append(row(f"{name}.line_utilisation", alone["utilisation"], "of limit", "higher", 1.0))
         rows.append(row(f"{name}.line_cpu_us", alone["cpu_us"], "us", "lower", peer["cpu_us"]))
         rows.append(row(f"{name}.cpu_over_sleeps", whole["cpu_us"], "us", "lower", sleeps_us))
+        for client in ("libmodbus", "pymodbus"):  # above 1: it starts before the silence is over
+            rows.append(row(f"{name}.{client}_utilisation", got[client]["utilisation"], "of limit", "higher", 1.0))
         print(f"{line[0]:<28} two bare sleeps, the least for whoever keeps t3.5: {sleeps_us:.1f} us; "
               f"the gateway takes {whole['cpu_us'] / sleeps_us:.2f} times that", flush=True)
         if name == "bus.tty.115200":

@@ -115,20 +115,26 @@ class Core(Wire):
 # --- the gateway ---------------------------------------------------------------------------------
 
 
+def plain_devices(folder: pathlib.Path, interval_ms: int, registers: int = REGISTERS, units: int = UNITS,
+                  blocks: int = 1) -> list[dict]:
+    """Devices of plain registers in blocks, reported on change; their profile lies beside the configuration in folder."""
+    profiles = folder / "profiles"
+    profiles.mkdir(exist_ok=True)
+    points = [{"name": f"r{i}", "table": "holding", "address": i, "type": "u16", "group": "all",
+               "report": {"on_change": True}}
+              for block in range(blocks) for i in range(block * BLOCK_STRIDE, block * BLOCK_STRIDE + registers)]
+    profile = {"version": 1, "name": "bench",
+               "groups": [{"name": "all", "interval_ms": interval_ms}], "points": points}
+    (profiles / "bench.json").write_text(json.dumps(profile))
+    return [{"name": f"d{i}", "unit": i, "profile": "bench"} for i in range(1, units + 1)]
+
+
 class Gateway:
-    """busward-gateway with devices of plain registers in blocks, reported on change; no hub."""
+    """busward-gateway with plain devices; no hub."""
 
     def __init__(self, build: pathlib.Path, folder: pathlib.Path, bus: dict, interval_ms: int,
                  registers: int = REGISTERS, units: int = UNITS, blocks: int = 1):
-        profiles = folder / "profiles"
-        profiles.mkdir(exist_ok=True)
-        points = [{"name": f"r{i}", "table": "holding", "address": i, "type": "u16", "group": "all",
-                   "report": {"on_change": True}}
-                  for block in range(blocks) for i in range(block * BLOCK_STRIDE, block * BLOCK_STRIDE + registers)]
-        profile = {"version": 1, "name": "bench",
-                   "groups": [{"name": "all", "interval_ms": interval_ms}], "points": points}
-        (profiles / "bench.json").write_text(json.dumps(profile))
-        devices = [{"name": f"d{i}", "unit": i, "profile": "bench"} for i in range(1, units + 1)]
+        devices = plain_devices(folder, interval_ms, registers, units, blocks)
         data = folder / "data"
         data.mkdir(exist_ok=True)
         config = {"gateway": {"id": "bench", "data_dir": str(data)},

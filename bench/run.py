@@ -3,7 +3,8 @@
 """Runs the benches, prints one table and writes build/bench.json.
 
 Each bench is one or more programs that write rows {name, value, unit, better, reference, ratio} to the JSON file
-given by --out; the reference is a peer or a limit measured in the same run.
+given by --out; the reference is a peer or a limit measured in the same run. Only some of the benches: the rows
+of the others stay in the file as an earlier run left them.
 """
 
 import argparse
@@ -18,7 +19,8 @@ BENCHES = {
     "bus": [[str(HERE / "bench_bus.py"), "--build", "{build}", "--out", "{out}"]],
     "rt": [["{build}/bench/bench-rt", "--out", "{out}"],
            [str(HERE / "bench_rt_paced.py"), "--build", "{build}", "--out", "{out}"]],
-    "telemetry": [["{build}/bench/bench_telemetry", "--out", "{out}"]],
+    "telemetry": [["{build}/bench/bench_telemetry", "--out", "{out}"],
+                  ["{build}/bench/bench_units", "--out", "{out}"]],
     "journal": [["{build}/bench/bench_journal", "--out", "{out}"]],
     "store": [["{build}/bench/bench_store", "--out", "{out}"]],
     "hub": [[str(HERE / "bench_hub.py"), "--build", "{build}", "--out", "{out}"],
@@ -40,6 +42,25 @@ def run(name: str, words: list[str], build: pathlib.Path, out: pathlib.Path) -> 
         if set(row) != ROW_KEYS or row["better"] not in ("higher", "lower"):
             raise SystemExit(f"bench: {name} wrote a row of another form: {row}")
     return rows
+
+
+def earlier_rows(path: pathlib.Path) -> list[dict]:
+    """What an earlier run wrote; a file that is none of ours is written anew."""
+    if not path.exists():
+        return []
+    try:
+        rows = json.loads(path.read_text())
+        if not all(set(row) == ROW_KEYS for row in rows):
+            raise ValueError("rows of another form")
+    except (ValueError, TypeError) as error:
+        print(f"bench: {path} is written anew: {error}")
+        return []
+    return rows
+
+
+def merged(before: list[dict], rows: list[dict]) -> list[dict]:
+    """Each name once and in its place: the newer row."""
+    return list({row["name"]: row for row in [*before, *rows]}.values())
 
 
 def print_table(rows: list[dict]) -> None:
@@ -65,9 +86,11 @@ def main() -> int:
     for name in args.benches or BENCHES:
         for words in BENCHES[name]:
             rows += run(name, words, args.build.resolve(), args.build.resolve() / f"bench-{name}.json")
-    args.out.write_text(json.dumps(rows, indent=1) + "\n")
+    kept = earlier_rows(args.out) if args.benches else []
+    all_rows = merged(kept, rows)
+    args.out.write_text(json.dumps(all_rows, indent=1) + "\n")
     print_table(rows)
-    print(f"bench: wrote {args.out}")
+    print(f"bench: wrote {args.out}: {len(rows)} rows, {len(all_rows) - len(rows)} others kept")
     return 0
 
 

@@ -168,7 +168,7 @@ def run(world: World, narrator: Narrator, seconds: float) -> int:
     started = time.monotonic()
     with world:
         api = world.log_in()
-        point = world.first_value()
+        point = world.first_value(is_sensors=True)
         say(f"first value on the page after {time.monotonic() - started:.1f} s: "
             f"{point['sensor_name']}, {point['name']} {point['value']} {point['unit']}")
         narrator.quiet = False

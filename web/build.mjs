@@ -78,6 +78,7 @@ const html = readFileSync(join(here, "static/index.html"), "utf8")
 writeFileSync(join(dist, "index.html"), html);
 copyFileSync(join(here, "static/favicon.svg"), join(dist, "favicon.svg"));
 
+const FIRST_BYTES_MAX = 60_000;
 let total = 0;
 let first = 0;
 const isFirst = (name) => !/\.js$/.test(name) || html.includes(`/${name}"`);
@@ -89,3 +90,9 @@ for (const name of readdirSync(dist)) {
 }
 const kB = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 console.log(`page: ${kB(first)} compressed, and ${kB(total - first)} when they are asked for`);
+if (first >= FIRST_BYTES_MAX) {
+  console.error(
+    `page: what the browser loads first must stay below ${kB(FIRST_BYTES_MAX)}: import a view when it is asked for, as src/main.tsx does`,
+  );
+  process.exitCode = 1;
+}

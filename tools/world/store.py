@@ -20,6 +20,8 @@ HUB_HOST, ID_SCOPE = "localhost", "0ne00000001"
 PLACES = [("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Freezer"),
           ("checkout", "Till"), ("checkout", "Till"), ("entrance", "Door"), ("entrance", "Door")]
 # What the temperature must keep to, low and high.
+# A door held open or a defrosting is no alert: it begins after half an hour beyond.
+PATIENCE = {"hysteresis": 0.5, "alert_after_s": 1800}
 LIMITS = {"Cold shelf": (1, 8), "Freezer": (-26, -15), "Till": (17, 26), "Door": (5, 28)}
 # An enumeration that changes with every report: the two lowest bits of its sequence.
 PHASES = ("first", "second", "third", "fourth")
@@ -69,7 +71,7 @@ def sensor_entries(count: int) -> list[dict]:
         names[kind] = names.get(kind, 0) + 1
         low, high = LIMITS[kind]
         entries.append({"slot": slot, "name": f"{kind} {names[kind]}", "area": area,
-                        "limits": [{"point": "temperature", "low": low, "high": high}]})
+                        "limits": [{"point": "temperature", "low": low, "high": high, **PATIENCE}]})
     return entries
 
 

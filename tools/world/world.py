@@ -234,12 +234,12 @@ class World:
         self.wait_for(lambda: self.api.set_up(token) or True, START_S, "answer from the cloud")
         return self.api
 
-    def first_value(self) -> dict:
-        """Waits until some sensor's point shows a good value; returns it."""
+    def first_value(self, is_sensors: bool = False) -> dict:
+        """Waits until some point, or some point of the store's sensors, shows a good value; returns it."""
         sensors = {entry["name"] for entry in sensor_entries(self.store.sensors)}
 
         def shown() -> dict | None:
             points = self.api.points(self.site.device_id).values()
-            return next((point for point in points if point["sensor_name"] in sensors and point["quality"] == "good" and
-                         point["value"] is not None), None)
+            return next((point for point in points if point["quality"] == "good" and point["value"] is not None and
+                         (not is_sensors or point["sensor_name"] in sensors)), None)
         return self.wait_for(shown, START_S, "first value on the page")

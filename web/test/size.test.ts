@@ -3,8 +3,17 @@
 // First is all but those scripts that neither index.html names nor a first script imports; the views
 // that come later have a limit of their own.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -58,5 +67,24 @@ test("the built page is small, self-contained and named by its content", () => {
     assert(!/<style|<script(?! type="module" src="\/app-)|\son\w+=|style=|https?:/.test(html));
   } finally {
     rmSync(dist, { recursive: true, force: true });
+  }
+});
+
+test("a page whose first load is too large is no good build", () => {
+  const web = process.env.BUSWARD_WEB ?? "";
+  const folder = mkdtempSync(join(tmpdir(), "busward-web-"));
+  try {
+    for (const name of ["build.mjs", "src", "static"]) {
+      cpSync(join(web, name), join(folder, name), { recursive: true });
+    }
+    symlinkSync(join(web, "node_modules"), join(folder, "node_modules"));
+    // What does not compress: as much as the whole page may have.
+    const ballast = randomBytes(BYTES_MAX).toString("base64");
+    appendFileSync(join(folder, "src/main.tsx"), `\nconsole.log("${ballast}");\n`);
+    const run = spawnSync(process.execPath, [join(folder, "build.mjs")], { encoding: "utf8" });
+    assert.equal(run.status, 1, run.stderr);
+    assert.match(run.stderr, /must stay below 60\.0 kB/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -170,13 +170,24 @@ void journal_leave_behind(struct journal *journal)
     log->live.samples_to = backlog->end_samples;
 }
 
+// Messages that wait to be read as live ones; but for the list of points, which may be more of them
+// than may lag behind and is left behind by nothing newer: all that is newer needs it.
+static uint64_t live_lag(const struct journal *journal)
+{
+    const struct journal_log *log = &journal->logs[LANE_TELEMETRY];
+    uint64_t next = log->live.ordinal_next;
+    uint64_t from = journal->catalogue_from > next ? journal->catalogue_from : next;
+    // A part may be built and not sealed yet.
+    uint64_t to = journal->catalogue_to < log->seal_next ? journal->catalogue_to : log->seal_next;
+    return log->seal_next - next - (to > from ? to - from : 0);
+}
+
 // More waits than leaves at once: what is new goes ahead of it, and so does the list of points
 // unless the cloud is known to have it.
 static void keep_live(struct journal *journal, uint64_t now_us)
 {
     struct journal_log *log = &journal->logs[LANE_TELEMETRY];
-    if (log->seal_next - log->live.ordinal_next <= JOURNAL_LIVE_LAG_MAX ||
-        log->acks.range_count >= JOURNAL_HOLES_MAX) {
+    if (live_lag(journal) <= JOURNAL_LIVE_LAG_MAX || log->acks.range_count >= JOURNAL_HOLES_MAX) {
         return;
     }
     journal_leave_behind(journal);

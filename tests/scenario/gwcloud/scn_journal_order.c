@@ -308,10 +308,60 @@ static void test_damage_in_live_data_leaves_the_backlog_alone(void **state)
     }
 }
 
+// The world's points and so many more that their list is longer than what may lag behind.
+static uint64_t make_long_catalogue(struct world *w)
+{
+    enum { MANY = 700 };
+    static struct tm_point points[MANY];
+    static char text[TM_BODY_SIZE_MAX];
+    struct tm_catalogue_cursor cursor = {.index = 0};
+    size_t size = 0;
+    uint64_t parts = 0;
+    for (uint32_t i = 0; i < MANY; i++) {
+        points[i] = w->points[i % WORLD_POINTS];
+        points[i].id = i < WORLD_POINTS ? w->points[i].id : 1000 + i;
+        points[i].sensor = "the one behind the third door on the left";
+    }
+    enum err err = tm_catalogue_init(&w->catalogue, NULL, points, MANY, NULL);
+    assert_int_equal(err, OK);
+    while (tm_catalogue_write(&w->catalogue, &cursor, text, sizeof(text), &size) == OK) {
+        parts++;
+    }
+    assert_true(parts > JOURNAL_LIVE_LAG_MAX);
+    return parts;
+}
+
+// A gateway of 600 points and more sent its list of points several times over after each start, and
+// its first values went with the backlog.
+static void test_a_long_list_of_points_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    static const unsigned OFFLINE_S[] = {0, 2, 60, 300};
+    for (size_t i = 0; i < sizeof(OFFLINE_S) / sizeof(OFFLINE_S[0]); i++) {
+        world_init(&world, 77 + i);
+        uint64_t parts = make_long_catalogue(&world);
+        world.cfg.max_age_ms = 30000;
+        world.is_online = false;
+        world_start(&world, true);
+        world_run(&world, OFFLINE_S[i] * US_PER_S, US_PER_S);
+        for (unsigned s = 0; s < 120; s++) {
+            world_run(&world, US_PER_S, US_PER_S);
+            while (take_live(&world)) { // as the hub is quick to acknowledge them
+            }
+        }
+        assert_int_equal(world.catalogue_parts, parts);
+        assert_false(journal_has_backlog(&world.journal));
+        world_drain(&world);
+        assert_nothing_lost(&world);
+        world_deinit(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_data_goes_ahead_and_the_rest_follows_in_order),
+        cmocka_unit_test(test_a_long_list_of_points_leaves_nothing_behind),
         cmocka_unit_test(test_restarts_and_power_cuts_in_the_middle_of_it),
         cmocka_unit_test(test_a_flapping_link_leaves_no_hole_open),
         cmocka_unit_test(test_damage_in_the_backlog_is_told_exactly),
