@@ -261,11 +261,12 @@ static void test_an_alert_has_patience_and_hysteresis(void **state)
         size_t alerts; // in all, after them
         int limit;
     } STEPS[] = {
-        {50, 5, 0, 0},  {61, 9, 0, 0}, {60, 2, 0, 0},   // back in the band: begins anew
-        {61, 9, 0, 0},  {70, 3, 1, 1},                  // told once, however far beyond
-        {60, 5, 1, 1},  {58, 5, 1, 1}, {57, 2, 2, 0},   // well inside: told
-        {61, 15, 3, 1}, {5, 5, 4, 0},  {5, 10, 5, -1},  // from side to side by the middle
-        {12, 5, 5, -1}, {13, 2, 6, 0}, {9, 300, 7, -1}, // a value that stays is looked at on
+        {50, 5, 0, 0},  {61, 9, 0, 0}, {60, 2, 0, 0},  // back in the band: begins anew
+        {61, 9, 0, 0},  {70, 3, 1, 1},                 // told once, however far beyond
+        {60, 5, 1, 1},  {58, 5, 1, 1}, {57, 2, 2, 0},  // well inside: told
+        {61, 15, 3, 1}, {5, 5, 4, 0},  {5, 10, 5, -1}, // from side to side by the middle
+        {12, 5, 5, -1}, {13, 2, 6, 0}, {61, 7, 6, 0},   {5, 7, 6, 0}, // one side is not the other
+        {5, 5, 7, -1},  {50, 2, 8, 0}, {9, 300, 9, -1}, // a value that stays is looked at on
     };
     static struct world w;
     open_world(&w,
