@@ -7,15 +7,13 @@ import hmac
 import json
 import os
 import pathlib
-import random
 import secrets
-import socket
 import subprocess
 
 from world import certs
 from world.broker import broker_conf
+from world.ports import free_ports
 
-PORTS = (20000, 32000)
 HUB_HOST, ID_SCOPE = "localhost", "0ne00000001"
 
 # Place of each sensor slot; the receiver's model knows the same cycle (apps/sensor/store_model.c).
@@ -55,22 +53,6 @@ class Store:
     hub_log_bytes_max: int = 256 * 1024 * 1024
     core: bool = False  # the line is driven by the real-time core's program in its model, else by the gateway's tty
     phases: bool = False  # each sensor has a point more, an enumeration of PHASES
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports below those that the kernel hands out by itself, so that no passing connection takes one before its server."""
-    found: dict[int, socket.socket] = {}
-    while len(found) < count:
-        port = random.randrange(*PORTS)
-        probe = socket.socket()
-        try:
-            probe.bind(("127.0.0.1", port))
-            found[port] = probe
-        except OSError:
-            probe.close()
-    for probe in found.values():
-        probe.close()
-    return list(found)
 
 
 def write_private(path: pathlib.Path, text: str) -> pathlib.Path:
