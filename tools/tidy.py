@@ -29,6 +29,7 @@ APP_PAIRS = {("cloud", "hub"), ("cli", "gateway")}
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|^\s*#\s*if\s+0\b")
 SLEEPS = re.compile(r"\b(sleep|usleep|nanosleep|time\.sleep|setTimeout)\s*\(|\bEvent\(\)\.wait\(|\bselect\(\[\], \[\], \[\], ")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+PORT_PROBE = re.compile(r"\bbind\(\([^)]*, 0\)\)")  # a port that is given back and used later, when another may have it
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")  # of a document, into this tree
 CHANGE_NAME = re.compile(r"^\d{4}-[a-z0-9-]+\.md$")
 CONDITIONAL = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif)\b")
@@ -109,6 +110,8 @@ def check_file(path: pathlib.Path) -> list[tuple[int, str]]:
             found.append((number, "leftover: " + line.strip()[:60]))
         if path.parts[0] == "tests" and SLEEPS.search(line):
             found.append((number, "a test waits by the clock: wait for the event instead"))
+        if path.suffix == ".py" and PORT_PROBE.search(line):
+            found.append((number, "a port that nobody holds: take one of tools/world/ports.py"))
         if path.suffix in (".py", ".sh") and len(line) > LINE_MAX_SCRIPT:
             found.append((number, f"{len(line)} columns, {LINE_MAX_SCRIPT} at most"))
     if path.suffix in (".c", ".h"):

@@ -13,7 +13,6 @@ import os
 import pathlib
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(SOURCE / "tests/system/cloud")]
 
 from cloud_world import BUILD, T0, check  # noqa: E402
+from world.ports import free_port  # noqa: E402
 
 import cloud_world  # noqa: E402
 
@@ -31,12 +31,6 @@ DEVICES = ("shop", "kiosk", "depot", "mill")
 PARTITIONS = 4
 PER_ROUND = 200
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qg"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Broker:

@@ -23,6 +23,7 @@ AGE_NEVER = 65535
 VALUES = {"temperature": (2, True, 0.01), "humidity": (3, False, 0.1), "battery": (4, False, 0.001), "signal": (5, True, 1.0)}
 NOT_AVAILABLE = {2: 0x8000, 3: 0xFFFF, 4: 0xFFFF, 5: 0x8000}
 SECOND_MS = 1000
+DAY_MS = 86_400_000
 TIME_OFF_US = 2_500_000  # the age counts whole seconds, and a reply takes its time
 
 
@@ -37,7 +38,8 @@ class Verdict:
     doubled: list[str] = dataclasses.field(default_factory=list)
     wrong: list[str] = dataclasses.field(default_factory=list)  # another value than the journal's
     invented: list[str] = dataclasses.field(default_factory=list)  # journalled, but never on the line
-    gaps: int = 0
+    gaps: int = 0  # announced to the cloud
+    gap_samples: int = 0  # that they say are missing
 
     def good(self) -> bool:
         return self.journalled > 0 and not (self.lost or self.doubled or self.wrong or self.invented)
@@ -45,7 +47,8 @@ class Verdict:
     def text(self) -> str:
         return (f"reports measured {self.measured}, samples journalled {self.journalled} and {self.texts} texts, "
                 f"of the lines themselves {self.diagnostics}, stored {self.stored}, lost {len(self.lost)}, "
-                f"doubled {len(self.doubled)}, wrong {len(self.wrong)}, invented {len(self.invented)}, gaps announced {self.gaps}")
+                f"doubled {len(self.doubled)}, wrong {len(self.wrong)}, invented {len(self.invented)}, gaps announced {self.gaps} "
+                f"of {self.gap_samples} samples")
 
 
 def read_lines(path: pathlib.Path) -> list[dict]:
@@ -63,8 +66,14 @@ def replies(log: pathlib.Path) -> Iterator[tuple[int, bytes, int]]:
     """Every reply with registers that the line carried, as (first address, the registers' bytes, its end in us)."""
     for row in read_lines(log):
         request, reply = bytes.fromhex(row["request"]), bytes.fromhex(row["reply"])
-        if len(request) >= 8 and len(reply) >= 5 and request[1] in (3, 4) and reply[1] == request[1]:
+        # One that was cut short, since its sender died, says nothing.
+        is_whole = len(request) >= 8 and len(reply) >= 5 and len(reply) == 5 + reply[2]
+        if is_whole and request[1] in (3, 4) and reply[1] == request[1]:
             yield int.from_bytes(request[2:4], "big"), reply[3:3 + reply[2]], row["end_us"]
+
+
+def is_due(row: dict, until_us: int | None) -> bool:
+    return until_us is None or row["told_us"] <= until_us
 
 
 def line_serials(log: pathlib.Path) -> set[str]:
@@ -129,7 +138,7 @@ class Judge:
                 wrong.append(f"{point['sensor_name']}, {point['name']}: journal {text!r}, page {point['text']!r}")
         return count, wrong
 
-    def _judge_texts(self, api: Api, verdict: Verdict) -> None:
+    def _judge_texts(self, api: Api, verdict: Verdict, until_us: int | None) -> None:
         """The cloud keeps of a text the latest only: that one must be there, and the line must have carried each."""
         newest: dict[int, dict] = {}
         rows = read_lines(self.sync_trace)
@@ -137,7 +146,8 @@ class Judge:
         for row in rows:
             if row.get("q") == "good" and isinstance(row.get("v"), str):
                 verdict.texts += 1
-                newest[row["p"]] = max(row, newest.get(row["p"], row), key=lambda one: one["utc_ms"])
+                if is_due(row, until_us):
+                    newest[row["p"]] = max(row, newest.get(row["p"], row), key=lambda one: one["utc_ms"])
                 if row.get("name") == "serial" and row["v"] not in serials:
                     verdict.invented.append(f"serial {row['v']!r}: the line never carried it")
         points = api.points(self.site) if newest else {}
@@ -158,11 +168,12 @@ class Judge:
             start = end
         return found
 
-    def judge(self, api: Api) -> Verdict:
+    def judge(self, api: Api, until_us: int | None = None) -> Verdict:
+        """until_us: in a store that runs on, what is journalled later need not be stored yet."""
         by_point = self._by_point()
         reports, on_line = line_values(self.line_log)
         verdict = Verdict(measured=reports)
-        self._judge_texts(api, verdict)
+        self._judge_texts(api, verdict, until_us)
         stored = {point: self.stored(api, point, min(row["utc_ms"] for row in rows), max(row["utc_ms"] for row in rows))
                   for point, rows in by_point.items()}
         # What was synced before the store was asked must be there; what is there was synced by now.
@@ -175,7 +186,10 @@ class Judge:
             verdict.stored += sum(count for count, _, _ in stored[point].values())
             for row in rows if not is_diagnostic else ():
                 self._check_line(verdict, on_line, row)
-            self._judge_point(verdict, stored[point], rows, later[point])
+            due = Counter(row["utc_ms"] // SECOND_MS for row in rows if is_due(row, until_us))
+            self._judge_point(verdict, stored[point], rows, due, later[point])
+        if by_point:
+            self._count_gaps(api, verdict, next(iter(by_point)), [row["utc_ms"] for rows in by_point.values() for row in rows])
         return verdict
 
     def _by_point(self) -> dict[int, list[dict]]:
@@ -184,22 +198,23 @@ class Judge:
             found[row["p"]].append(row)
         return found
 
-    def _judge_point(self, verdict: Verdict, stored: dict[int, tuple[int, float, float]], rows: list[dict], later: list[dict]) -> None:
-        """What is stored of a point against what was synced before the store was asked, and by the time it had answered."""
-        least = Counter(row["utc_ms"] // SECOND_MS for row in rows)
+    def _judge_point(self, verdict: Verdict, stored: dict[int, tuple[int, float, float]], rows: list[dict],
+                     due: Counter[int], later: list[dict]) -> None:
+        """What is stored of a point against what was synced before the store was asked, what of that is due by second, and what
+        was synced by the time the store had answered."""
         values = defaultdict(list)
         for row in later:
             values[row["utc_ms"] // SECOND_MS].append(row["v"])
         name = rows[0].get("name")
-        for second, count in least.items():
+        for second in {row["utc_ms"] // SECOND_MS: None for row in rows}:
             here = f"point {rows[0]['p']} ({rows[0].get('sensor')}, {name}) at {second}"
             synced = values[second]
             found, low, high = stored.get(second, (0, 0.0, 0.0))
-            if found < count:
-                verdict.lost.append(f"{here}: {found} of {count}")
+            if found < due[second]:
+                verdict.lost.append(f"{here}: {found} of {due[second]}")
             elif found > len(synced):
                 verdict.doubled.append(f"{here}: {found} for {len(synced)}")
-            elif not self._fits(synced, found, low, high):
+            elif found and not self._fits(synced, found, low, high):
                 verdict.wrong.append(f"{here}: journal {synced}, store {low} to {high}")
         # A kill between the sync and its trace line leaves a journalled sample untraced: it may be stored, once.
         untraced = set(stored) - set(values)
@@ -213,6 +228,12 @@ class Judge:
         if found == len(synced):
             return abs(min(synced) - low) <= 1e-6 and abs(max(synced) - high) <= 1e-6
         return all(any(abs(value - one) <= 1e-6 for value in synced) for one in (low, high))
+
+    def _count_gaps(self, api: Api, verdict: Verdict, point: int, times_ms: list[int]) -> None:
+        """Gaps are the site's: with the series of any point come those of its span, here well beyond all samples."""
+        for gap in api.series(self.site, point, min(times_ms) - DAY_MS, max(times_ms) + DAY_MS, 1)["gaps"]:
+            verdict.gaps += 1
+            verdict.gap_samples += gap["count"]
 
     def _proven(self, carried: dict[tuple[int, float], list[tuple[int, int]]], deaths_us: list[int]) -> list[int]:
         """For each life of the gateway (the last one has no death): when the line carried the latest report that this life
@@ -230,10 +251,11 @@ class Judge:
         """Good samples of sensors' temperatures that were synced."""
         return [row for row in self.journalled() if row.get("name") == "temperature" and row.get("sensor") in self.slots]
 
-    def missed(self, deaths_us: list[int], slack_s: float) -> list[str]:
+    def missed(self, deaths_us: list[int], slack_s: float, until_us: int | None = None) -> list[str]:
         """Reports that the line carried and the journal never synced, but for those that a death took along: read within
         slack_s before one, and nothing that was read later was journalled in that life. After judge(), which knows what
-        is stored. deaths_us: of the gateway, and of whatever carries the replies to it; rising."""
+        is stored. deaths_us: of the gateway, and of whatever carries the replies to it; rising. until_us: in a store that
+        runs on, what the line carries later is left for another time, since it is on its way still."""
         offset_us = next((row["utc_ms"] * 1000 - row["at_us"] for row in self.journalled()), 0)
         traced: dict[tuple[int, float], list[int]] = defaultdict(list)
         for row in self._temperatures():
@@ -243,7 +265,7 @@ class Judge:
         carried: dict[tuple[int, float], list[tuple[int, int]]] = defaultdict(list)
         for slot, block, end_us in sensor_blocks(self.line_log):
             word = block[offset]
-            if word != NOT_AVAILABLE[offset]:
+            if word != NOT_AVAILABLE[offset] and (until_us is None or end_us <= until_us):
                 value = round((word - 65536 if word >= 32768 else word) * scale, 6)
                 measured_us = end_us - block[1] * 1_000_000
                 blocks.append(((slot, block[0], word), value, measured_us, end_us))

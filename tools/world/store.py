@@ -7,21 +7,21 @@ import hmac
 import json
 import os
 import pathlib
-import random
 import secrets
-import socket
 import subprocess
 
 from world import certs
 from world.broker import broker_conf
+from world.ports import free_ports
 
-PORTS = (20000, 32000)
 HUB_HOST, ID_SCOPE = "localhost", "0ne00000001"
 
 # Place of each sensor slot; the receiver's model knows the same cycle (apps/sensor/store_model.c).
 PLACES = [("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Cold shelf"), ("vegetables", "Freezer"),
           ("checkout", "Till"), ("checkout", "Till"), ("entrance", "Door"), ("entrance", "Door")]
 # What the temperature must keep to, low and high.
+# A door held open or a defrosting is no alert: it begins after half an hour beyond.
+PATIENCE = {"hysteresis": 0.5, "alert_after_s": 1800}
 LIMITS = {"Cold shelf": (1, 8), "Freezer": (-26, -15), "Till": (17, 26), "Door": (5, 28)}
 # An enumeration that changes with every report: the two lowest bits of its sequence.
 PHASES = ("first", "second", "third", "fourth")
@@ -56,22 +56,6 @@ class Store:
     phases: bool = False  # each sensor has a point more, an enumeration of PHASES
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports below those that the kernel hands out by itself, so that no passing connection takes one before its server."""
-    found: dict[int, socket.socket] = {}
-    while len(found) < count:
-        port = random.randrange(*PORTS)
-        probe = socket.socket()
-        try:
-            probe.bind(("127.0.0.1", port))
-            found[port] = probe
-        except OSError:
-            probe.close()
-    for probe in found.values():
-        probe.close()
-    return list(found)
-
-
 def write_private(path: pathlib.Path, text: str) -> pathlib.Path:
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -88,7 +72,7 @@ def sensor_entries(count: int) -> list[dict]:
         names[kind] = names.get(kind, 0) + 1
         low, high = LIMITS[kind]
         entries.append({"slot": slot, "name": f"{kind} {names[kind]}", "area": area,
-                        "limits": [{"point": "temperature", "low": low, "high": high}]})
+                        "limits": [{"point": "temperature", "low": low, "high": high, **PATIENCE}]})
     return entries
 
 

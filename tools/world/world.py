@@ -6,24 +6,31 @@ import pathlib
 import queue
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable
 
 from world.api import Api
 from world.parts import Event, Part
-from world.store import Site, Store
+from world.store import Site, Store, sensor_entries
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 CORE_PROGRAM = SOURCE / "build" / "m4" / "busward-rt.elf"
 ORDER = ["line", "receiver", "hub", "dps", "backend", "gateway", "cloud"]
+FORGETFUL = ("hub", "dps")  # mosquitto 2.0.11 forgets a SIGTERM that comes just before its main loop begins
 TICK_S = 0.1
 START_S = 60  # for one part to begin, on a busy machine
 
 
 class WorldError(Exception):
     pass
+
+
+class Interrupted(Exception):
+    """Somebody asked for the end while something was waited for."""
 
 
 def find_program(build: pathlib.Path, name: str) -> str:
@@ -36,12 +43,15 @@ def find_program(build: pathlib.Path, name: str) -> str:
 class World:
     """with World(build, Store(...)) as world: world.wait_for(...); world.kill("hub"); ...
 
-    Events of all parts come in order through `on_event`, on the supervisor's thread. `environments` adds variables to
-    those of a part, by its name.
+    Leaving it raises WorldError if any part died without having been told to (by kill, signal or stop), or ended with
+    another code than 0: a sanitizer's report fails whatever test meets it. Events of all parts come in order through
+    `on_event`, on the supervisor's thread. `environments` adds variables to those of a part, by its name. `by_hand`:
+    parts may also be ended from outside. Once `is_interrupted` says so, whoever waits gets Interrupted.
     """
 
     def __init__(self, build: pathlib.Path, store: Store | None = None, folder: pathlib.Path | None = None,
-                 on_event: Callable[[Event], None] | None = None, environments: dict[str, dict[str, str]] | None = None):
+                 on_event: Callable[[Event], None] | None = None, environments: dict[str, dict[str, str]] | None = None,
+                 by_hand: bool = False, is_interrupted: Callable[[], bool] = lambda: False):
         self.store = store or Store()
         self.build = build.resolve()
         self.temporary = folder is None
@@ -49,6 +59,7 @@ class World:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.events: queue.Queue[Event] = queue.Queue()
         self.on_event = on_event or (lambda event: None)
+        self.is_interrupted = is_interrupted
         self.seen: list[Event] = []
         self.changed = threading.Condition()
         self.ending = threading.Event()
@@ -56,7 +67,8 @@ class World:
         backend = find_program(self.build, "busward-hub")
         self.site = Site(self.folder, self.store, pathlib.Path(plugin), pathlib.Path(backend), SOURCE)
         self.parts = {name: Part(name, self._command(name), self.folder / "logs" / f"{name}.log", self.events,
-                                 (environments or {}).get(name)) for name in ORDER}
+                                 (environments or {}).get(name), by_hand, name in FORGETFUL) for name in ORDER}
+        self.supervisor_fault = ""
         self.api = Api(f"http://127.0.0.1:{self.site.http_port}")
         self.supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
 
@@ -96,6 +108,7 @@ class World:
     def start(self) -> "World":
         self.supervisor.start()
         for name in ORDER:
+            self._heed()
             self.parts[name].start()
             if name == "line":
                 end = self.site.mailbox if self.store.core else self.site.client_tty
@@ -105,14 +118,19 @@ class World:
                                 "the provisioning service")
         return self
 
-    def stop(self) -> dict[str, int | None]:
-        """Ends all parts in the opposite order of the data; returns their exit codes."""
+    def stop(self) -> None:
+        """Ends all parts in the opposite order of the data."""
         self.ending.set()
         self.supervisor.join()
-        codes = {name: self.parts[name].stop() for name in reversed(ORDER)}
+        for name in reversed(ORDER):
+            self.parts[name].stop()
         if self.temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
-        return codes
+
+    def faults(self) -> list[str]:
+        """Deaths that nobody ordered, and ends that were no clean ones."""
+        found = [fault for part in self.parts.values() for fault in part.faults]
+        return found + [self.supervisor_fault] if self.supervisor_fault else found
 
     def __enter__(self) -> "World":
         try:
@@ -121,23 +139,38 @@ class World:
             self.stop()
             raise
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.stop()
+        text = "\n".join(self.faults())
+        if text and (error is None or isinstance(error, Interrupted)):
+            raise WorldError(text) from error
+        if text:
+            print(text, file=sys.stderr, flush=True)
 
     def _supervise(self) -> None:
-        while not self.ending.is_set():
-            try:
-                event = self.events.get(timeout=TICK_S)
-            except queue.Empty:
-                event = None
-            if event:
-                with self.changed:
-                    self.seen.append(event)
-                    self.changed.notify_all()
-                self.on_event(event)
-            now = time.monotonic()
-            for part in self.parts.values():
-                part.tend(now)
+        try:
+            while not self.ending.is_set():
+                self._turn()
+        except Exception:  # nobody tends the parts any more: what is left of this run says nothing
+            self.supervisor_fault = f"the supervisor failed:\n{traceback.format_exc()}"
+
+    def _turn(self) -> None:
+        try:
+            event = self.events.get(timeout=TICK_S)
+        except queue.Empty:
+            event = None
+        if event:
+            with self.changed:
+                self.seen.append(event)
+                self.changed.notify_all()
+            self.on_event(event)
+        now = time.monotonic()
+        for part in self.parts.values():
+            part.tend(now)
+
+    def _heed(self) -> None:
+        if self.is_interrupted():
+            raise Interrupted
 
     # --- what tests do --------------------------------------------------------------------------------
 
@@ -155,14 +188,18 @@ class World:
                     at += 1
                     if test(self.seen[at - 1]):
                         return at
+                self._heed()
                 left = deadline - time.monotonic()
-                if left <= 0 or not self.changed.wait(left):
+                if left > 0:
+                    self.changed.wait(min(left, TICK_S))
+                elif at == len(self.seen):
                     raise WorldError(f"no sign of {what} within {timeout_s} s; logs: {self.folder / 'logs'}\n{self.last_lines()}")
 
     def wait_for(self, test: Callable[[], object], timeout_s: float, what: str) -> object:
         """Asks again, at every event and at least ten times a second, until test() is true or answers something."""
         deadline = time.monotonic() + timeout_s
         while True:
+            self._heed()
             try:
                 if answer := test():
                     return answer
@@ -174,6 +211,14 @@ class World:
             with self.changed:
                 self.changed.wait(TICK_S)
 
+    def pause(self, seconds: float) -> None:
+        """Lets the world live on for a while."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._heed()
+            with self.changed:
+                self.changed.wait(min(left, TICK_S))
+
     def last_lines(self, count: int = 4) -> str:
         lines = []
         for part in self.parts.values():
@@ -184,14 +229,17 @@ class World:
     def log_in(self) -> Api:
         """Makes the first account by the set-up link, as a person would."""
         link = self.folder / "cloud" / "setup-link"
-        self.wait_for(link.exists, 20, "set-up link")
+        self.wait_for(link.exists, START_S, "set-up link")
         token = link.read_text().strip().rsplit("token=", 1)[-1]
-        self.wait_for(lambda: self.api.set_up(token) or True, 20, "answer from the cloud")
+        self.wait_for(lambda: self.api.set_up(token) or True, START_S, "answer from the cloud")
         return self.api
 
-    def first_value(self) -> dict:
-        """Waits until some point shows a good value; returns it."""
+    def first_value(self, is_sensors: bool = False) -> dict:
+        """Waits until some point, or some point of the store's sensors, shows a good value; returns it."""
+        sensors = {entry["name"] for entry in sensor_entries(self.store.sensors)}
+
         def shown() -> dict | None:
             points = self.api.points(self.site.device_id).values()
-            return next((point for point in points if point["quality"] == "good" and point["value"] is not None), None)
-        return self.wait_for(shown, 60, "first value on the page")
+            return next((point for point in points if point["quality"] == "good" and point["value"] is not None and
+                         (not is_sensors or point["sensor_name"] in sensors)), None)
+        return self.wait_for(shown, START_S, "first value on the page")

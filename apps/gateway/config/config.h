@@ -39,6 +39,8 @@ struct config_limit {
     const struct doc_node *node;
     const char *point; // the point's name in the profile
     double low, high;  // NAN: none
+    double hysteresis;
+    uint32_t alert_after_s;
 };
 
 struct config_sensor {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/gateway/config/config_check.h"
+#include "apps/gateway/config/profile_check.h"
 
 #include "apps/gateway/config/doc.h"
 #include "apps/gateway/poll/diagnostics_table.h"
@@ -141,14 +142,6 @@ static const struct profile_point *find_point(const struct profile *profile, con
     return NULL;
 }
 
-static void check_order(struct config_report *report, const struct config_limit *limit)
-{
-    if (limit->low > limit->high) {
-        doc_error(report, key_or(limit->node, "low"), "low %g lies above high %g", limit->low,
-                  limit->high);
-    }
-}
-
 static void check_limits(struct config_report *report, const struct profile *profile,
                          const struct config_limit *limits, size_t count, bool is_sensor)
 {
@@ -164,7 +157,7 @@ static void check_limits(struct config_report *report, const struct profile *pro
         } else if (point->type == TYPE_STRING || point->type == TYPE_BOOL) {
             doc_error(report, key_or(limit->node, "point"), "\"%s\" is no number", limit->point);
         }
-        check_order(report, limit);
+        profile_check_band(report, limit->node, limit->low, limit->high, limit->hysteresis);
     }
 }
 
@@ -267,7 +260,7 @@ static void check_bus_limits(struct config_report *report, const struct config_b
             doc_error(report, key_or(limit->node, "point"),
                       "has no diagnostics: diagnostics_s is 0");
         }
-        check_order(report, limit);
+        profile_check_band(report, limit->node, limit->low, limit->high, limit->hysteresis);
     }
 }
 

@@ -14,6 +14,10 @@ static const struct field LIMIT_FIELDS[] = {
      .help = "alert below; left out: no lower limit"},
     {"high", FIELD_REAL, 0, AT(config_limit, high), .min = -1e15, .max = 1e15,
      .fallback = NO_NUMBER, .help = "alert above; left out: no upper limit"},
+    {"hysteresis", FIELD_REAL, 0, AT(config_limit, hysteresis), .max = 1e15,
+     .help = "the alert ends once the value is back inside by so much"},
+    {"alert_after_s", FIELD_UINT, 0, AT(config_limit, alert_after_s), .max = 86400,
+     .help = "alert once the value has been beyond for so long; 0: at once"},
 };
 static const struct object_kind LIMIT_KIND = {KIND(config_limit, "limit", LIMIT_FIELDS)};
 

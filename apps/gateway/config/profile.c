@@ -165,6 +165,18 @@ static void check_type(struct config_report *report, const struct profile_point 
     }
 }
 
+void profile_check_band(struct config_report *report, const struct doc_node *node, double low,
+                        double high, double hysteresis)
+{
+    if (low > high) {
+        doc_error(report, key_or(node, "low"), "low %g lies above high %g", low, high);
+    } else if (hysteresis >= high - low && hysteresis > 0) {
+        doc_error(report, key_or(node, "hysteresis"),
+                  "%g is as wide as the band from %g to %g: no value would be well inside",
+                  hysteresis, low, high);
+    }
+}
+
 static void check_numbers(struct config_report *report, struct profile_point *point)
 {
     const struct doc_node *node = point->node;
@@ -182,10 +194,7 @@ static void check_numbers(struct config_report *report, struct profile_point *po
         doc_error(report, key_or(node, "decimals"), "expected 0 to 15, or 255 for no rounding");
         point->decimals = 15;
     }
-    if (point->low > point->high) {
-        doc_error(report, key_or(node, "low"), "low %g lies above high %g", point->low,
-                  point->high);
-    }
+    profile_check_band(report, node, point->low, point->high, point->hysteresis);
     bool has_scale = point->scale != 1 || point->offset != 0;
     if (point->label_count > 0 && (!is_integer(point->type) || has_scale)) {
         doc_error(report, key_or(node, "labels"),

@@ -85,6 +85,8 @@ struct profile_point {
     int32_t power;     // scale is 10^power and offset 0; POWER_NONE if not
     double low;        // limits of the value; NAN: none
     double high;
+    double hysteresis;      // an alert ends once the value is back inside by so much
+    uint32_t alert_after_s; // and begins once it was beyond for so long
     const char *group_name;
     uint32_t group; // index in the profile's groups
     struct profile_sentinel *sentinels;

@@ -9,6 +9,10 @@
 
 void profile_check(struct config_report *report, struct profile *profile);
 
+// Limits in order, and further apart than their hysteresis is wide.
+void profile_check_band(struct config_report *report, const struct doc_node *node, double low,
+                        double high, double hysteresis);
+
 // Bytes of a value on the wire; 0 for a string.
 uint32_t profile_type_bytes(uint32_t type);
 

@@ -45,6 +45,8 @@ static struct point *add_point(struct points *points, uint32_t unit,
                             .interval_ms = interval_ms,
                             .low = profile->low,
                             .high = profile->high,
+                            .hysteresis = profile->hysteresis,
+                            .alert_after_s = profile->alert_after_s,
                             .address = (uint16_t)(base + profile->address)};
     return point;
 }
@@ -55,6 +57,8 @@ static void apply_limits(struct point *point, const struct config_limit *limits,
         if (strcmp(limits[i].point, point->profile->name) == 0) {
             point->low = limits[i].low;
             point->high = limits[i].high;
+            point->hysteresis = limits[i].hysteresis;
+            point->alert_after_s = limits[i].alert_after_s;
         }
     }
 }

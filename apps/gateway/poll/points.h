@@ -28,6 +28,8 @@ struct point {
     uint16_t address; // zero-based, absolute
     double low;       // limits here; NAN: none
     double high;
+    double hysteresis;      // an alert ends once the value is back inside by so much
+    uint32_t alert_after_s; // and begins once it was beyond for so long
 };
 
 struct point_range {

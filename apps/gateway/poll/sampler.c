@@ -281,14 +281,37 @@ static bool is_worth_sending(const struct profile_report *rule, const struct sam
     return !is_same(value, &state->value);
 }
 
-// -1, 0, +1 for a number against its limits; in the band if it is no number.
-static int limit_of(const struct point *point, const struct tm_value *value)
+// -1, 0, +1 for a number against its limits; in the band if it is no number. Out of the band it
+// stays until it is well inside.
+static int side_of(const struct point *point, const struct tm_value *value, int before)
 {
     if (value->kind != TM_INT && value->kind != TM_DOUBLE) {
         return 0;
     }
     double number = number_of(value);
-    return number < point->low ? -1 : number > point->high ? 1 : 0;
+    double low = before < 0 ? point->low + point->hysteresis : point->low;
+    double high = before > 0 ? point->high - point->hysteresis : point->high;
+    return number < low ? -1 : number > high ? 1 : 0;
+}
+
+// What is to be told of a good value: a side only once the value stayed there for long enough.
+static int limit_of(const struct point *point, struct sampler_point *state,
+                    const struct tm_value *value, uint64_t at_us)
+{
+    int side = side_of(point, value, state->limit);
+    if (side == 0 || side == state->limit) {
+        state->beyond = 0;
+        return side;
+    }
+    if (state->beyond != side) {
+        state->beyond = side;
+        state->beyond_from_us = at_us;
+    }
+    if (at_us < time_after(state->beyond_from_us, point->alert_after_s * US_PER_S)) {
+        return 0;
+    }
+    state->beyond = 0;
+    return side;
 }
 
 static void queue_limit(struct sampler *sampler, const struct sampler_out *sample, int limit,
@@ -323,8 +346,8 @@ static void remember(struct sampler *sampler, uint32_t index)
     const struct point *point = &sampler->points->all[index];
     const struct profile_report *rule = &point->profile->report;
     const struct sampler_point *state = &sampler->state[index];
-    if (!c->is_short || point->relay != INDEX_NONE) {
-        return;
+    if (!c->is_short || point->relay != INDEX_NONE || state->beyond != 0) {
+        return; // time alone may make it news
     }
     uint64_t until_us = rule->heartbeat_ms == 0
                             ? TIME_NEVER
@@ -351,7 +374,7 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
     if (quality != TM_GOOD && state->has_sample && !is_change) {
         return false;
     }
-    int limit = quality == TM_GOOD ? limit_of(point, &value) : state->limit;
+    int limit = quality == TM_GOOD ? limit_of(point, state, &value, at_us) : state->limit;
     int limit_before = state->limit;
     bool is_crossing = limit != limit_before;
     bool is_news = is_crossing || (figure != NULL && figure->is_news);
@@ -376,7 +399,9 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
                                     .quality = quality,
                                     .reason = reason,
                                     .has_sample = true,
-                                    .limit = limit};
+                                    .limit = limit,
+                                    .beyond = state->beyond,
+                                    .beyond_from_us = state->beyond_from_us};
     sampler->samples++;
     if (is_crossing) {
         queue_limit(sampler, out, limit, limit_before);

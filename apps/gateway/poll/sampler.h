@@ -18,7 +18,9 @@ struct sampler_point {
     uint8_t quality;       // enum tm_quality of the last sample
     uint8_t reason;
     bool has_sample;
-    int limit; // -1, 0, +1: where the last good value stood
+    int limit;               // -1, 0, +1: what was last told of it
+    int beyond;              // -1, +1: beyond a limit, but not for long enough to be told; else 0
+    uint64_t beyond_from_us; // since when
 };
 
 // A point's registers as they were last decoded. Most polls read what the one before read, and then

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,7 +59,7 @@ class Process:
     """A daemon whose lines can be waited for."""
 
     def __init__(self, name: str, command: list):
-        self.name, self.lines, self.changed = name, [], threading.Condition()
+        self.name, self.lines, self.changed, self.is_stopped = name, [], threading.Condition(), False
         self.process = subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         self.follower = threading.Thread(target=self.follow)
         self.follower.start()
@@ -80,10 +81,15 @@ class Process:
             raise AssertionError(f"{self.name} never said {words!r}:\n" + "".join(self.lines[-30:]))
 
     def stop(self, how: str = "terminate") -> None:
-        if self.process.poll() is None:
-            getattr(self.process, how)()
-        self.process.wait(DEADLINE_S)
+        """Ends it, once; it must have lived until now, and end cleanly."""
+        if self.is_stopped:
+            return
+        self.is_stopped = True
+        getattr(self.process, how)()
+        code = self.process.wait(DEADLINE_S)
         self.follower.join()
+        if code != (-signal.SIGKILL if how == "kill" else 0):
+            raise AssertionError(f"{self.name} ended with {code}:\n" + "".join(self.lines[-40:]))
 
 
 class AzureWorld:
@@ -168,9 +174,15 @@ class AzureWorld:
         return self
 
     def __exit__(self, *_) -> None:
+        wrong = []
         for process in reversed(self.processes):
-            process.stop()
+            try:
+                process.stop()
+            except AssertionError as error:
+                wrong.append(str(error))
         shutil.rmtree(self.folder)
+        if wrong:
+            raise AssertionError("\n".join(wrong))
 
     @staticmethod
     def connection(policy: str, key: str | None = None) -> str:

@@ -12,6 +12,7 @@ import select
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -19,6 +20,10 @@ import unittest
 
 from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
 from pymodbus.server import StartTcpServer
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
+
+from world.ports import free_port  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("BUSWARD_BUILD", "build/host"))
 BUSWARD = BUILD / "apps" / "cli" / "busward"
@@ -112,9 +117,7 @@ class TestAgainstPymodbus(unittest.TestCase):
         cls.unit = ModbusSlaveContext(hr=ModbusSequentialDataBlock(0, registers), ir=ModbusSequentialDataBlock(0, registers),
                                       co=ModbusSequentialDataBlock(0, [0, 1] * 50),
                                       di=ModbusSequentialDataBlock(0, [1, 0, 1] * 40), zero_mode=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         context = ModbusServerContext(slaves={1: cls.unit, 7: cls.unit}, single=False)
         threading.Thread(target=StartTcpServer, kwargs={"context": context, "address": ("127.0.0.1", port)}, daemon=True).start()
         cls.port = f"tcp:127.0.0.1:{port}"

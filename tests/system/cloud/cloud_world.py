@@ -7,10 +7,14 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import ssl
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
+
+from world.ports import free_port  # noqa: E402
 
 BUILD = pathlib.Path(os.environ["BUSWARD_BUILD"])
 DEADLINE_S = 30
@@ -21,9 +25,7 @@ class Cloud:
     def __init__(self, folder: pathlib.Path, *options: str):
         self.folder = folder
         self.options = options
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.cookie = self.csrf = self.device = None
         self.process = None
 

@@ -9,10 +9,16 @@ import hashlib
 import hmac
 import http.server
 import json
+import pathlib
 import ssl
+import sys
 import threading
 import time
 import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
+
+from world.ports import free_port  # noqa: E402
 
 KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 POLICY = "service"
@@ -59,7 +65,7 @@ class Hub:
             def handle_error(self, *_):
                 pass  # a cloud that was killed, or had enough of a large answer
 
-        self.server = Server((host if host != "localhost" else "127.0.0.1", 0), Handler)
+        self.server = Server((host if host != "localhost" else "127.0.0.1", free_port()), Handler)
         self.server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)

@@ -7,12 +7,16 @@ docs/hub.md and docs/gateway.md given to the programs that they are for."""
 import os
 import pathlib
 import re
-import socket
 import subprocess
+import sys
 import tempfile
 
 BUILD = pathlib.Path(os.environ["BUSWARD_BUILD"])
 SOURCE = pathlib.Path(os.environ["BUSWARD_SOURCE"])
+sys.path.insert(0, str(SOURCE / "tools"))
+
+from world.ports import free_port  # noqa: E402
+
 DEADLINE_S = 90
 
 
@@ -20,12 +24,6 @@ def blocks(name: str, kind: str) -> list[str]:
     found = re.findall(rf"^```{kind}\n(.*?)^```$", (SOURCE / "docs" / name).read_text(), re.S | re.M)
     assert found, (name, kind)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_system_by_hand(folder: pathlib.Path) -> None:

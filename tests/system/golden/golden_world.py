@@ -6,7 +6,6 @@ import json
 import mmap
 import os
 import pathlib
-import socket
 import ssl
 import struct
 import sys
@@ -22,17 +21,12 @@ from hub_world import DEADLINE_S, HOST, SCOPE, key_of, sas  # noqa: E402,F401
 from modbus_unit import Process, Unit  # noqa: E402
 from tap import Tap  # noqa: E402
 from transcript import Transcript, compare  # noqa: E402
+from world.ports import free_port  # noqa: E402
 
 PROGRAM = BUILD / "apps/gateway/busward-gateway"
 SHIFT = BUILD / "tests/system/golden/shift.so"
 API = "api-version=2021-04-12"
 PROFILE = {"name": "plain", "groups": [{"name": "fast", "interval_ms": 200}], "points": [{"name": "voltage", "address": 7}]}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Gateway(Process):

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from sys_north import FOLDER, Driver, assert_once  # noqa: E402
 
 from hub_world import Hub  # noqa: E402
+from world.ports import free_port  # noqa: E402
 
 
 FREEZE, END = b"f", b"e"
@@ -27,7 +28,7 @@ class Relay:
         self.hub, self.taken = hub, 0
         self.listener = socket.socket(family)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((address, port))
+        self.listener.bind((address, port or free_port()))
         self.listener.listen()
         self.port = self.listener.getsockname()[1]
         self.ended, self.wake = socket.socketpair()

@@ -12,12 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from sys_north import Driver, assert_once, traced, wait_until  # noqa: E402
 
 from hub_world import Hub  # noqa: E402
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from world.ports import free_port  # noqa: E402
 
 
 class Proxy:

@@ -21,6 +21,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
 from world import hub_db  # noqa: E402
+from world.ports import free_port  # noqa: E402
 
 HOST = "hub.test"
 SCOPE = "0ne00000001"
@@ -62,6 +63,7 @@ class Hub:
         self.log_dir = os.path.join(self.dir, "log")
         self.mode = mode
         self.process = None
+        self.is_ended = False
         self.lines = []
         self.changed = threading.Condition()
         self.db = hub_db.open_db(f"{self.dir}/hub.db")
@@ -69,9 +71,7 @@ class Hub:
         hub_db.insert(self.db, "meta", key="id_scope", value=SCOPE)
         hub_db.put_devices(self.db, {device: [key_of(device)] for device in devices})
         self.make_certificates()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         plugin = os.path.join(os.environ["BUSWARD_BUILD"], "apps/hub/busward_hub.so")
         lines = ["per_listener_settings false", f"listener {self.port} 127.0.0.1", "max_qos 1",
                  f"certfile {self.dir}/server.pem", f"keyfile {self.dir}/server.key",
@@ -100,6 +100,7 @@ class Hub:
                            capture_output=True)
 
     def start(self):
+        self.is_ended = False
         self.process = subprocess.Popen(["mosquitto", "-c", f"{self.dir}/mosquitto.conf"],
                                         stderr=subprocess.PIPE, text=True)
         self.follower = threading.Thread(target=self.follow, args=(self.process,))
@@ -130,15 +131,20 @@ class Hub:
         return "".join(self.lines)
 
     def kill(self, how=signal.SIGKILL):
+        """Ends it; it must have lived until now, and end cleanly."""
+        self.is_ended = True
         self.process.send_signal(how)
-        self.process.wait(DEADLINE_S)
+        code = self.process.wait(DEADLINE_S)
         self.follower.join()
+        assert code == (-signal.SIGKILL if how == signal.SIGKILL else 0), (code, self.output()[-3000:])
 
     def close(self):
-        if self.process is not None and self.process.poll() is None:
-            self.kill(signal.SIGTERM)
-        self.db.close()
-        shutil.rmtree(self.dir)
+        try:
+            if self.process is not None and not self.is_ended:
+                self.kill(signal.SIGTERM)
+        finally:
+            self.db.close()
+            shutil.rmtree(self.dir)
 
     def segments(self):
         return sorted(n for n in os.listdir(self.log_dir) if n.endswith(".seg"))
@@ -150,6 +156,8 @@ class Hub:
             with open(os.path.join(self.log_dir, name), "rb") as file:
                 data = file.read()
             number = int(name[:16], 16)
+            if len(data) < 32 and name == self.segments()[-1]:
+                break  # it is begun at this moment
             assert data[:8] == b"BWSL\1\0\x20\0", name
             assert struct.unpack_from("<Q", data, 8)[0] == number
             assert struct.unpack_from("<I", data, 28)[0] == crc32c(data[:28])

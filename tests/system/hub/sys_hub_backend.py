@@ -12,12 +12,12 @@ import random
 import re
 import resource
 import signal
-import socket
 import sqlite3
 import subprocess
 import threading
 
 from hub_world import DEADLINE_S, HOST, Client, Hub, dps_sas, key_of, sas
+from world.ports import free_port
 
 PROGRAM = os.path.join(os.environ["BUSWARD_BUILD"], "apps/hub/backend/busward-hub")
 ANSWERS, DESIRED, ANY_C2D = "$iothub/twin/res/#", "$iothub/twin/PATCH/properties/desired/#", "devices/+/messages/devicebound/#"
@@ -28,12 +28,6 @@ def command(hub, *words, expect=0):
     done = subprocess.run([PROGRAM, *words, "--data-dir", hub.dir], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == expect, (words, done.returncode, done.stderr)
     return done.stdout + done.stderr
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def secret(hub, name, text):

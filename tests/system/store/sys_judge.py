@@ -3,8 +3,9 @@
 """Goal: the judge of every store invents nothing and overlooks nothing.
 
 Method: a line's log and a sync trace written by hand, and a cloud that answers from them. While the judge looks, the store
-runs on: a report is carried, synced and stored between any two of its looks (that once was called invented), and so is a
-second sample of a second that it has seen (that once was called doubled).
+runs on: a report is carried, synced and stored between any two of its looks (that once was called invented), and
+so is a second sample of a second that it has seen (that once was called doubled). What is on its way when the judge begins
+must arrive; what is measured later may be on its way still.
 """
 
 import json
@@ -27,8 +28,8 @@ SERIAL = b"BW-1"
 class RunningStore:
     """Each question of the judge's finds the store one report further on."""
 
-    def __init__(self, folder: pathlib.Path, repeats: bool):
-        self.repeats = repeats
+    def __init__(self, folder: pathlib.Path, gaps: tuple[dict, ...] = (), repeats: bool = False):
+        self.gaps, self.repeats = gaps, repeats
         self.line_log, self.trace = folder / "line.jsonl", folder / "trace.jsonl"
         self.stored: dict[int, list[float]] = {}  # second -> values
         self.reports = 0
@@ -40,21 +41,26 @@ class RunningStore:
         request = struct.pack(">BBHHH", 1, 3, address, count, 0)
         reply = bytes((1, 3, len(data))) + data + b"\0\0"
         with self.line_log.open("a") as log:
-            print(json.dumps({"end_us": self.reports * 2_000_000, "request": request.hex(), "reply": reply.hex()}), file=log)
+            print(json.dumps({"end_us": self.now_us(), "request": request.hex(), "reply": reply.hex()}), file=log)
 
     def _sync(self, point: int, name: str, value: object, second: int) -> None:
         with self.trace.open("a") as trace:
             print(json.dumps({"p": point, "sensor": SENSOR, "name": name, "q": "good", "v": value, "at_us": second * 1_000_000,
                               "told_us": second * 1_000_000, "utc_ms": UTC_MS + second * 1000}), file=trace)
 
-    def report(self, journalled: float | None = None) -> None:
+    def now_us(self) -> int:
+        return self.reports * 2_000_000
+
+    def report(self, journalled: float | None = None, is_synced: bool = True, is_stored: bool = True) -> None:
         self.reports += 1
         word = 400 + self.reports
         block = [self.reports, 0, word, 500, 3000, 0, 0, 0, 0, 0]
         self._carry(SENSOR_BASE, SENSOR_STRIDE, struct.pack(">10H", *block))
         second, value = self.reports * 2, round(word * 0.01, 2) if journalled is None else journalled
-        self._sync(POINT, "temperature", value, second)
-        self.stored.setdefault(UTC_MS // 1000 + second, []).append(value)
+        if is_synced:
+            self._sync(POINT, "temperature", value, second)
+        if is_stored:
+            self.stored.setdefault(UTC_MS // 1000 + second, []).append(value)
 
     def points(self, _site: str) -> dict[int, dict]:
         self.report()
@@ -69,12 +75,13 @@ class RunningStore:
         seconds = [one for one in sorted(self.stored) if start_ms <= one * 1000 < end_ms] if point == POINT else []
         values = [self.stored[one] for one in seconds]
         return {"t": [one * 1000 for one in seconds], "n": [len(one) for one in values], "min": [min(one) for one in values],
-                "max": [max(one) for one in values]}
+                "max": [max(one) for one in values],
+                "gaps": [gap for gap in self.gaps if gap["from"] < end_ms and gap["to"] > start_ms]}
 
 
 def judged(change: str = "") -> Verdict:
     with tempfile.TemporaryDirectory() as folder:
-        store = RunningStore(pathlib.Path(folder), change == "repeats")
+        store = RunningStore(pathlib.Path(folder), repeats=change == "repeats")
         if change == "invented":
             store.report(journalled=99.0)
         second = max(store.stored)
@@ -87,16 +94,49 @@ def judged(change: str = "") -> Verdict:
         return Judge("store-1", store.line_log, store.trace, {SENSOR: 0}).judge(store)
 
 
-def main() -> int:
+def judged_gaps() -> Verdict:
+    """Two gaps, both before the first sample that was left."""
+    gaps = tuple({"from": UTC_MS - 60_000 * far, "to": UTC_MS - 60_000 * far + 5000, "count": 8 + far} for far in (1, 2))
+    with tempfile.TemporaryDirectory() as folder:
+        store = RunningStore(pathlib.Path(folder), gaps)
+        return Judge("store-1", store.line_log, store.trace, {SENSOR: 0}).judge(store)
+
+
+def judged_late(is_synced: bool, is_stored: bool, is_due: bool) -> tuple[Verdict, list[str]]:
+    """A report that stays on its way to the journal or to the store, carried before the judge begins or after."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = RunningStore(pathlib.Path(folder))
+        until_us = store.now_us() + (2_000_000 if is_due else 0)
+        store.report(is_synced=is_synced, is_stored=is_stored)
+        judge = Judge("store-1", store.line_log, store.trace, {SENSOR: 0})
+        return judge.judge(store, until_us), judge.missed([], 0, until_us)
+
+
+def judge_running() -> list[str]:
     bad = []
+    for is_due in (True, False):
+        verdict, missed = judged_late(is_synced=False, is_stored=False, is_due=is_due)
+        if len(missed) != is_due or not verdict.good():
+            bad.append(f"a report that was not journalled, due {is_due}: {missed} {verdict}")
+        verdict, missed = judged_late(is_synced=True, is_stored=False, is_due=is_due)
+        if missed or len(verdict.lost) != is_due:
+            bad.append(f"a sample that was not stored, due {is_due}: {missed} {verdict}")
+    return bad
+
+
+def main() -> int:
+    bad = judge_running()
     for change in ("", "repeats"):
-        if not (verdict := judged(change)).good() or verdict.texts != 1:
+        if not (verdict := judged(change)).good() or verdict.texts != 1 or verdict.gaps:
             bad.append(f"a store without a fault {change}: {verdict}")
     for change in ("lost", "doubled", "wrong", "invented"):
         verdict = judged(change)
         if len(getattr(verdict, change)) != 1 or verdict.good():
             bad.append(f"one sample {change}: {verdict}")
-    print("\n".join(bad) or "the judge saw each of four faults, and none where there is none")
+    verdict = judged_gaps()
+    if (verdict.gaps, verdict.gap_samples) != (2, 19) or not verdict.good():
+        bad.append(f"two gaps of 9 and 10 samples: {verdict}")
+    print("\n".join(bad) or "the judge saw each fault and each gap, and none where there is none")
     return 1 if bad else 0
 
 

@@ -251,6 +251,41 @@ static void test_silence_is_one_transition_and_limits_tell(void **state)
     close_world(&w);
 }
 
+// An alert begins once the value was beyond for long enough, and ends once it is well inside.
+static void test_an_alert_has_patience_and_hysteresis(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t value;
+        unsigned seconds;
+        size_t alerts; // in all, after them
+        int limit;
+    } STEPS[] = {
+        {50, 5, 0, 0},  {61, 9, 0, 0}, {60, 2, 0, 0},  // back in the band: begins anew
+        {61, 9, 0, 0},  {70, 3, 1, 1},                 // told once, however far beyond
+        {60, 5, 1, 1},  {58, 5, 1, 1}, {57, 2, 2, 0},  // well inside: told
+        {61, 15, 3, 1}, {5, 5, 4, 0},  {5, 10, 5, -1}, // from side to side by the middle
+        {12, 5, 5, -1}, {13, 2, 6, 0}, {61, 7, 6, 0},   {5, 7, 6, 0}, // one side is not the other
+        {5, 5, 7, -1},  {50, 2, 8, 0}, {9, 300, 9, -1}, // a value that stays is looked at on
+    };
+    static struct world w;
+    open_world(&w,
+               BUS_CONFIG("{\"name\":\"a\",\"unit\":1,\"profile\":\"p\",\"limits\":[{\"point\":"
+                          "\"x\",\"low\":10,\"high\":60,\"hysteresis\":3,"
+                          "\"alert_after_s\":10}]}"),
+               PLAIN("{\"name\":\"x\",\"address\":7,\"report\":{\"on_change\":true}}"));
+    bus_state(&w, BUS_UP);
+    w.registers[7] = 50;
+    run_until(&w, w.now_us + US_PER_S / 2);
+    for (size_t i = 0; i < sizeof(STEPS) / sizeof(STEPS[0]); i++) {
+        w.registers[7] = STEPS[i].value;
+        run_until(&w, w.now_us + STEPS[i].seconds * US_PER_S);
+        assert_int_equal(w.alerts, STEPS[i].alerts);
+        assert_int_equal(w.app.sampler.state[0].limit, STEPS[i].limit);
+    }
+    close_world(&w);
+}
+
 static void test_state_of_a_relay_survives_a_restart(void **state)
 {
     (void)state;
@@ -304,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_a_late_reply_is_no_new_report),
         cmocka_unit_test(test_an_age_counted_slowly_is_no_new_report),
         cmocka_unit_test(test_silence_is_one_transition_and_limits_tell),
+        cmocka_unit_test(test_an_alert_has_patience_and_hysteresis),
         cmocka_unit_test(test_state_of_a_relay_survives_a_restart),
         cmocka_unit_test(test_ids_stay_for_ever),
     };
