@@ -27,7 +27,7 @@ LIB_SHARED = {"base", "json"}
 # One app may read what another one writes or checks: (who, whose).
 APP_PAIRS = {("cloud", "hub"), ("cli", "gateway")}
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|^\s*#\s*if\s+0\b")
-SLEEPS = re.compile(r"\b(sleep|usleep|nanosleep|time\.sleep|setTimeout)\s*\(")
+SLEEPS = re.compile(r"\b(sleep|usleep|nanosleep|time\.sleep|setTimeout)\s*\(|\bEvent\(\)\.wait\(|\bselect\(\[\], \[\], \[\], ")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 PORT_PROBE = re.compile(r"\bbind\(\([^)]*, 0\)\)")  # a port that is given back and used later, when another may have it
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")  # of a document, into this tree

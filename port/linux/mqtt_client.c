@@ -244,7 +244,10 @@ void mqtt_client_judge(struct mqtt *mqtt, int code)
         return;
     }
     if (mqtt->reason[0] == 0) {
-        mqtt_set_reason(mqtt, code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code));
+        // The library has no word for the one.
+        mqtt_set_reason(mqtt, code == MOSQ_ERR_KEEPALIVE ? "silent for 2 x keep_alive_s"
+                              : code == MOSQ_ERR_ERRNO   ? strerror(errno)
+                                                         : mosquitto_strerror(code));
     }
     mqtt_lose(mqtt, MQTT_LOST);
 }

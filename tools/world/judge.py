@@ -3,7 +3,8 @@
 
 The line's log holds every reply it carried; the trace holds every sample that was synced. The gateway's own
 counters are never asked. In a store that runs, the trace is read before the line's log: what was synced by then had
-been carried by then, and the other way round a report between two looks would seem invented.
+been carried by then, and the other way round a report between two looks would seem invented. And it is read again after
+the store has answered: what was synced between the two looks would seem stored twice.
 """
 
 import bisect
@@ -169,44 +170,64 @@ class Judge:
 
     def judge(self, api: Api, until_us: int | None = None) -> Verdict:
         """until_us: in a store that runs on, what is journalled later need not be stored yet."""
-        by_point: dict[int, list[dict]] = defaultdict(list)
-        for row in self.journalled():
-            by_point[row["p"]].append(row)
+        by_point = self._by_point()
         reports, on_line = line_values(self.line_log)
         verdict = Verdict(measured=reports)
         self._judge_texts(api, verdict, until_us)
+        stored = {point: self.stored(api, point, min(row["utc_ms"] for row in rows), max(row["utc_ms"] for row in rows))
+                  for point, rows in by_point.items()}
+        # What was synced before the store was asked must be there; what is there was synced by now.
+        later = self._by_point()
         for point, rows in by_point.items():
             # The line never carried what is said of it: such a sample is judged by the journal alone.
             is_diagnostic = rows[0].get("diag", False)
             verdict.diagnostics += len(rows) if is_diagnostic else 0
             verdict.journalled += 0 if is_diagnostic else len(rows)
-            times = [row["utc_ms"] for row in rows]
-            stored = self.stored(api, point, min(times), max(times))
-            verdict.stored += sum(count for count, _, _ in stored.values())
-            expected = Counter(row["utc_ms"] // SECOND_MS for row in rows)
+            verdict.stored += sum(count for count, _, _ in stored[point].values())
+            for row in rows if not is_diagnostic else ():
+                self._check_line(verdict, on_line, row)
             due = Counter(row["utc_ms"] // SECOND_MS for row in rows if is_due(row, until_us))
-            values = defaultdict(list)
-            for row in rows:
-                values[row["utc_ms"] // SECOND_MS].append(row["v"])
-                if not is_diagnostic:
-                    self._check_line(verdict, on_line, row)
-            for second, count in expected.items():
-                here = f"point {point} ({rows[0].get('sensor')}, {rows[0].get('name')}) at {second}"
-                found, low, high = stored.get(second, (0, 0.0, 0.0))
-                if found < count:
-                    verdict.lost += [f"{here}: {found} of {count}"] if found < due[second] else []
-                elif found > count:
-                    verdict.doubled.append(f"{here}: {found} for {count}")
-                elif abs(min(values[second]) - low) > 1e-6 or abs(max(values[second]) - high) > 1e-6:
-                    verdict.wrong.append(f"{here}: journal {values[second]}, store {low} to {high}")
-            # A kill between the sync and its trace line leaves a journalled sample untraced: it may be stored, once.
-            untraced = set(stored) - set(expected)
-            if rows[0].get("name") == "temperature" and (slot := self.slots.get(rows[0].get("sensor"))) is not None:
-                self.untraced[slot] = untraced
-            verdict.doubled += [f"point {point} at {second}: stored twice" for second in untraced if stored[second][0] > 1]
+            self._judge_point(verdict, stored[point], rows, due, later[point])
         if by_point:
             self._count_gaps(api, verdict, next(iter(by_point)), [row["utc_ms"] for rows in by_point.values() for row in rows])
         return verdict
+
+    def _by_point(self) -> dict[int, list[dict]]:
+        found: dict[int, list[dict]] = defaultdict(list)
+        for row in self.journalled():
+            found[row["p"]].append(row)
+        return found
+
+    def _judge_point(self, verdict: Verdict, stored: dict[int, tuple[int, float, float]], rows: list[dict],
+                     due: Counter[int], later: list[dict]) -> None:
+        """What is stored of a point against what was synced before the store was asked, what of that is due by second, and what
+        was synced by the time the store had answered."""
+        values = defaultdict(list)
+        for row in later:
+            values[row["utc_ms"] // SECOND_MS].append(row["v"])
+        name = rows[0].get("name")
+        for second in {row["utc_ms"] // SECOND_MS: None for row in rows}:
+            here = f"point {rows[0]['p']} ({rows[0].get('sensor')}, {name}) at {second}"
+            synced = values[second]
+            found, low, high = stored.get(second, (0, 0.0, 0.0))
+            if found < due[second]:
+                verdict.lost.append(f"{here}: {found} of {due[second]}")
+            elif found > len(synced):
+                verdict.doubled.append(f"{here}: {found} for {len(synced)}")
+            elif found and not self._fits(synced, found, low, high):
+                verdict.wrong.append(f"{here}: journal {synced}, store {low} to {high}")
+        # A kill between the sync and its trace line leaves a journalled sample untraced: it may be stored, once.
+        untraced = set(stored) - set(values)
+        if name == "temperature" and (slot := self.slots.get(rows[0].get("sensor"))) is not None:
+            self.untraced[slot] = untraced
+        verdict.doubled += [f"point {rows[0]['p']} at {second}: stored twice" for second in untraced if stored[second][0] > 1]
+
+    @staticmethod
+    def _fits(synced: list[float], found: int, low: float, high: float) -> bool:
+        """Least and largest stored value are those synced; while some of them are still on their way, values among them."""
+        if found == len(synced):
+            return abs(min(synced) - low) <= 1e-6 and abs(max(synced) - high) <= 1e-6
+        return all(any(abs(value - one) <= 1e-6 for value in synced) for one in (low, high))
 
     def _count_gaps(self, api: Api, verdict: Verdict, point: int, times_ms: list[int]) -> None:
         """Gaps are the site's: with the series of any point come those of its span, here well beyond all samples."""

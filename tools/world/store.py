@@ -48,6 +48,7 @@ class Store:
     silences: tuple[str, ...] = ()  # SLOT@SECONDS for the receiver
     calm: bool = False
     line_options: tuple[str, ...] = ()
+    retry_max_s: int = 35  # between two attempts to reach the hub
     journal_order: str = "oldest_first"
     backfill_per_min: int = 120
     hub_log_bytes_max: int = 256 * 1024 * 1024
@@ -143,7 +144,8 @@ class Site:
         config = {
             "gateway": {"name": "Store 1", "time_zone": "Europe/Berlin", "id": self.device_id,
                         "data_dir": str(self.folder / "gateway")},
-            "hub": {"port": self.mqtt_port, "address": "127.0.0.1", "ca_file": str(self.folder / "tls" / "ca.pem"),
+            "hub": {"retry_max_s": self.store.retry_max_s,
+                    "port": self.mqtt_port, "address": "127.0.0.1", "ca_file": str(self.folder / "tls" / "ca.pem"),
                     "key_file": str(self.folder / "gateway" / "device.key"),
                     "provisioning": {"id_scope": ID_SCOPE, "registration_id": self.device_id, "dps_host": HUB_HOST,
                                      "dps_port": self.dps_port, "dps_address": "127.0.0.1"}},

@@ -22,7 +22,7 @@ CORE_PROGRAM = SOURCE / "build" / "m4" / "busward-rt.elf"
 ORDER = ["line", "receiver", "hub", "dps", "backend", "gateway", "cloud"]
 FORGETFUL = ("hub", "dps")  # mosquitto 2.0.11 forgets a SIGTERM that comes just before its main loop begins
 TICK_S = 0.1
-START_S = 60
+START_S = 60  # for one part to begin, on a busy machine
 
 
 class WorldError(Exception):

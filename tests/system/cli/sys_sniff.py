@@ -18,6 +18,10 @@ import time
 import tty
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
+
+from world.wait import until  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("BUSWARD_BUILD", "build/host"))
 BUSWARD = BUILD / "apps" / "cli" / "busward"
 M4 = BUILD / "sim" / "mt3620" / "busward-m4"
@@ -83,7 +87,7 @@ class Sniff(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def say(self, sniffer, device, frame):
-        """What the sniffer says of it; writes again while the port is not open yet."""
+        """What the sniffer says of it."""
         os.write(device, frame)
         return sniffer.frame()
 
@@ -96,18 +100,22 @@ class Sniff(unittest.TestCase):
         return ours, os.ttyname(theirs)
 
     def open_tty(self, *options):
-        """A sniffer that is known to listen: it has told a first frame."""
+        """A sniffer that is known to listen."""
         ours, path = self.pty()
         sniffer = Sniffer(self, "--port", f"tty:{path}", *options)
-        deadline = time.monotonic() + DEADLINE_S
-        while time.monotonic() < deadline:
-            os.write(ours, b"\x55")
-            if select.select([sniffer.process.stdout], [], [], 0.2)[0]:
-                break
-        self.assertEqual(sniffer.frame()[2:], ("wrong", "1 bytes  55"))
-        while select.select([sniffer.process.stdout], [], [], 0.3)[0]:
-            sniffer.frame()
+        self.meet(sniffer, ours)
         return ours, sniffer
+
+    def meet(self, sniffer, device):
+        """Writes one frame after the other, each another, until the sniffer tells the last one: it listens, and has told all."""
+        deadline, number = time.monotonic() + DEADLINE_S, 0
+        while time.monotonic() < deadline:
+            number += 1
+            os.write(device, framed(f"1103{number:04x}0002"))
+            while b"\n" in sniffer.text or select.select([sniffer.process.stdout], [], [], 0.3)[0]:
+                if sniffer.frame()[3].endswith(f"read holding registers {number} to {number + 1}"):
+                    return
+        self.fail("the sniffer tells nothing")
 
     def test_a_tty(self):
         ours, sniffer = self.open_tty()
@@ -145,19 +153,12 @@ class Sniff(unittest.TestCase):
                                      "--baud", "19200", "--format", "8E1"], stderr=log)
         self.addCleanup(core.wait)
         self.addCleanup(core.kill)
-        deadline = time.monotonic() + DEADLINE_S
-        while not (mailbox.exists() and device.exists()):
-            self.assertLess(time.monotonic(), deadline, (self.folder / "log").read_text())
-            select.select([], [], [], 0.02)
+        until("mailbox and device", lambda: mailbox.exists() and device.exists())
         line = os.open(device, os.O_RDWR | os.O_NOCTTY)
         self.addCleanup(os.close, line)
         tty.setraw(line)
         sniffer = Sniffer(self, "--port", f"rt:{mailbox}", "--baud", "19200", "--format", "8E1")
-        while not select.select([sniffer.process.stdout], [], [], 0.2)[0]:
-            self.assertLess(time.monotonic(), deadline, (self.folder / "log").read_text())
-            os.write(line, REFUSED)
-        while select.select([sniffer.process.stdout], [], [], 0.5)[0]:
-            self.assertEqual(sniffer.frame()[2], "ok")
+        self.meet(sniffer, line)
         before = self.say(sniffer, line, ASKED)
         self.assertEqual(before[2:], ("ok", "unit 17  request  read holding registers 99 to 100"))
         after = self.say(sniffer, line, ANSWERED)

@@ -14,13 +14,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import tty
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
+
+from world.wait import until  # noqa: E402
+
 HERE = pathlib.Path(__file__).parent
 BUILD = pathlib.Path(os.environ.get("BUSWARD_BUILD", "build/host"))
-DEADLINE_S = 40
 
 POINTS = [
     {"name": "u16", "address": 0, "type": "u16"},
@@ -94,9 +96,10 @@ class GatewayAgainstServers(unittest.TestCase):
             {"name": "server", "groups": [{"name": "fast", "interval_ms": 400}], "points": POINTS}))
         (folder / "gateway.json").write_text(json.dumps(
             {"gateway": {"id": "gw", "data_dir": str(folder / "data")}, "telemetry": {"sync_ms": 50},
-             "buses": [{"name": "line", "port": f"tty:{wire.ends[0]}", "format": "8N1", "devices": [
-                 {"name": "server", "unit": 1, "profile": "server"},
-                 {"name": "nobody", "unit": 2, "profile": "server"}]}]}))
+             "buses": [{"name": "line", "port": f"tty:{wire.ends[0]}", "format": "8N1", "reply_timeout_ms": 2000,
+                        "reply_timeout_min_ms": 2000, "devices": [
+                            {"name": "server", "unit": 1, "profile": "server"},
+                            {"name": "nobody", "unit": 2, "profile": "server", "reply_timeout_ms": 200}]}]}))
         process = subprocess.Popen([*server, wire.ends[1], folder / "registers"], stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
@@ -120,19 +123,16 @@ class GatewayAgainstServers(unittest.TestCase):
 
     def watch(self, trace, gateway):
         """Reads the trace until every point was seen several times."""
-        deadline = time.monotonic() + DEADLINE_S
         samples = []
-        while time.monotonic() < deadline and gateway.poll() is None:
-            if trace.exists():
-                lines = trace.read_text().splitlines()
-                samples = [json.loads(line) for line in lines[:-1]]
-                of = {(s["device"], s["name"]) for s in samples}
-                often = sum(s["name"] == "u16" and s["device"] == "server" for s in samples)
-                if len(of) == 2 * len(POINTS) and often >= 10:
-                    return samples
-            select.select([], [], [], 0.1)
-        self.fail(f"not every point was seen: {sorted({(s['device'], s['name']) for s in samples})}")
-        return []
+
+        def all_seen():
+            self.assertIsNone(gateway.poll())
+            samples[:] = [json.loads(line) for line in trace.read_text().splitlines()[:-1]] if trace.exists() else []
+            often = sum(s["name"] == "u16" and s["device"] == "server" for s in samples)
+            return len({(s["device"], s["name"]) for s in samples}) == 2 * len(POINTS) and often >= 10
+
+        until("every point", all_seen)
+        return samples
 
     def judge(self, samples):
         for sample in samples:

@@ -105,8 +105,8 @@ class Golden:
             "gateway": {"id": device, "name": "Store", "data_dir": str(folder / "data")},
             "hub": {"address": "127.0.0.1", "port": self.hub_tap.port, "ca_file": str(self.dir / "ca.pem"), "retry_max_s": 1, **hub},
             "telemetry": {"max_age_ms": 200, "sync_ms": 50},
-            "buses": [{"name": "line", "port": f"tcp:127.0.0.1:{self.unit.server_address[1]}", "reply_timeout_ms": 200, "diagnostics_s": 0,
-                       "devices": [{"name": "meter", "unit": 1, "profile": "plain"}]}],
+            "buses": [{"name": "line", "port": f"tcp:127.0.0.1:{self.unit.server_address[1]}", "reply_timeout_ms": 5000,
+                       "reply_timeout_min_ms": 5000, "diagnostics_s": 0, "devices": [{"name": "meter", "unit": 1, "profile": "plain"}]}],
             **sections}
         (folder / "c.json").write_text(json.dumps(config))
         return folder

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import threading
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 class Unit(socketserver.ThreadingTCPServer):

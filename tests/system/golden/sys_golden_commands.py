@@ -21,7 +21,7 @@ class Box:
     def __init__(self, world):
         self.world, self.serial = world, RtuUnit()
         self.transcript = world.transcript
-        self.transcript.shapes |= {"diagnostics", "job", "flight_record", "help"}
+        self.transcript.shapes |= {"diagnostics", "job", "flight_record", "help", "sync_now"}
         self.transcript.replace(str(world.dir), "<folder>")
         self.led = world.dir / "led"
         self.led.mkdir()
@@ -41,7 +41,7 @@ class Box:
         profiles.mkdir(parents=True, exist_ok=True)
         (profiles / "slow.json").write_text(json.dumps(slow))
         device = {"name": "meter", "unit": 1, "profile": "plain"}
-        common = {"reply_timeout_ms": 200, "diagnostics_s": 0, "foreign_share_percent": 50}
+        common = {"reply_timeout_ms": 5000, "reply_timeout_min_ms": 5000, "diagnostics_s": 0, "foreign_share_percent": 50}
         return self.world.write(
             DEVICE, {"host": HOST, "key_file": self.world.key(DEVICE)},
             gateway={"name": name, "id": DEVICE, "data_dir": str(self.world.dir / "data-m"), "identify_led": str(self.led)},
@@ -65,9 +65,11 @@ class Box:
         with self.transcript.changed:
             return sum("&t=s&" in entry.raw and entry.is_acknowledged for entry in self.transcript.entries)
 
-    def wait_sample(self):
+    def debug(self, for_s):
+        """Debug lines from now on, until a sample was told; afterwards there is something to send."""
         with self.gateway.changed:
             seen = sum(SAMPLE in line for line in self.gateway.lines)
+        self.call("log_level", {"level": "debug", "for_s": for_s})
         self.gateway.wait_line(SAMPLE, count=seen + 1)
 
     def wait_samples(self, more_than):
@@ -78,7 +80,7 @@ def test_bus(box):
     box.section("methods on the bus")
     registers = box.world.unit.registers
     assert box.call("read", READ) == {"values": [4711]}
-    assert box.call("read", {**READ, "unit": 9}, 504)["error"] == "the unit does not answer"
+    assert box.call("read", {**READ, "unit": 9, "timeout_ms": 200}, 504)["error"] == "the unit does not answer"
     assert "read" in box.call("reed", {}, 404)["methods"]
     assert box.call("read", {"unit": 1}, 400)["problems"][0]["path"] == ""
     assert box.call("read", {**READ, "count": 0, "colour": "red"}, 400)["problems"]
@@ -90,8 +92,8 @@ def test_bus(box):
 
 def test_jobs(box):
     box.section("a scan", is_chancy=True)
-    job = box.call("scan", {"bus": "line", "from": 1, "to": 4, "timeout_ms": 50}, 202)["job"]
-    box.wait_event(f"scan {job} of bus line, units 1 to 4: done, 2 answered 1 2")
+    job = box.call("scan", {"bus": "line", "from": 1, "to": 3, "timeout_ms": 3000}, 202)["job"]
+    box.wait_event(f"scan {job} of bus line, units 1 to 3: done, 2 answered 1 2")
     assert [one["unit"] for one in box.call("job")["units"]] == [1, 2]
     box.transcript.wait('/reported/.*"state":"done"', box.transcript.sections[DEVICE])
     box.section("a line test", is_chancy=True)
@@ -104,7 +106,7 @@ def test_jobs(box):
 
 def test_box(box):
     box.section("methods of the box")
-    assert box.call("identify", {"for_s": 1})["led"] is True
+    assert box.call("identify", {"for_s": 60})["led"] is True
     assert box.call("help", {"method": "read"})["methods"]["read"]["limit_ms"] == 20000
     figures = box.call("diagnostics")
     assert figures["uplink"]["state"] == "online" and figures["memory_kb"] > 1000, figures
@@ -112,13 +114,15 @@ def test_box(box):
     before = box.samples()
     box.call("sync_now")
     box.wait_samples(before)
-    box.call("log_level", {"level": "debug", "for_s": 1})
-    box.wait_sample()
-    box.gateway.wait_line("ev=log_level level=info")
+    box.debug(for_s=60)
     seen = b""
+    while len(seen) < 4:
+        seen += os.read(box.light, 1)
+    assert seen == b"1010", seen
+    box.gateway.shift(60)
+    box.gateway.wait_line("ev=log_level level=info")
     while not seen.endswith(b"00"):  # blinking is over, and again when the light is given back
         seen += os.read(box.light, 1)
-    assert seen.startswith(b"1010"), seen
     box.call("help")
     assert (box.led / "trigger").read_text().startswith("timer")
 
@@ -131,8 +135,7 @@ def test_nudges(box):
     box.wait_samples(before + 1)  # more than once: they leave while somebody watches
     box.world.nudge(DEVICE, None, nudge="watch", for_s="0")
     box.gateway.wait_line("ev=watch on=0")
-    box.call("log_level", {"level": "debug", "for_s": 600})
-    box.wait_sample()  # there is something to send
+    box.debug(for_s=600)
     before = box.samples()
     box.world.nudge(DEVICE, {"nudge": "sync"})
     box.wait_samples(before)
@@ -167,7 +170,7 @@ def test_beginning_anew(box):
         assert box.call(method)["restarting"] is True
         box.gateway.wait_line(f'ev=start name="{name}"', count=1 + number)
         box.gateway.wait_line(ONLINE, count=2 + number)
-        box.world.settle(box.gateway, DEVICE, kinds="ec")
+        box.world.settle(box.gateway, DEVICE)
         assert box.call("read", READ) == {"values": [4711]}
     assert box.gateway.process.pid == pid and box.gateway.process.poll() is None
     assert sum("ev=stop" in line for line in box.gateway.lines) == 2

@@ -33,6 +33,7 @@ TEXTS = (
     (r"operationId=[^& ]*", "operationId=<operation>"),
     (r"/res/204/\?\$rid=<rid>&\$version=\d+", "/res/204/?$rid=<rid>&$version=<version>"),
     (r"%24\.mid=[^& ]*", "%24.mid=<message>"),
+    (r'("job":\{[^{}]*\},"\$version":)\d+', r'\1"<version>"'),  # a job reports on its way: how often is chance
 )
 
 
@@ -45,7 +46,7 @@ def plain(text):
 def shape(value):
     """What kinds of values stand where; a list as the different kinds in it."""
     if isinstance(value, dict):
-        return {key: shape(each) for key, each in value.items()}
+        return {key: "counts" if key == "outcomes" else shape(each) for key, each in value.items()}  # which there are is chance
     if isinstance(value, list):
         kinds = []
         for each in map(shape, value):

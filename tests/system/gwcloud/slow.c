@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Preloaded into a process under test: a disk whose sync and a resolver whose answer take as long
 // as SLOW_SYNC_S and SLOW_LOOKUP_S say; such a lookup then fails. With SLOW_FOLDER only while the
-// file `sync` or `lookup` is there; each hang then appends its begin and its end to `hangs`.
+// file `sync` or `lookup` is there, and at most so long; each hang then appends its begin and its
+// end to `hangs`, and of what it is.
 // And a name that moves: MOVING_NAME has the address that stands in the file MOVING_FILE.
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -16,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { LOOK_MS = 20 };
+
 typedef int lookup_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
 static int64_t now_us(void)
@@ -25,13 +28,14 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void tell(const char *folder, const char *what, const char *end, int64_t begin_us)
+static void tell(const char *folder, const char *what, const char *end, int64_t begin_us,
+                 const char *of)
 {
     char path[4096];
-    char line[128];
+    char line[512];
     snprintf(path, sizeof(path), "%s/hangs", folder);
-    int size = snprintf(line, sizeof(line), "%s %s %lld %lld\n", what, end, (long long)begin_us,
-                        (long long)now_us());
+    int size = snprintf(line, sizeof(line), "%s %s %lld %lld %.256s\n", what, end,
+                        (long long)begin_us, (long long)now_us(), of == NULL ? "-" : of);
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, line, (size_t)size) != size) {
         abort(); // a test without its judge proves nothing
@@ -40,7 +44,7 @@ static void tell(const char *folder, const char *what, const char *end, int64_t 
 }
 
 // True if it hung.
-static bool hang(const char *what, const char *variable)
+static bool hang(const char *what, const char *variable, const char *of)
 {
     const char *text = getenv(variable);
     const char *folder = getenv("SLOW_FOLDER");
@@ -52,26 +56,30 @@ static bool hang(const char *what, const char *variable)
     int64_t begin_us = now_us();
     int64_t end_us = begin_us + strtol(text, NULL, 10) * INT64_C(1000000);
     if (folder != NULL) {
-        tell(folder, what, "begin", begin_us);
+        tell(folder, what, "begin", begin_us, of);
     }
     for (int64_t at_us = begin_us; at_us < end_us; at_us = now_us()) { // a signal ends no hang
-        (void)poll(NULL, 0, (int)((end_us - at_us) / 1000 + 1));
+        int64_t left_ms = (end_us - at_us) / 1000 + 1;
+        if (folder != NULL && access(path, F_OK) != 0) {
+            break;
+        }
+        (void)poll(NULL, 0, (int)(folder != NULL && left_ms > LOOK_MS ? LOOK_MS : left_ms));
     }
     if (folder != NULL) {
-        tell(folder, what, "end", begin_us);
+        tell(folder, what, "end", begin_us, of);
     }
     return true;
 }
 
 int fdatasync(int fd)
 {
-    (void)hang("sync", "SLOW_SYNC_S");
+    (void)hang("sync", "SLOW_SYNC_S", NULL);
     return (int)syscall(SYS_fdatasync, fd);
 }
 
 int fsync(int fd)
 {
-    (void)hang("sync", "SLOW_SYNC_S");
+    (void)hang("sync", "SLOW_SYNC_S", NULL);
     return (int)syscall(SYS_fsync, fd);
 }
 
@@ -96,7 +104,7 @@ static bool find_moving(const char *node, char *out, size_t capacity)
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **result)
 {
-    if (hang("lookup", "SLOW_LOOKUP_S")) {
+    if (hang("lookup", "SLOW_LOOKUP_S", node)) {
         return EAI_AGAIN;
     }
     void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");

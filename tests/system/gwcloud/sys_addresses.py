@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Goal: the hub is reached by an IPv6 address alone as well as by others, in every attempt, and where
-its name points now. Method: the gateway's northern half and a real hub behind relays on loopback
-addresses; a preloaded resolver knows a name that moves."""
+its name points now; a link that carries nothing any more is given up. Method: the gateway's northern
+half and a real hub behind relays on loopback addresses; a preloaded resolver knows a name that moves."""
 import os
 import re
 import selectors
@@ -15,6 +15,9 @@ from sys_north import FOLDER, Driver, assert_once  # noqa: E402
 
 from hub_world import Hub  # noqa: E402
 from world.ports import free_port  # noqa: E402
+
+
+FREEZE, END = b"f", b"e"
 
 
 class Relay:
@@ -33,13 +36,19 @@ class Relay:
         self.thread.start()
 
     def run(self):
-        ready, pairs = selectors.DefaultSelector(), {}
+        ready, pairs, frozen = selectors.DefaultSelector(), {}, []
         ready.register(self.listener, selectors.EVENT_READ)
         ready.register(self.ended, selectors.EVENT_READ)
         while True:
             for key, _ in ready.select():
+                if key.fileobj is self.ended and self.ended.recv(1) == FREEZE:
+                    for one in pairs:
+                        ready.unregister(one)
+                    frozen += pairs
+                    pairs.clear()
+                    continue
                 if key.fileobj is self.ended:
-                    for one in [*pairs, self.listener]:
+                    for one in [*pairs, *frozen, self.listener]:
                         one.close()
                     return
                 if key.fileobj is self.listener:
@@ -66,8 +75,12 @@ class Relay:
                 ready.unregister(one)
                 one.close()
 
+    def freeze(self):
+        """The connections that there are stay open and carry nothing any more."""
+        self.wake.send(FREEZE)
+
     def end(self):
-        self.wake.send(b"x")
+        self.wake.send(END)
         self.thread.join()
 
 
@@ -112,8 +125,21 @@ def test_a_name_that_moves(hub):
     second.end()
 
 
+def test_a_link_that_goes_silent(hub):
+    """No end of the connection is told: the hub's answers to pings are missed, and only they."""
+    relay = Relay(hub, "127.0.0.2")
+    driver = Driver(hub, address="127.0.0.2", port=relay.port, retry_s=1, keep_alive_s=5)
+    driver.wait_line("ev=online")
+    relay.freeze()
+    driver.wait_line('ev=lost .*reason="silent for 2 x keep_alive_s"', 60)
+    driver.wait_line("ev=online", count=2)
+    assert_once(hub)
+    driver.end()
+    relay.end()
+
+
 def main():
-    for test in (test_ipv6_alone, test_a_name_that_moves):
+    for test in (test_ipv6_alone, test_a_name_that_moves, test_a_link_that_goes_silent):
         hub = Hub().start()
         try:
             test(hub)

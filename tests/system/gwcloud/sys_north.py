@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
-sys.path.insert(0, os.path.join(os.environ["BUSWARD_SOURCE"], "tests/system/hub"))
+sys.path[:0] = [os.path.join(os.environ["BUSWARD_SOURCE"], name) for name in ("tests/system/hub", "tools")]
 from hub_world import HOST, Hub, key_of  # noqa: E402
+from world.wait import until as wait_until  # noqa: E402
 
 BUILD = os.environ["BUSWARD_BUILD"]
 FOLDER = os.path.join(BUILD, "tests/system/gwcloud")
@@ -100,13 +100,6 @@ def arrived(hub):
     return [number for m in messages if m["k"] == "s" for number in values(m)]
 
 
-def wait_until(what, condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        threading.Event().wait(0.5)  # what is looked at is a file: nothing wakes us
-
-
 def assert_once(hub):
     """Everything durable is in the hub's log, and nothing twice."""
     durable = set(traced(hub))
@@ -189,6 +182,27 @@ def test_whoever_is_killed(hub):
     driver.end()
 
 
+def test_memory_of_an_outage(hub):
+    """However long the hub is away, and however often the journal has gone round in its quota: no more memory is taken."""
+    hub.kill(signal.SIGKILL)
+    driver = Driver(hub, bytes_max=512 * 1024, per_s=10000, sync_ms=50, max_age_ms=100)
+    driver.wait_line("mod=journal ev=dropped_oldest", 120, count=9)  # segments, of which the quota has eight
+    driver.end()
+    taken = []
+    for line in driver.lines:
+        taken += [[]] if "ev=dropped_oldest" in line or not taken else []
+        taken[-1] += [int(found[1]) for found in [re.search(r"mod=driver ev=on .* heap=(\d+)", line)] if found]
+    first, rest = max(taken[0]), max(max(part, default=0) for part in taken[1:])
+    assert 0 < rest <= first + 16 * 1024, (first, rest)
+
+
+def go_on(driver):
+    """Waits until two seconds' worth of samples more were taken."""
+    with driver.changed:
+        seen = sum("mod=driver ev=on " in line for line in driver.lines)
+    driver.wait_line("mod=driver ev=on ", 60, seen + 3)
+
+
 def test_what_hangs_moves_no_poll(hub):
     preload = {"LD_PRELOAD": f"{FOLDER}/slow.so", "ASAN_OPTIONS": "verify_asan_link_order=0"}
     drivers = []
@@ -197,22 +211,22 @@ def test_what_hangs_moves_no_poll(hub):
         os.makedirs(folder)
         if what == "lookup":
             open(os.path.join(folder, what), "w").close()  # it hangs while this is there
-        slow = {"SLOW_FOLDER": folder, f"SLOW_{what.upper()}_S": "3"}
+        slow = {"SLOW_FOLDER": folder, f"SLOW_{what.upper()}_S": "120"}  # longer than anybody waits
         drivers.append(Driver(hub, env={**preload, **slow}, data=folder, trace=os.path.join(folder, "trace"), per_s=20))
-    hangs, hold = (os.path.join(hub.dir, "sync", name) for name in ("hangs", "sync"))
     drivers[0].wait_line("mod=uplink ev=online")
-    open(hold, "w").close()
-    wait_until("a sync hung", lambda: os.path.exists(hangs) and "sync end" in open(hangs).read())
-    os.unlink(hold)
+    open(os.path.join(hub.dir, "sync", "sync"), "w").close()
+    for driver, what in zip(drivers, ("sync", "lookup")):
+        hangs, hold = (os.path.join(hub.dir, what, name) for name in ("hangs", what))
+        wait_until(f"a {what} hangs", lambda: os.path.exists(hangs) and f"{what} begin" in open(hangs).read())
+        go_on(driver)
+        assert f"{what} end" not in open(hangs).read()
+        os.unlink(hold)
     drivers[1].wait_line("mod=uplink ev=lost")
-    os.unlink(os.path.join(hub.dir, "lookup", "lookup"))
     for driver in drivers:
         driver.process.terminate()
     for driver in drivers:
         line = driver.wait_line("mod=driver ev=end", 60)
         driver.end(signal.SIGKILL)
-        late_us = int(re.search(r"late_us=(\d+)", line).group(1))
-        assert late_us < 2000000, line
         assert "queue_dropped=0" in line, line
 
 

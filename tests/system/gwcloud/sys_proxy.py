@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from sys_north import Driver, assert_once, traced, wait_until  # noqa: E402
@@ -122,9 +121,9 @@ def test_a_proxy_that_says_nothing(hub):
         driver = Driver(hub, address="127.0.0.1", proxy=f"socks5://127.0.0.1:{silent.getsockname()[1]}")
         accepted, _ = silent.accept()
         driver.wait_line("mod=journal ev=open")
-        started = time.monotonic()
-        driver.end()  # it does not wait for the proxy's answer
-        assert time.monotonic() - started < 5
+        driver.process.terminate()
+        driver.process.wait(15)  # an attempt takes 20 s: it does not wait for the proxy's answer
+        driver.end()
         accepted.close()
 
 

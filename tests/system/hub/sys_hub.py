@@ -208,7 +208,7 @@ def test_devices_change_while_running(hub):
     assert third.receive() is None
     hub.wait_for("the reasons", lambda: all(f'ev=closing client={c} why="{w}"' in hub.output() for c, w in (
         ("gw-1", "device disabled"), ("gw-2", "credential changed"), ("gw-2", "device removed"))))
-    short = Client(hub, "gw-9", password=sas("gw-9", ttl_s=2))
+    short = Client(hub, "gw-9", password=sas("gw-9", ttl_s=5))
     assert short.login == 0 and short.receive() is None  # closed when its token expires
 
 

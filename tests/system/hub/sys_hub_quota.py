@@ -3,13 +3,17 @@
 """Goal: a hub with quotas ends messages, connections, twin requests and REST calls as Azure does, counts the day over plugin
 and backend and over restarts, and a hub without any limits nothing."""
 import json
+import os
 import signal
 import subprocess
-import threading
-import time
+import sys
 
 from hub_world import DEADLINE_S, Client, Hub
 from sys_hub_backend import PROGRAM, Backend, Device, Service
+
+sys.path.append(os.path.join(os.environ["BUSWARD_SOURCE"], "tools"))
+
+from world.wait import until  # noqa: E402
 
 EMPTY = "/devices/gw-1/messages/devicebound"
 
@@ -86,10 +90,7 @@ def test_day_counts_both_ways():
 
 
 def wait_until_kept(hub, count):
-    deadline = time.monotonic() + DEADLINE_S
-    while (row := hub.db.execute("SELECT messages FROM counter").fetchone()) != (count,):
-        assert time.monotonic() < deadline, row
-        threading.Event().wait(0.05)  # a row wakes nobody
+    until(f"{count} messages counted", lambda: hub.db.execute("SELECT messages FROM counter").fetchone() == (count,), DEADLINE_S)
 
 
 def test_rates():

@@ -55,7 +55,7 @@ static void print_event(const struct bus_event *event)
 static void send_line(struct bus *bus, const char *line)
 {
     char hex[2 * LINE_FRAME_MAX + 1];
-    struct line_send send = {.reply_timeout_us = 300 * US_PER_MS, .reply_size = 7};
+    struct line_send send = {.reply_timeout_us = 5 * US_PER_S, .reply_size = 7};
     send.alt_size = 5;
     send.alt_index = 1;
     send.alt_mask = 0x80;

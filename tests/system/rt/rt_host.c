@@ -30,7 +30,7 @@ struct host_options {
     const char *socket, *format;
     uint64_t baud, units, reply_us, late_ns, noise_ms, mute;
     double ppm;
-    bool deaf, babble;
+    bool deaf, babble, tell;
 };
 
 #define FIELD(name) .offset = offsetof(struct host_options, name)
@@ -51,6 +51,7 @@ static const struct option OPTIONS[] = {
      .help = "the core's clock is faster"},
     {"deaf", OPTION_FLAG, FIELD(deaf), .help = "the receiver hears nothing"},
     {"babble", OPTION_FLAG, FIELD(babble), .help = "unit 1 never stops"},
+    {"tell", OPTION_FLAG, FIELD(tell), .help = "a line on stdout for each request"},
 };
 
 static const struct option_table TABLE = {.program = "rt-host",
@@ -112,6 +113,10 @@ static void unit_hear(struct host *host, const struct sim_line_event *event)
         return;
     }
     judge_request(&host->judge, event->start_us, event->at_us);
+    if (host->options.tell) {
+        printf("request %u\n", host->frame[0]);
+        (void)fflush(stdout);
+    }
     struct writer out = writer_of(host->reply, LINE_FRAME_MAX);
     responder_reply(bytes_of(host->frame, host->frame_size), (unsigned)host->options.units, &out);
     host->reply_size = host->frame[0] == host->options.mute ? 0 : out.size;

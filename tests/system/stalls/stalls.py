@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A world in which a part's sync or name look-up hangs on demand, and the judge of polls: the line's own log."""
+"""A world in which a part's sync or name look-up hangs on demand, and the judge of polls: the line's own log.
+
+A hang lasts until what is to go on meanwhile has gone on. How fast that is on a calm machine is measured in bench/.
+"""
 
 import dataclasses
+import json
 import os
 import pathlib
 import sys
 import tempfile
+import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 
 BUILD = pathlib.Path(os.environ["BUSWARD_BUILD"])
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
@@ -19,11 +25,12 @@ from world.world import World, find_program  # noqa: E402
 
 STORE = Store(sensors=8, report_s=2, sync_ms=200, max_age_ms=500, poll_ms=500, stale_after_s=60,
               reply_timeout_ms=5000)  # what the line carried is taken, however late a busy machine reads it
-CALM_POLLS = 16  # of each block, before anything stalls
-GAP_FACTOR = 4.0  # a gap this much longer than the longest calm one is a missed poll, not a busy machine
-RATE_FACTOR = 2.0
+CALM_POLLS = 6  # of each block, before anything stalls
+ONCE_MAX = 3  # a block read so rarely by then is not polled again and again
+POLLS, SAMPLES = 10, 10  # of each block, and on the live stream, while something hangs
+HANG_S = 110  # longer than is waited for meanwhile: who waits for the hang is caught
+MEANWHILE_S = 60
 SETTLE_S = 40
-US = 1_000_000
 
 
 def now_us() -> int:
@@ -34,17 +41,18 @@ def now_us() -> int:
 class Hang:
     begin_us: int
     end_us: int | None  # None: it hangs still
+    of: str  # name that is looked up
 
 
 class Slow:
-    """The preloaded library in one part: `hold` makes each sync or look-up from now on hang, `release` lets new ones go."""
+    """The preloaded library in one part: `hold` makes each sync or look-up from now on hang, `release` lets all go."""
 
-    def __init__(self, sync_s: int = 0, lookup_s: int = 0):
+    def __init__(self):
         self.kept = tempfile.TemporaryDirectory(prefix="busward-slow-")  # removed with this object
         self.folder = pathlib.Path(self.kept.name)
         library = find_program(BUILD, "slow.so")
-        self.environment = {"LD_PRELOAD": library, "SLOW_FOLDER": str(self.folder), "SLOW_SYNC_S": str(sync_s),
-                            "SLOW_LOOKUP_S": str(lookup_s),
+        self.environment = {"LD_PRELOAD": library, "SLOW_FOLDER": str(self.folder), "SLOW_SYNC_S": str(HANG_S),
+                            "SLOW_LOOKUP_S": str(HANG_S),
                             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
     def hold(self, what: str) -> None:
@@ -56,36 +64,13 @@ class Slow:
     def hangs(self, what: str) -> list[Hang]:
         path, found = self.folder / "hangs", {}
         for line in path.read_text().splitlines() if path.exists() else []:
-            name, edge, begin, at = line.split()
+            name, edge, begin, at, of = line.split()
             if name == what:
-                found[int(begin)] = Hang(int(begin), int(at) if edge == "end" else None)
+                found[int(begin), of] = Hang(int(begin), int(at) if edge == "end" else None, of)
         return list(found.values())
 
-    def ended(self, what: str) -> int:
-        return sum(hang.end_us is not None for hang in self.hangs(what))
-
-    def hanging(self, what: str) -> Hang | None:
-        return next((hang for hang in self.hangs(what) if hang.end_us is None), None)
-
-
-def largest_gap(times: list[int], start_us: int, end_us: int) -> int:
-    """The longest time between two neighbours of which any part lies in the span, whose ends count when nothing follows."""
-    inside = [at for at in times if start_us <= at <= end_us]
-    before = [at for at in times if at < start_us][-1:]
-    after = [at for at in times if at > end_us][:1]
-    edges = before + inside + (after or [end_us])
-    return max((later - earlier for earlier, later in zip(edges, edges[1:])), default=end_us - start_us)
-
-
-def judge_rhythm(name: str, times: list[int], calm: tuple[int, int], stall: tuple[int, int]) -> list[str]:
-    """What is wrong with these moments during the stall, measured by those of the calm span."""
-    def count(span: tuple[int, int]) -> int:
-        return sum(span[0] <= at <= span[1] for at in times)
-    calm_gap, gap = largest_gap([at for at in times if calm[0] <= at <= calm[1]], *calm), largest_gap(times, *stall)
-    calm_rate, rate = count(calm) * US / (calm[1] - calm[0]), count(stall) * US / (stall[1] - stall[0])
-    text = f"{name}: longest gap {gap / US:.2f} s (calm {calm_gap / US:.2f}), {rate:.2f} a second (calm {calm_rate:.2f})"
-    print(text, flush=True)
-    return [text] if gap > GAP_FACTOR * calm_gap or rate * RATE_FACTOR < calm_rate else []
+    def hanging(self, what: str, of: str | None = None) -> Hang | None:
+        return next((hang for hang in self.hangs(what) if hang.end_us is None and of in (None, hang.of)), None)
 
 
 def polls(world: World) -> dict[str, list[int]]:
@@ -96,28 +81,70 @@ def polls(world: World) -> dict[str, list[int]]:
     return found
 
 
-def judge_polls(world: World, calm: tuple[int, int], stall: tuple[int, int]) -> list[str]:
-    blocks = {name: times for name, times in polls(world).items() if sum(calm[0] <= at <= calm[1] for at in times) > 1}
-    assert blocks, "nothing was polled in the calm span"
-    return [text for name, times in blocks.items() for text in judge_rhythm(f"polls {name}", times, calm, stall)]
-
-
-def wait_polls(world: World, since_us: int, count: int, timeout_s: float) -> None:
-    """Until each block that is polled was read so often since then."""
-    def enough() -> bool:
-        blocks = polls(world).values()
-        recent = [sum(at > since_us for at in times) for times in blocks if len(times) > 2]
-        return bool(recent) and min(recent) >= count
-    world.wait_for(enough, timeout_s, f"{count} polls of each block")
-
-
-def calm_span(world: World) -> tuple[int, int]:
-    """The calm part of a run, once the first value is on the page."""
+def regular(world: World) -> list[str]:
+    """The blocks that are polled again and again, once the first value is on the page."""
     world.log_in()
     world.first_value()
-    start_us = now_us()
-    wait_polls(world, start_us, CALM_POLLS, 60)
-    return start_us, now_us()
+
+    def known() -> list[str]:
+        blocks = polls(world)
+        often = [name for name, times in blocks.items() if len(times) >= CALM_POLLS]
+        return often if all(len(times) >= CALM_POLLS or len(times) <= ONCE_MAX for times in blocks.values()) else []
+    return world.wait_for(known, MEANWHILE_S, f"{CALM_POLLS} polls of each block")
+
+
+def wait_polls(world: World, blocks: list[str], since_us: int) -> None:
+    """Until each of them was read several times since then."""
+    def enough() -> bool:
+        found = polls(world)
+        return all(sum(at > since_us for at in found[name]) >= POLLS for name in blocks)
+    world.wait_for(enough, MEANWHILE_S, f"{POLLS} polls of each block meanwhile")
+
+
+class Live:
+    """Follows the live stream of the site and keeps its samples, each with when it came."""
+
+    def __init__(self, world: World):
+        self.stream = world.api.stream(world.site.device_id)
+        self.samples: list[tuple[int, dict]] = []
+        self.is_over = False
+        self.thread = threading.Thread(target=self.follow, name="live", daemon=True)
+        self.thread.start()
+
+    def follow(self) -> None:
+        try:
+            event = b""
+            for line in self.stream:
+                if line.startswith(b"event:"):
+                    event = line.split(b":", 1)[1].strip()
+                elif line.startswith(b"data:") and event == b"sample":
+                    self.samples.append((now_us(), json.loads(line[5:])))
+        finally:
+            self.is_over = True
+
+    def count(self, since_us: int) -> int:
+        return sum(at > since_us for at, _ in list(self.samples))
+
+    def wait(self, world: World, since_us: int) -> None:
+        """Until several samples have come since then."""
+        world.wait_for(lambda: self.count(since_us) >= SAMPLES, MEANWHILE_S, f"{SAMPLES} live samples meanwhile")
+
+    def judge(self) -> list[str]:
+        """The one connection stood all the time and showed nothing twice."""
+        shown = Counter((sample["point"], sample["at_ms"], repr(sample["value"])) for _, sample in list(self.samples))
+        wrong = [f"the live stream showed point, time and value {key} {count} times" for key, count in shown.items() if count > 1]
+        return wrong + (["the live stream was ended"] if self.is_over else [])
+
+
+def in_hang(world: World, slow: Slow, what: str, act: Callable[[Hang], object], of: str | None = None) -> list[str]:
+    """Does this in a hang, which goes on until it is done."""
+    slow.hold(what)
+    begun = world.wait_for(lambda: slow.hanging(what, of), MEANWHILE_S, f"{what} that hangs")
+    act(begun)
+    wrong = [] if begun in slow.hangs(what) else [f"the {what} hung no longer: this proves nothing"]
+    slow.release(what)
+    world.wait_for(lambda: begun not in slow.hangs(what), MEANWHILE_S, f"end of the {what} that hangs")
+    return wrong
 
 
 def judge_losses(world: World) -> list[str]:

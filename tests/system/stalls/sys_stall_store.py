@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Goal: while the cloud's store sits in a sync of 5 s, pages and streams are answered and polls go on, and nothing is lost
-or shown twice. Method: every sync of the cloud hangs for a while; in each of several hangs every kind of request must
-come back before that hang is over."""
+"""Goal: while the cloud's store sits in a sync, pages and streams are answered and polls go on; nothing is lost or shown
+twice. Method: syncs of the cloud hang, one after the other, each until every kind of request was answered and every block
+polled several times. A live stream that was open before stays open: it shows what is committed, so nothing that was measured
+in the hang before its end, and all that belongs there once afterwards."""
 
 import sys
 import time
 
-from stalls import BUILD, STORE, Hang, Slow, World, calm_span, finish, judge_losses, judge_polls
+from stalls import BUILD, MEANWHILE_S, STORE, Hang, Live, Slow, World, finish, in_hang, judge_losses, regular, wait_polls
 
-HANG_S = 5
 HANGS = 3
 
 
@@ -27,42 +27,31 @@ def requests(world: World) -> dict:
             "stream": first_line, "health": lambda: api.call("GET", "/healthz")}
 
 
-def judge_requests(world: World, slow: Slow, kinds: dict) -> list[str]:
-    """Answers within a hang: it had begun before the request went out and was not over when the answer was there."""
-    late = []
-    for name, ask in kinds.items():
-        begun = world.wait_for(lambda: slow.hanging("sync"), 30, "sync that hangs")
-        ask()
-        now = slow.hanging("sync")
-        # One that began late in a hang may end after it: it gets a whole hang for itself.
-        if now is None or now.begin_us != begun.begin_us:
-            begun = world.wait_for(lambda: newer(slow, begun.begin_us), 30, "sync that hangs")
+def hang(world: World, slow: Slow, live: Live, kinds: dict, blocks: list[str]) -> list[str]:
+    wrong, begin_ms = [], []
+
+    def meanwhile(begun: Hang) -> None:
+        begin_ms.append(time.time_ns() // 1_000_000)
+        for ask in kinds.values():
             ask()
-            now = slow.hanging("sync")
-        if now is None or now.begin_us != begun.begin_us:
-            late.append(f"{name} was answered only when the sync was over")
-    return late
+        wait_polls(world, blocks, begun.begin_us)
+        early = [sample for _, sample in list(live.samples) if sample["at_ms"] > begin_ms[0]]
+        wrong.extend(f"shown before it was committed: {sample}" for sample in early[:1])
 
-
-def newer(slow: Slow, begin_us: int) -> Hang | None:
-    now = slow.hanging("sync")
-    return now if now and now.begin_us > begin_us else None
+    wrong += in_hang(world, slow, "sync", meanwhile)
+    world.wait_for(lambda: any(sample["at_ms"] > begin_ms[0] for _, sample in list(live.samples)), MEANWHILE_S,
+                   "live sample of what was measured in the hang")
+    return wrong
 
 
 def main() -> int:
-    slow = Slow(sync_s=HANG_S)
+    slow = Slow()
     with World(BUILD, STORE, environments={"cloud": slow.environment}) as world:
-        calm = calm_span(world)
-        kinds = requests(world)
-        slow.hold("sync")
-        wrong = []
-        while slow.ended("sync") < HANGS and not wrong:
-            wrong += judge_requests(world, slow, kinds)
-            last = world.wait_for(lambda: slow.hanging("sync"), 30, "sync that hangs")
-            world.wait_for(lambda: slow.hanging("sync") != last, 3 * HANG_S, "end of the hang")
-        slow.release("sync")
-        hangs = [hang for hang in slow.hangs("sync") if hang.end_us is not None]
-        wrong += judge_polls(world, calm, (hangs[0].begin_us, hangs[-1].end_us))
+        blocks, live = regular(world), Live(world)
+        kinds, wrong = requests(world), []
+        for _ in range(HANGS):
+            wrong += hang(world, slow, live, kinds, blocks)
+        wrong += live.judge()
         wrong += judge_losses(world)
         wrong += ["the cloud did not live through the stall"] if world.parts["cloud"].ends else []
         return finish(world, wrong)

@@ -3,8 +3,9 @@
 """Goal: the judge of every store invents nothing and overlooks nothing.
 
 Method: a line's log and a sync trace written by hand, and a cloud that answers from them. While the judge looks, the store
-runs on: a report is carried, synced and stored between any two of its looks (that once was called invented). What is on its way
-when the judge begins must arrive; what is measured later may be on its way still.
+runs on: a report is carried, synced and stored between any two of its looks (that once was called invented), and
+so is a second sample of a second that it has seen (that once was called doubled). What is on its way when the judge begins
+must arrive; what is measured later may be on its way still.
 """
 
 import json
@@ -27,8 +28,8 @@ SERIAL = b"BW-1"
 class RunningStore:
     """Each question of the judge's finds the store one report further on."""
 
-    def __init__(self, folder: pathlib.Path, gaps: tuple[dict, ...] = ()):
-        self.gaps = gaps
+    def __init__(self, folder: pathlib.Path, gaps: tuple[dict, ...] = (), repeats: bool = False):
+        self.gaps, self.repeats = gaps, repeats
         self.line_log, self.trace = folder / "line.jsonl", folder / "trace.jsonl"
         self.stored: dict[int, list[float]] = {}  # second -> values
         self.reports = 0
@@ -67,6 +68,10 @@ class RunningStore:
 
     def series(self, _site: str, point: int, start_ms: int, end_ms: int, _count: int) -> dict[str, list]:
         self.report()
+        if self.repeats:  # a second sample of a second that was journalled before
+            second = max(one for one in self.stored if one * 1000 < end_ms)
+            self._sync(POINT, "temperature", self.stored[second][0], second - UTC_MS // 1000)
+            self.stored[second].append(self.stored[second][0])
         seconds = [one for one in sorted(self.stored) if start_ms <= one * 1000 < end_ms] if point == POINT else []
         values = [self.stored[one] for one in seconds]
         return {"t": [one * 1000 for one in seconds], "n": [len(one) for one in values], "min": [min(one) for one in values],
@@ -76,7 +81,7 @@ class RunningStore:
 
 def judged(change: str = "") -> Verdict:
     with tempfile.TemporaryDirectory() as folder:
-        store = RunningStore(pathlib.Path(folder))
+        store = RunningStore(pathlib.Path(folder), repeats=change == "repeats")
         if change == "invented":
             store.report(journalled=99.0)
         second = max(store.stored)
@@ -121,8 +126,9 @@ def judge_running() -> list[str]:
 
 def main() -> int:
     bad = judge_running()
-    if not (verdict := judged()).good() or verdict.texts != 1 or verdict.gaps:
-        bad.append(f"a store without a fault: {verdict}")
+    for change in ("", "repeats"):
+        if not (verdict := judged(change)).good() or verdict.texts != 1 or verdict.gaps:
+            bad.append(f"a store without a fault {change}: {verdict}")
     for change in ("lost", "doubled", "wrong", "invented"):
         verdict = judged(change)
         if len(getattr(verdict, change)) != 1 or verdict.good():

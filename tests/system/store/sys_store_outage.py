@@ -10,6 +10,7 @@ the messages' numbers by their order in the hub's own log. The gateway's counter
 import os
 import pathlib
 import signal
+import struct
 import sys
 import time
 
@@ -17,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "hub")]
 
 from hub_world import Hub  # noqa: E402
-from sys_store_kill import HEAL_S, fresh_value, settle  # noqa: E402
+from sys_store_kill import fresh_value, settle  # noqa: E402
 from world.judge import Judge, read_lines  # noqa: E402
 from world.store import Store, sensor_entries  # noqa: E402
 from world.world import World  # noqa: E402
@@ -27,6 +28,8 @@ from world.world import World  # noqa: E402
 WAITING_MIN = 45
 BACKLOG_MIN = 14
 OUTAGE_S = 60
+HEAL_S = 90
+SEAL_MS = 1000  # from the sync of a live sample to its message
 
 
 class Log(Hub):
@@ -35,12 +38,17 @@ class Log(Hub):
     def __init__(self, folder: pathlib.Path):
         self.log_dir = str(folder)
 
-    def numbers(self) -> dict[int, str]:
-        """Numbers and kinds of the gateway's messages, in the order in which the hub stored them first."""
+    @staticmethod
+    def message(body: bytes) -> tuple:
+        """As the hub's tests have it, and when it was stored."""
+        return *Hub.message(body), struct.unpack_from("<Q", body, 1)[0]
+
+    def numbers(self) -> dict[int, tuple[str, int]]:
+        """Number of each of the gateway's messages, its kind and when it was stored, in the order in which the hub stored them first."""
         found = {}
-        for _, _, properties, _, _ in self.records():
+        for _, _, properties, _, _, stored_ms in self.records():
             fields = dict(part.split("=", 1) for part in properties.split("&"))
-            found.setdefault(int(fields["n"]), fields["t"])
+            found.setdefault(int(fields["n"]), (fields["t"], stored_ms))
         return found
 
 
@@ -60,11 +68,18 @@ def outage(world: World) -> None:
     hub.start()
 
 
-def judge_order(highest: int, after: list[int], is_newest_first: bool) -> list[str]:
-    """after: what the hub stored of samples since it is back; before, `highest` was the last. The backlog is what came
-    after a higher number; what was stored before and comes again, since its PUBACK was lost with the hub, is neither."""
+def synced_ms(trace: pathlib.Path) -> list[int]:
+    """When samples were synced, by the wall clock."""
+    ahead_ms = (time.time_ns() - time.monotonic_ns()) // 1_000_000
+    return [row["told_us"] // 1000 + ahead_ms for row in read_lines(trace)]
+
+
+def judge_order(highest: int, stored_ms: dict[int, int], is_newest_first: bool, synced: list[int]) -> list[str]:
+    """stored_ms: what the hub stored of samples since it is back, and when; before, `highest` was the last. The backlog is
+    what came after a higher number; what was stored before and comes again, since its PUBACK was lost with the hub, is
+    neither. synced: when there were live samples to send."""
     backlog, live = [], []
-    after = [number for number in after if number > highest]
+    after = [number for number in stored_ms if number > highest]
     for number in after:
         (live if number > highest else backlog).append(number)
         highest = max(highest, number)
@@ -74,15 +89,17 @@ def judge_order(highest: int, after: list[int], is_newest_first: bool) -> list[s
         wrong.append(f"only {len(backlog)} messages followed as backlog")
     if backlog != sorted(backlog, reverse=is_newest_first):
         wrong.append("the backlog did not come in its order")
-    if backlog and after.index(live[-1]) < after.index(backlog[len(backlog) // 2]):
-        wrong.append("no live message came between those of the backlog")
+    middle = backlog[len(backlog) // 2] if backlog else None
+    if backlog and after.index(live[-1]) < after.index(middle):
+        waiting = [at for at in synced if stored_ms[middle] < at < stored_ms[backlog[-1]] - SEAL_MS]
+        wrong += [f"no live message came between those of the backlog, though {len(waiting)} samples were there"] if waiting else []
     return wrong
 
 
 def main() -> int:
     order = sys.argv[1]
     store = Store(sensors=8, report_s=1, sync_ms=100, max_age_ms=100, poll_ms=500, stale_after_s=60, reply_timeout_ms=5000,
-                  journal_order=order, backfill_per_min=600)
+                  journal_order=order, backfill_per_min=600, retry_max_s=3)
     with World(pathlib.Path(os.environ["BUSWARD_BUILD"]), store) as world:
         judge = Judge(world.site.device_id, world.site.line_log, world.site.sync_trace,
                       {entry["name"]: entry["slot"] for entry in sensor_entries(store.sensors)})
@@ -100,8 +117,9 @@ def main() -> int:
         world.wait_for(complete, HEAL_S, "end of the backlog")
         world.parts["receiver"].stop()
         verdict, missed = settle(world, judge, [])
-        after = [number for number, kind in log.numbers().items() if kind == "s" and number not in before]
-        wrong = [*judge_order(max(before), after, order == "newest_first"), *judge.repeated(), *missed]
+        after = {number: at for number, (kind, at) in log.numbers().items() if kind == "s" and number not in before}
+        synced = synced_ms(world.site.sync_trace)
+        wrong = [*judge_order(max(before), after, order == "newest_first", synced), *judge.repeated(), *missed]
         print(f"{order}: {verdict.text()}, reports not journalled {len(missed)}")
         for text in [*wrong[:5], *verdict.lost[:5], *verdict.doubled[:5], *verdict.wrong[:5], *verdict.invented[:5]]:
             print("  " + text)

@@ -1,0 +1,140 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: a gateway whose disk is full says so, goes on polling, and loses and doubles no sample when there is room again; on a
+disk that is full it starts all the same. Method: a small tmpfs in a mount namespace of the test's own is filled to the last
+byte; the line's own log of replies is the judge of polls and samples."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+
+SOURCE, BUILD = pathlib.Path(os.environ["BUSWARD_SOURCE"]), pathlib.Path(os.environ["BUSWARD_BUILD"])
+sys.path[:0] = [str(SOURCE / "tools"), str(SOURCE / "tests/system/golden")]
+
+from modbus_unit import Process  # noqa: E402
+from world.judge import read_lines  # noqa: E402
+from world.wait import until  # noqa: E402
+
+SKIPPED = 77  # CMakeLists.txt
+INSIDE = "BUSWARD_TEST_NAMESPACE"
+TMPFS = "size=700k,mode=700"
+POINTS, UNITS = 20, 2
+POLLS = 10  # of each unit, while the disk is full
+
+
+class Box:
+    def __init__(self, folder: pathlib.Path):
+        self.folder, self.data = folder, folder / "data"
+        self.line_log, self.trace = folder / "line.jsonl", folder / "trace.jsonl"
+        self.ends = 0
+        self.data.mkdir()
+        (folder / "profiles").mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", TMPFS, "tmpfs", self.data], check=True)
+        (folder / "profiles/plain.json").write_text(json.dumps(
+            {"name": "plain", "groups": [{"name": "all", "interval_ms": 500}],
+             "points": [{"name": f"r{number}", "address": number} for number in range(POINTS)]}))
+        (folder / "c.json").write_text(json.dumps(
+            {"gateway": {"id": "gw", "data_dir": str(self.data)}, "telemetry": {"max_age_ms": 500, "sync_ms": 200},
+             "buses": [{"name": "line", "port": f"tty:{folder}/tty", "baud": 115200, "format": "8N1", "diagnostics_s": 0,
+                        "reply_timeout_ms": 5000, "reply_timeout_min_ms": 5000,
+                        "devices": [{"name": f"unit {unit}", "unit": unit, "profile": "plain"} for unit in range(1, UNITS + 1)]}]}))
+        self.line = Process([BUILD / "sim/busward-line", "--client", folder / "tty", "--responder", str(UNITS), "--baud", "115200",
+                             "--format", "8N1", "--log", self.line_log])
+        until("the line", (folder / "tty").exists)
+
+    def start(self) -> Process:
+        return Process([BUILD / "apps/gateway/busward-gateway", "--config", self.folder / "c.json", "--trust-clock",
+                        "--sync-trace", self.trace])
+
+    def fill(self) -> None:
+        with open(self.data / "fill", "ab", buffering=0) as file:
+            for size in (4096, 1):
+                try:
+                    while True:
+                        file.write(bytes(size))
+                except OSError as problem:
+                    print(f"filled: {problem}", flush=True)
+
+    def free(self) -> None:
+        (self.data / "fill").unlink()
+
+    def replies(self) -> dict[str, int]:
+        """How many the line carried from each unit."""
+        found = {f"unit {unit}": 0 for unit in range(1, UNITS + 1)}
+        for row in read_lines(self.line_log):
+            found[f"unit {int(row['reply'][:2], 16)}"] += 1
+        return found
+
+    def samples(self) -> dict[str, int]:
+        """How many of one point of each unit were synced."""
+        found = {f"unit {unit}": 0 for unit in range(1, UNITS + 1)}
+        for row in read_lines(self.trace):
+            found[row["device"]] += row["name"] == "r0"
+        return found
+
+    def wait_replies(self, more: int) -> None:
+        before = self.replies()
+        until("polls", lambda: all(count >= before[unit] + more for unit, count in self.replies().items()))
+
+    def judge(self) -> None:
+        """Each reply that the line carried is one sample of each point; one may have come while a gateway ended."""
+        replies, samples = self.replies(), self.samples()
+        print(f"replies {replies}, samples of one point {samples}", flush=True)
+        assert all(replies[unit] - self.ends <= samples[unit] <= replies[unit] for unit in replies), (replies, samples)
+
+
+def full_while_it_runs(box: Box) -> None:
+    gateway = box.start()
+    box.wait_replies(3)
+    box.fill()
+    gateway.wait_line("mod=journal ev=medium_full")
+    box.wait_replies(POLLS)
+    box.free()
+    gateway.wait_line("mod=journal ev=healed")
+    box.wait_replies(3)
+    end(box, gateway)
+
+
+def full_when_it_starts(box: Box) -> None:
+    box.fill()
+    gateway = box.start()
+    box.wait_replies(POLLS)
+    gateway.wait_line("mod=journal ev=medium_full")
+    box.free()
+    gateway.wait_line("mod=journal ev=healed")
+    end(box, gateway)
+
+
+def end(box: Box, gateway: Process) -> None:
+    gateway.process.terminate()
+    assert gateway.process.wait(60) == 0, gateway.lines
+    box.ends += 1
+    box.judge()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        box = Box(pathlib.Path(folder))
+        try:
+            for test in (full_while_it_runs, full_when_it_starts):
+                test(box)
+                print("ok", test.__name__, flush=True)
+        finally:
+            box.line.end()
+            subprocess.run(["umount", "--lazy", box.data], check=True)
+
+
+if __name__ == "__main__":
+    if INSIDE in os.environ:
+        main()
+    else:
+        own = ["unshare", "--mount", "--map-root-user"]
+        if subprocess.run([*own, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False).returncode != 0:
+            print("skipped: no file system can be mounted here")
+            sys.exit(SKIPPED)
+        os.environ[INSIDE] = "1"
+        os.execvp(own[0], [*own, sys.executable, *sys.argv])
