@@ -33,6 +33,9 @@ struct bus_rt {
     uint8_t waiting[IC_MESSAGE_MAX];
     size_t waiting_size; // of a message that the socket had no room for
     size_t out;          // SENDs taken and not DONE
+    uint32_t timeout_us; // of the latest of them
+    uint64_t quiet_us;   // until then the reply to what the core lost may still come
+    bool must_tell_up;   // then
     struct bus_figures figures;
     struct ic_stats before; // of the core's earlier lives
     struct ic_stats last;   // of this one
@@ -84,6 +87,7 @@ static void take_send(struct bus *base, uint64_t now_us, const struct line_send 
     // Its queue is as long as the SENDs that are let in.
     ASSERT(ic_host_send(&bus->host, &out) == OK);
     bus->out++;
+    bus->timeout_us = send->reply_timeout_us;
 }
 
 static void take_cancel(struct bus *base, uint64_t now_us, uint32_t token)
@@ -215,13 +219,32 @@ static void tell_crash(struct bus_rt *bus)
              log_quote(quoted).text);
 }
 
+static void tell_up(struct bus_rt *bus, uint64_t now_us)
+{
+    bus->must_tell_up = now_us < bus->quiet_us;
+    if (!bus->must_tell_up) {
+        bus_tell_state(&bus->base, now_us, true, "");
+    }
+}
+
 static void take_up(struct bus_rt *bus)
 {
     tell_crash(bus);
     bus->figures.baud = bus->host.line_state.baud;
     snprintf(bus->figures.firmware, sizeof bus->figures.firmware, "%s", bus->host.firmware);
     bus_set_figures(&bus->base, &bus->figures);
-    bus_tell_state(&bus->base, port_now_us(), true, "");
+    tell_up(bus, port_now_us());
+}
+
+// A core that begins anew does not know what it had asked: nothing new goes out into that reply.
+static void take_down(struct bus_rt *bus, enum ic_trouble trouble)
+{
+    char detail[320];
+    uint64_t now_us = port_now_us();
+    bus_rt_trouble(&bus->host, trouble, bus->problem, detail, sizeof detail);
+    bus->quiet_us = time_after(now_us, bus->timeout_us);
+    bus->must_tell_up = false;
+    bus_tell_state(&bus->base, now_us, false, detail);
 }
 
 static void take_sniffed(struct bus_rt *bus, const struct ic_host_out *out)
@@ -238,15 +261,11 @@ static void take_sniffed(struct bus_rt *bus, const struct ic_host_out *out)
 static void drain_host(struct bus_rt *bus)
 {
     struct ic_host_out out;
-    char detail[320];
     while (ic_host_next(&bus->host, &out)) {
         switch (out.kind) {
         case IC_HOST_OUT_DONE: take_done(bus, &out); break;
         case IC_HOST_OUT_UP: take_up(bus); break;
-        case IC_HOST_OUT_DOWN:
-            bus_rt_trouble(&bus->host, out.trouble, bus->problem, detail, sizeof detail);
-            bus_tell_state(&bus->base, port_now_us(), false, detail);
-            break;
+        case IC_HOST_OUT_DOWN: take_down(bus, out.trouble); break;
         case IC_HOST_OUT_LOG: take_logs(bus, &out.logs); break;
         case IC_HOST_OUT_SNIFFED: take_sniffed(bus, &out); break;
         case IC_HOST_OUT_STATS: take_stats(bus); break;
@@ -304,6 +323,7 @@ static bool sleep_rt(struct bus_rt *bus)
     uint64_t at_us = time_min(ic_host_deadline_us(&bus->host, has_room), bus->base.tell_us);
     short events = (short)(POLLIN | (has_room ? 0 : POLLOUT));
     bool commands_wake = bus->out < OUT_MIN || bus->host.held;
+    at_us = time_min(at_us, bus->must_tell_up ? bus->quiet_us : TIME_NEVER);
     return bus_sleep(&bus->base, bus->fd, events, time_min(at_us, bus->retry_us), commands_wake);
 }
 
@@ -323,6 +343,9 @@ static void *rt_main(void *ctx)
         }
         now_us = port_now_us();
         ic_host_tick(&bus->host, now_us);
+        if (bus->must_tell_up) {
+            tell_up(bus, now_us);
+        }
         if (now_us >= bus->base.tell_us) {
             bus_wake_loop(&bus->base);
         }

@@ -33,6 +33,10 @@ static bool close_frame(struct mt_judge *judge, struct mt_frame *out)
         judge->empty++;
         return false;
     }
+    if (frame->cut) {
+        judge->cut++;
+        return false;
+    }
     frame->hold_u = (int64_t)(frame->release_u - frame->end_u);
     judge->early += frame->hold_u < 0;
     judge->damaged += frame->damaged;
@@ -115,6 +119,11 @@ bool mt_judge_event(struct mt_judge *judge, const struct mt_event *event, struct
     return event->kind == MT_CHAR && take_char(judge, event, out);
 }
 
+void mt_judge_reset(struct mt_judge *judge)
+{
+    judge->frame.cut = judge->driving || judge->expected != 0;
+}
+
 void mt_judge_heard(struct mt_judge *judge, uint64_t start_u, uint64_t end_u)
 {
     (void)start_u;
@@ -159,10 +168,11 @@ void mt_judge_report(const struct mt_judge *judge, FILE *out)
     bool any = judge->frames != 0;
     fprintf(out,
             "\"de\":{\"frames\":%llu,\"early\":%llu,\"undriven\":%llu,\"damaged\":%llu,"
-            "\"silence\":%llu,\"utilisation\":%.6f,",
+            "\"silence\":%llu,\"cut\":%llu,\"utilisation\":%.6f,",
             (unsigned long long)judge->frames, (unsigned long long)judge->early,
             (unsigned long long)judge->undriven, (unsigned long long)judge->damaged,
-            (unsigned long long)judge->silence, mt_judge_utilisation(judge));
+            (unsigned long long)judge->silence, (unsigned long long)judge->cut,
+            mt_judge_utilisation(judge));
     fprintf(out,
             "\"hold_bits\":{\"min\":%.4f,\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f},"
             "\"hold_ns\":{\"min\":%.0f,\"max\":%.0f},\"instructions_max\":%u}",

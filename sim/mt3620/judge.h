@@ -22,6 +22,7 @@ struct mt_frame {
     uint32_t instructions; // from the interrupt's entry to the fall
     unsigned chars;
     bool damaged; // the other nodes did not hear what was sent
+    bool cut;     // the core was reset meanwhile
 };
 
 // Private but for the counts.
@@ -33,6 +34,7 @@ struct mt_judge {
     uint64_t damaged;  // frames that the others did not hear as sent
     uint64_t silence;  // frames sooner than t3.5
     uint64_t empty;    // DE rose and fell with nothing sent
+    uint64_t cut;      // frames that a reset of the core cut; nothing else is said of them
     double hold_bits_min, hold_bits_max;
     int64_t hold_u_min, hold_u_max;
     uint32_t instructions_max;
@@ -48,6 +50,8 @@ struct mt_judge {
 void mt_judge_init(struct mt_judge *judge, uint64_t t3_5_u);
 // Every event of the model in turn; true: a frame is complete, in out.
 bool mt_judge_event(struct mt_judge *judge, const struct mt_event *event, struct mt_frame *out);
+// The core is about to be reset.
+void mt_judge_reset(struct mt_judge *judge);
 // Anything on the wire that another node sent.
 void mt_judge_heard(struct mt_judge *judge, uint64_t start_u, uint64_t end_u);
 // What the line must do for its traffic / the time it took: 1 is the limit of the wire.

@@ -200,6 +200,7 @@ bool paced_core_turn(struct paced_core *core, int stop_fd, uint64_t until_us)
 
 void paced_core_reset(struct paced_core *core)
 {
+    mt_judge_reset(&core->judge);
     mt_reset(core->mt, false);
 }
 

@@ -90,6 +90,13 @@ class Core:
         gateway.connect(str(self.mailbox))
         return gateway
 
+    def report(self) -> dict:
+        """The judge's report of everything so far."""
+        self.report_file.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR2)
+        until("a report", self.report_file.exists, WAIT_S)
+        return json.loads(self.report_file.read_text())
+
     def end(self) -> dict:
         self.process.send_signal(signal.SIGTERM)
         self.lines += self.process.stderr.readlines()
@@ -127,15 +134,29 @@ class BuswardM4(unittest.TestCase):
         for i in range(30):
             gateway.send(read_request(200, i, 1))  # a unit that is not there
 
-        def all_went_out():
-            core.process.send_signal(signal.SIGUSR2)
-            text = core.report_file.read_text() if core.report_file.exists() else ""
-            return text.endswith("\n") and json.loads(text)["requests"] == 30
-
-        until("30 requests on the line", all_went_out, WAIT_S)
+        until("30 requests on the line", lambda: core.report()["requests"] == 30, WAIT_S)
         report = core.end()
         self.check_wire(report)
         self.assertLess(report["gap_us"]["max"], 4000)  # back to back
+
+    def test_a_frame_that_a_reset_cut_is_nobodys_fault(self):
+        core = Core(self, "--responder", str(UNITS))
+        gateway = core.connect()
+
+        def was_cut():
+            for i in range(5):
+                gateway.send(read_request(200, i, 1))  # a unit that is not there
+            core.process.send_signal(signal.SIGUSR1)  # at whatever moment of them
+            return core.report()["de"]["cut"] > 0
+
+        until("a frame cut by a reset", was_cut, WAIT_S)
+
+        def is_whole():
+            gateway.send(read_request(1, 0, 1))
+            return core.report()["de"]["frames"] > 0
+
+        until("a whole frame", is_whole, WAIT_S)
+        self.check_wire(core.end())
 
     def test_device_on_a_pty_is_heard_byte_for_byte(self):
         core = Core(self, device=True)
