@@ -132,9 +132,11 @@ if __name__ == "__main__":
     if INSIDE in os.environ:
         main()
     else:
-        own = ["unshare", "--mount", "--map-root-user"]
-        if subprocess.run([*own, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False).returncode != 0:
-            print("skipped: no file system can be mounted here")
-            sys.exit(SKIPPED)
-        os.environ[INSIDE] = "1"
-        os.execvp(own[0], [*own, sys.executable, *sys.argv])
+        # The second is for root whose / is no mount point, as in a chroot.
+        for own in (["unshare", "--mount", "--map-root-user"], ["unshare", "--mount", "--propagation", "unchanged"]):
+            try_it = [*own, "sh", "-c", "mount -t tmpfs tmpfs /mnt && umount /mnt"]
+            if subprocess.run(try_it, capture_output=True, check=False).returncode == 0:
+                os.environ[INSIDE] = "1"
+                os.execvp(own[0], [*own, sys.executable, *sys.argv])
+        print("skipped: no file system can be mounted here")
+        sys.exit(SKIPPED)
