@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Slows down guessing: after a few failures a key (an account's name, an address) has to wait,
-// longer each time. A table of fixed size; when it is full the key that failed longest ago makes
-// room.
+// longer each time. A table of fixed size; when it is full a key that need not wait makes room, the
+// one that failed least. When all have to wait it is the one whose wait ends first: to push out who
+// waits long, a thousand others must have failed as often.
 #ifndef CLOUD_AUTH_THROTTLE_H
 #define CLOUD_AUTH_THROTTLE_H
 
