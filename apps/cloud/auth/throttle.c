@@ -56,6 +56,28 @@ uint64_t throttle_wait_us(const struct throttle *throttle, uint64_t now_us, stru
     return k != NULL && k->blocked_until_us > now_us ? k->blocked_until_us - now_us : 0;
 }
 
+uint32_t throttle_failures(const struct throttle *throttle, uint64_t now_us, struct bytes key)
+{
+    const struct throttle_key *k = find(throttle, key);
+    return k != NULL && !is_forgotten(k, now_us) ? k->failures : 0;
+}
+
+uint64_t throttle_spare_wait_us(const struct throttle *throttle, uint64_t now_us, struct bytes key)
+{
+    const struct throttle_key *k = find(throttle, key);
+    return k != NULL && k->spare_at_us > now_us ? k->spare_at_us - now_us : 0;
+}
+
+void throttle_take_spare(struct throttle *throttle, uint64_t now_us, struct bytes key)
+{
+    const uint64_t hash = hash_of(key);
+    for (size_t i = 0; i < THROTTLE_KEYS; i++) {
+        if (throttle->keys[i].hash == hash) {
+            throttle->keys[i].spare_at_us = now_us + THROTTLE_SPARE_US;
+        }
+    }
+}
+
 // Which of two keys is the smaller loss: a free one, one that need not wait, of these the one that
 // failed less often; of those that have to wait, and of those that had to, whose wait ends first.
 static bool is_less(const struct throttle_key *a, const struct throttle_key *b)
