@@ -20,8 +20,8 @@ from cloud_world import BUILD, DEADLINE_S, Cloud, check, wait_for
 
 PASSWORD, OTHER = "correct horse battery", "staple of the battery"
 OWNER = {"name": "owner", "password": PASSWORD}
-GUESSERS = 100  # more than places to wait in
-GUESSES = 40  # answered 401 before anything is judged
+GUESSERS = 80  # more than places to wait in
+GUESSES = 20  # answered 401 before anything is judged
 PROXY, PHONE = "127.0.0.2", "127.200.0.1"
 
 
@@ -132,7 +132,7 @@ def from_ever_new_addresses() -> None:
 
 
 def from_some_addresses() -> None:
-    """A hundred clients at twenty addresses, which guess at other names: a new browser comes in, as soon as it is told to."""
+    """Eighty clients at twenty addresses, which guess at other names: a new browser comes in, as soon as it is told to."""
     with running() as cloud:
         set_up(cloud)
         with Flood(cloud, lambda number: f"127.0.7.{number % 20 + 1}", lambda number: f"guest{number}"):
