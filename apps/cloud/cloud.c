@@ -169,6 +169,12 @@ enum err cloud_new_setup_link(struct cloud *cloud)
 {
     static struct sessions sessions;
     static struct accounts accounts;
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/accounts.db", cloud->settings.data);
+    if (access(path, F_OK) != 0) { // a mistyped folder is not made
+        log_error(MODULE, "data", "path=%s why=\"%s\"", log_quote(path).text, strerror(errno));
+        return ERR_NOT_FOUND;
+    }
     enum err err = lock_data(cloud);
     if (err == OK) {
         err = accounts_open(&accounts, cloud->settings.data, &sessions, wall_now_ms());

@@ -16,7 +16,7 @@
 
 #define MODULE "session"
 
-enum { BUSY_RETRY_S = 2, DISK_RETRY_S = 30 };
+enum { BUSY_RETRY_S = 2 };
 
 static void pump(struct app *app);
 
@@ -199,7 +199,7 @@ static void answer_login(struct app *app, struct login_job *job)
 static void answer_no_room(struct http_conn *conn)
 {
     if (conn != NULL) {
-        answer_busy(conn, 503, DISK_RETRY_S, "the disk of the accounts is full");
+        answer_disk_full(conn, "the disk of the accounts is full");
     }
 }
 

@@ -37,7 +37,7 @@ def check_full(cloud: Cloud) -> None:
 
 def check_setup(cloud: Cloud, setup: dict) -> None:
     status, headers, body = cloud.ask("POST", "/api/setup", setup)
-    check(status == 503 and headers["Retry-After"] and "disk of the accounts is full" in body["error"]["message"], f"{status} {body}")
+    check(status == 503 and headers["Retry-After"] and body["error"]["code"] == "disk_full", f"{status} {body}")
     check((cloud.folder / "data/setup-link").exists(), "the link stays good")
 
 

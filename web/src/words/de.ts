@@ -48,6 +48,7 @@ export const de: Words = {
   "error.unreachable": "Der Server ist nicht erreichbar.",
   "error.retry": "Noch einmal versuchen",
   "error.busy": "Der Server ist ausgelastet. Bitte gleich noch einmal versuchen.",
+  "error.diskFull": "Der Datenträger des Servers ist voll. Es hat sich nichts geändert.",
   "error.notFound": "Der Server kennt nichts mit diesem Namen.",
   "error.other": "Das hat nicht geklappt: {message}",
 

@@ -47,6 +47,7 @@ export const en = {
   "error.unreachable": "The server cannot be reached.",
   "error.retry": "Try again",
   "error.busy": "The server is busy. Try again in a moment.",
+  "error.diskFull": "The server’s disk is full. Nothing has changed.",
   "error.notFound": "The server knows nothing of that name.",
   "error.other": "That did not work: {message}",
 
