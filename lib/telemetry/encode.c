@@ -201,12 +201,9 @@ static void sift_down(const struct tm_sample *samples, uint16_t *order, size_t a
     order[at] = moving;
 }
 
-// Heap sort: no recursion, no further memory.
+// Heap sort of the indices in `order`: no recursion, no further memory.
 static void sort_by_point(const struct tm_sample *samples, uint16_t *order, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        order[i] = (uint16_t)i;
-    }
     for (size_t i = count / 2; i > 0; i--) {
         sift_down(samples, order, i - 1, count);
     }
@@ -242,20 +239,28 @@ static bool value_fits(const struct tm_point *point, const struct tm_sample *sam
     return false;
 }
 
-// The first sample that cannot be carried, or count.
-static size_t find_bad(const struct tm_catalogue *catalogue, const struct tm_sample *samples,
-                       size_t count)
+static bool is_carried(const struct tm_catalogue *catalogue, const struct tm_sample *sample)
 {
     uint32_t index = 0;
+    return sample->at_us <= (uint64_t)TM_EXACT_MAX &&
+           tm_catalogue_index(catalogue, sample->point, &index) == OK &&
+           value_fits(&catalogue->points[index], sample);
+}
+
+// Lists those that can be carried; *bad is the first that cannot, or count. Returns how many.
+static size_t list_carried(const struct tm_catalogue *catalogue, const struct tm_sample *samples,
+                           size_t count, uint16_t *order, size_t *bad)
+{
+    size_t listed = 0;
+    *bad = count;
     for (size_t i = 0; i < count; i++) {
-        bool good = samples[i].at_us <= (uint64_t)TM_EXACT_MAX &&
-                    tm_catalogue_index(catalogue, samples[i].point, &index) == OK &&
-                    value_fits(&catalogue->points[index], &samples[i]);
-        if (!good) {
-            return i;
+        if (is_carried(catalogue, &samples[i])) {
+            order[listed++] = (uint16_t)i;
+        } else if (*bad == count) {
+            *bad = i;
         }
     }
-    return count;
+    return listed;
 }
 
 static size_t min_size(size_t a, size_t b)
@@ -278,7 +283,8 @@ enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
     if (count == 0) {
         return ERR_EMPTY;
     }
-    size_t bad = find_bad(catalogue, samples, count);
+    size_t bad = 0;
+    (void)list_carried(catalogue, samples, count, memory->order, &bad);
     if (bad < count) {
         body->taken = bad;
         return ERR_ARG;
@@ -313,13 +319,16 @@ bool tm_encode_fits(const struct tm_catalogue *catalogue, struct tm_axis axis,
                     const struct tm_sample *samples, size_t sample_count,
                     const struct tm_encode_memory *memory, size_t capacity)
 {
-    if (sample_count == 0 || sample_count > memory->capacity || sample_count > TM_PACK_SAMPLE_MAX ||
-        find_bad(catalogue, samples, sample_count) < sample_count) {
+    if (sample_count == 0 || sample_count > memory->capacity || sample_count > TM_PACK_SAMPLE_MAX) {
         return false;
     }
-    sort_by_point(samples, memory->order, sample_count);
+    size_t bad = 0;
     struct tm_pack pack = {.catalogue = catalogue, .axis = axis, .samples = samples};
     pack.order = memory->order;
-    pack.count = sample_count;
+    pack.count = list_carried(catalogue, samples, sample_count, memory->order, &bad);
+    if (pack.count == 0) {
+        return true; // nothing that could fill it
+    }
+    sort_by_point(samples, memory->order, pack.count);
     return count_fits(&pack, sample_count, capacity);
 }

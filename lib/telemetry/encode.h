@@ -38,7 +38,8 @@ NODISCARD enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axi
                              const struct tm_encode_memory *memory, struct tm_body *body);
 
 // One counting pass: would all these samples fit into `capacity` bytes? For deciding whether a
-// message is full without packing it. False also for what tm_encode() refuses.
+// message is full without packing it. Samples that tm_encode() refuses take no room: one that
+// nobody can carry does not make a message full. False also for none or more than memory->capacity.
 bool tm_encode_fits(const struct tm_catalogue *catalogue, struct tm_axis axis,
                     const struct tm_sample *samples, size_t sample_count,
                     const struct tm_encode_memory *memory, size_t capacity);
