@@ -6,6 +6,7 @@
 #include "apps/gateway/poll/decode.h"
 #include "telemetry/decode.h"
 #include "telemetry/encode.h"
+#include "tests/unit/gateway/fixture.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -323,6 +324,77 @@ static void test_values_beyond_the_catalogue(void **state)
     assert_int_equal(decoded(&point, (const uint8_t *)"\x41\x46\x00\x00", 4).u.i, 1238);
 }
 
+#define LOADED_CONFIG                                                                              \
+    "{\"gateway\":{\"id\":\"g\",\"data_dir\":\"/d\"},\"buses\":[{\"name\":\"b\",\"port\":"         \
+    "\"tty:/dev/x\",\"devices\":[{\"name\":\"d\",\"unit\":1,\"profile\":\"p\"}]}]}"
+#define LOADED_PROFILE(points)                                                                     \
+    "{\"name\":\"p\",\"order\":\"DCBA\",\"groups\":[{\"name\":\"g\",\"interval_ms\":1000}],"       \
+    "\"points\":[" points "]}"
+
+// A device says its sentinels in its own type: 32 bits of -999.9 are not those 64 of the file.
+static void test_sentinels_of_a_file_match_what_devices_send(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t point;
+        const char *wire;
+    } CASES[] = {
+        {0, "\x9a\xf9\x79\xc4"},
+        {0, "\xff\xff\x7f\x7f"},
+        {0, "\x6a\xf5\x94\x7e"},
+        {1, "\x7b\xff"},
+        {1, "\x2e\x66"},
+        {1, "\x80\x01"},
+        {2, "\xff\xff\xff\xff\xff\xff\xff\xff"},
+        {3, "\x80\x00"},
+    };
+    struct fixture f;
+    fixture_open(
+        &f, LOADED_CONFIG,
+        LOADED_PROFILE(
+            "{\"name\":\"a\",\"address\":0,\"type\":\"f32\",\"sentinels\":[{\"value\":-999.9},"
+            "{\"value\":3.4028235e38},{\"value\":9.9e37}]},"
+            "{\"name\":\"b\",\"address\":2,\"type\":\"f16\",\"sentinels\":[{\"value\":65504},"
+            "{\"value\":0.1},{\"value\":-6e-8}]},"
+            "{\"name\":\"c\",\"address\":4,\"type\":\"u64\",\"sentinels\":["
+            "{\"value\":18446744073709551615}]},"
+            "{\"name\":\"d\",\"address\":8,\"type\":\"i16\",\"sentinels\":["
+            "{\"value\":-32768}]}"));
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        const struct profile_point *point = f.points.all[CASES[i].point].profile;
+        struct decoded out;
+        struct bytes wire = bytes_of(CASES[i].wire, profile_type_bytes(point->type));
+        assert_int_equal(decode_point(point, wire, &out), DECODE_SENTINEL);
+    }
+    fixture_close(&f);
+}
+
+// The profile's order is that of wide values; a register whose bytes are swapped says so itself.
+static void test_the_order_of_a_profile_leaves_single_registers_alone(void **state)
+{
+    (void)state;
+    static const char *const WIRES[] = {"\x00\x00\x46\x41", "\x01\x02", "\xff\xfe",
+                                        "\x00\x01",         "\x00\x01", "\x02\x01"};
+    static const double EXPECTED[] = {12.375, 258, -2, 1, 1, 258};
+    struct fixture f;
+    fixture_open(
+        &f, LOADED_CONFIG,
+        LOADED_PROFILE("{\"name\":\"a\",\"address\":0,\"type\":\"f32\"},"
+                       "{\"name\":\"b\",\"address\":2,\"type\":\"u16\"},"
+                       "{\"name\":\"c\",\"address\":3,\"type\":\"i16\"},"
+                       "{\"name\":\"d\",\"address\":4,\"type\":\"bits\",\"width\":8},"
+                       "{\"name\":\"e\",\"address\":5,\"type\":\"bool\"},"
+                       "{\"name\":\"f\",\"address\":6,\"type\":\"u16\",\"order\":\"BA\"}"));
+    for (size_t i = 0; i < sizeof(WIRES) / sizeof(WIRES[0]); i++) {
+        const struct profile_point *point = f.points.all[i].profile;
+        struct decoded out;
+        struct bytes wire = bytes_of(WIRES[i], profile_type_bytes(point->type));
+        assert_int_equal(decode_point(point, wire, &out), DECODE_VALUE);
+        assert_true(tm_value_double(&out.value) == EXPECTED[i]);
+    }
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +406,8 @@ int main(void)
         cmocka_unit_test(test_what_is_no_value),
         cmocka_unit_test(test_every_value_fits_its_catalogue),
         cmocka_unit_test(test_values_beyond_the_catalogue),
+        cmocka_unit_test(test_sentinels_of_a_file_match_what_devices_send),
+        cmocka_unit_test(test_the_order_of_a_profile_leaves_single_registers_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
