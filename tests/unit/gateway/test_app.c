@@ -286,6 +286,33 @@ static void test_an_alert_has_patience_and_hysteresis(void **state)
     close_world(&w);
 }
 
+// An enumeration is judged by its code, whatever the code's label says.
+static void test_a_labelled_point_has_limits(void **state)
+{
+    (void)state;
+    static struct world w;
+    open_world(
+        &w,
+        BUS_CONFIG("{\"name\":\"a\",\"unit\":1,\"profile\":\"p\",\"limits\":[{\"point\":"
+                   "\"x\",\"high\":2}]}"),
+        PLAIN("{\"name\":\"x\",\"address\":7,\"labels\":[{\"value\":3,\"text\":\"fault\"}]}"));
+    bus_state(&w, BUS_UP);
+    w.registers[7] = 2;
+    run_until(&w, w.now_us + 3 * US_PER_S);
+    assert_int_equal(w.samples[0].value.kind, TM_ENUM);
+    assert_int_equal(w.alerts, 0);
+    w.registers[7] = 3;
+    run_until(&w, w.now_us + 3 * US_PER_S);
+    assert_int_equal(w.alerts, 1);
+    w.registers[7] = 4; // no label says what it is
+    run_until(&w, w.now_us + 3 * US_PER_S);
+    assert_int_equal(w.alerts, 1);
+    w.registers[7] = 0;
+    run_until(&w, w.now_us + 3 * US_PER_S);
+    assert_int_equal(w.alerts, 2);
+    close_world(&w);
+}
+
 static void test_state_of_a_relay_survives_a_restart(void **state)
 {
     (void)state;
@@ -340,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_an_age_counted_slowly_is_no_new_report),
         cmocka_unit_test(test_silence_is_one_transition_and_limits_tell),
         cmocka_unit_test(test_an_alert_has_patience_and_hysteresis),
+        cmocka_unit_test(test_a_labelled_point_has_limits),
         cmocka_unit_test(test_state_of_a_relay_survives_a_restart),
         cmocka_unit_test(test_ids_stay_for_ever),
     };
