@@ -261,7 +261,8 @@ static void drain_app(void)
         case APP_OUT_SAMPLE: take_sample(&out.sample); break;
         case APP_OUT_ANSWER: take_answer(&out.answer); break;
         case APP_OUT_UNIT: assert_int_equal(out.state, UNIT_ONLINE); break;
-        case APP_OUT_REFUSED: fail_msg("a poll was refused"); break;
+        case APP_OUT_REFUSED:
+        case APP_OUT_CUT: fail_msg("a poll was refused"); break;
         case APP_OUT_RELAY:
         case APP_OUT_ALERT: break;
         }

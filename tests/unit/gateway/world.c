@@ -71,6 +71,7 @@ static void drain(struct world *w)
             break;
         case APP_OUT_RELAY:
         case APP_OUT_REFUSED: break;
+        case APP_OUT_CUT: w->cuts++; break;
         }
     }
 }
@@ -103,9 +104,10 @@ static void start_frame(struct world *w)
     if (send->frame[1] == MB_WRITE_REG || send->frame[1] == MB_WRITE_REGS) {
         w->write_timeout_us = send->reply_timeout_us;
     }
-    uint64_t took_us =
-        is_silent(w, send) ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US + w->late_us;
-    w->dead_us += is_dead(w, unit) ? took_us : 0;
+    uint64_t took_us = is_silent(w, send)       ? send->reply_timeout_us + WIRE_US / 2
+                       : unit == w->unreachable ? WIRE_US + w->unreachable_us
+                                                : WIRE_US + w->late_us;
+    w->dead_us += is_dead(w, unit) || unit == w->unreachable ? took_us : 0;
     w->busy_until_us = w->now_us + took_us;
 }
 

@@ -54,7 +54,8 @@ struct world {
     uint32_t writes;
     uint32_t write_timeout_us; // that the last write of registers was given
     uint8_t unreachable;       // unit for which a gateway on the way answers; 0: none
-    size_t suspended, online;
+    uint32_t unreachable_us;   // how long that gateway waits before it says so
+    size_t suspended, online, cuts;
 };
 
 void open_world(struct world *w, const char *config, const char *profile);
