@@ -72,7 +72,8 @@ enum err paced_open(struct paced *paced, const struct paced_cfg *cfg)
     paced->late_at_us = TIME_NEVER;
     sim_line_init(&paced->line, &cfg->line);
     judge_init(&paced->judge, cfg->t3_5_us);
-    paced->responder = (struct responder){.unit_count = cfg->responder_units, .changing = cfg->responder_changing};
+    paced->responder =
+        (struct responder){.unit_count = cfg->responder_units, .changing = cfg->responder_changing};
     ASSERT(cfg->device_count < PACED_ENDS_MAX);
     enum err err = open_end(paced, cfg->client);
     for (size_t i = 0; err == OK && i < cfg->device_count; i++) {

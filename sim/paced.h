@@ -19,10 +19,10 @@
 struct paced_cfg {
     struct sim_line_cfg line;
     uint32_t t3_5_us;
-    const char *client;         // link to the client's PTY; NULL: it is in this process
-    const char *const *devices; // links to the devices' PTYs
-    size_t device_count;        // up to PACED_ENDS_MAX - 1
-    unsigned responder_units;   // built-in responder, 0: none
+    const char *client;          // link to the client's PTY; NULL: it is in this process
+    const char *const *devices;  // links to the devices' PTYs
+    size_t device_count;         // up to PACED_ENDS_MAX - 1
+    unsigned responder_units;    // built-in responder, 0: none
     unsigned responder_changing; // registers of each of its reads
     uint64_t responder_delay_us;
     uint32_t late_ppm; // replies that come late, by ...

@@ -8,7 +8,8 @@
 void responder_reply(struct responder *responder, struct bytes request, struct writer *out)
 {
     struct mb_frame frame;
-    if (mb_rtu_decode(request, &frame) != OK || frame.unit == 0 || frame.unit > responder->unit_count) {
+    if (mb_rtu_decode(request, &frame) != OK || frame.unit == 0 ||
+        frame.unit > responder->unit_count) {
         return;
     }
     struct reader in = reader_of(frame.pdu);

@@ -208,8 +208,8 @@ enum err tm_catalogue_init(struct tm_catalogue *c, const struct tm_site *site,
 
 enum err tm_catalogue_index(const struct tm_catalogue *c, uint32_t id, uint32_t *index)
 {
-    // Ids ascend, so a point stands no further from either end than its id from that end's; where no
-    // id is left out, that alone says where.
+    // Ids ascend, so a point stands no further from either end than its id from that end's; where
+    // no id is left out, that alone says where.
     const uint32_t last = c->point_count - 1;
     if (c->point_count == 0 || id < c->points[0].id || id > c->points[last].id) {
         return ERR_NOT_FOUND;

@@ -100,8 +100,10 @@ static void check_full(struct journal *journal)
                                  journal->fit_sorted);
     journal->fit_sorted = size == 0 ? 0 : count;
     journal->is_message_full = size == 0 || size > JOURNAL_PAYLOAD_SIZE_MAX;
-    // Each look counts them all: the next one half way to where these lead, for others may be larger.
-    size_t half = journal->is_message_full ? 0 : (JOURNAL_PAYLOAD_SIZE_MAX - size) * count / size / 2;
+    // Each look counts them all: the next one half way to where these lead, for others may be
+    // larger.
+    size_t half =
+        journal->is_message_full ? 0 : (JOURNAL_PAYLOAD_SIZE_MAX - size) * count / size / 2;
     journal->fit_look_at = unsealed + (half > FIT_STEP ? half : FIT_STEP);
 }
 
