@@ -19,14 +19,8 @@
 
 #include <cmocka.h>
 
-enum {
-    GATEWAY = 0,
-    DEVICES = 1,
-    UNITS_MAX = 64,
-    CONFIG_SIZE = 8192,
-    LATE_UNIT = 55,
-    FLAKY_UNIT = 56
-};
+enum { GATEWAY = 0, DEVICES = 1, UNITS_MAX = 64, CONFIG_SIZE = 8192 };
+enum { LATE_UNIT = 55, FLAKY_UNIT = 56 };
 #define REPLY_TIMEOUT_US (200 * US_PER_MS)
 #define RUN_US           (180 * US_PER_S)
 #define POLL_US          (20 * US_PER_MS) // a poll with its reply
