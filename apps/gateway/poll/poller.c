@@ -127,7 +127,9 @@ static void failed(struct poller *poller, struct poller_block *block, uint64_t n
     unit_failed(poller, unit, now_us);
 }
 
-// A gateway on the way says that it cannot reach the unit: it waited for it as we would have.
+// A gateway on the way says that it cannot reach the unit: it waited for it as we would have. Not
+// asked again at once: some say so of a part of what they show as one unit, and no number of tries
+// of that part may make all of it dead.
 static void unreached(struct poller *poller, struct poller_block *block,
                       const struct poller_done *done, uint8_t exception)
 {
@@ -139,6 +141,7 @@ static void unreached(struct poller *poller, struct poller_block *block,
         schedule_next_period(poller, block, now_us);
         return;
     }
+    block->tries = unit->retry_max;
     failed(poller, block, now_us,
            &(struct poller_out){.failure = POLL_NO_REPLY, .exception = exception, .at_us = now_us});
 }

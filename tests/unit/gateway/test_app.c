@@ -245,6 +245,33 @@ static void test_a_unit_that_a_gateway_cannot_reach_is_dead(void **state)
     close_world(&w);
 }
 
+// One that shows several devices as one unit and cannot reach one of them: the others go on.
+static void test_a_part_that_a_gateway_cannot_reach_kills_nothing(void **state)
+{
+    (void)state;
+    static struct world w;
+    open_world(&w, BUS_CONFIG(DEVICE("a", "1")),
+               PLAIN("{\"name\":\"x\",\"address\":7},{\"name\":\"y\",\"address\":200},"
+                     "{\"name\":\"z\",\"address\":390}"));
+    w.illegal = 200;
+    w.illegal_says = MB_EX_TARGET;
+    bus_state(&w, BUS_UP);
+    run_until(&w, w.now_us + 100 * US_PER_S);
+    assert_int_equal(w.suspended, 0);
+    size_t good = 0;
+    for (size_t i = 0; i < w.sample_count; i++) {
+        good += w.samples[i].quality == TM_GOOD;
+        assert_true(w.samples[i].quality == TM_GOOD || w.samples[i].point == 2);
+    }
+    assert_int_equal(w.sample_count - good, 1);
+    assert_in_range(good, 2 * 99, 2 * 101);
+    assert_in_range(w.asked[1], 3 * 99, 3 * 101); // nor is it tried again and again
+    w.illegal = 0;
+    run_until(&w, w.now_us + 2 * US_PER_S);
+    assert_int_equal(w.app.sampler.state[1].quality, TM_GOOD);
+    close_world(&w);
+}
+
 #define RELAY_CONFIG                                                                               \
     BUS_CONFIG("{\"name\":\"r\",\"unit\":1,\"profile\":\"p\",\"sensors\":[{\"slot\":0,\"name\":"   \
                "\"s\",\"limits\":[{\"point\":\"t\",\"high\":50}]}]}")
@@ -466,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_a_passing_refusal_is_forgotten),
         cmocka_unit_test(test_a_lasting_refusal_is_tried_rarely),
         cmocka_unit_test(test_a_unit_that_a_gateway_cannot_reach_is_dead),
+        cmocka_unit_test(test_a_part_that_a_gateway_cannot_reach_kills_nothing),
         cmocka_unit_test(test_a_labelled_point_has_limits),
         cmocka_unit_test(test_state_of_a_relay_survives_a_restart),
         cmocka_unit_test(test_ids_stay_for_ever),

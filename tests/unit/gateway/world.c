@@ -170,7 +170,8 @@ static void answer(struct world *w, struct line_done *done, const struct line_se
     if (asked.unit == w->unreachable) {
         reply = mb_exception_reply(request.fc, MB_EX_TARGET);
     } else if (is_illegal || request.fc == MB_ENCAPSULATED) {
-        reply = mb_exception_reply(request.fc, is_illegal ? MB_EX_ADDRESS : MB_EX_FUNCTION);
+        uint8_t exception = w->illegal_says != MB_EX_NONE ? w->illegal_says : MB_EX_ADDRESS;
+        reply = mb_exception_reply(request.fc, is_illegal ? exception : MB_EX_FUNCTION);
     } else if (!written(w, &request, &reply)) {
         size_t size = read_values(w, &request, data);
         reply = (struct mb_reply){.fc = request.fc, .data = bytes_of(data, size)};

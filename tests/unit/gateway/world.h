@@ -34,6 +34,7 @@ struct world {
     bool is_tardy;         // replies begin later, and end when they did
     uint32_t late_us;      // every reply comes later by this, as the unit made it up before
     uint32_t illegal;      // register that units refuse; 0: none
+    uint8_t illegal_says;  // with this exception; 0: illegal address
     uint32_t late_until;   // requests that get their reply after the time-out
     uint32_t asked[UNITS]; // requests per unit
     uint64_t last_asked_us;
