@@ -263,7 +263,7 @@ static void drain_app(void)
         case APP_OUT_UNIT: assert_int_equal(out.state, UNIT_ONLINE); break;
         case APP_OUT_REFUSED: fail_msg("a poll was refused"); break;
         case APP_OUT_RELAY:
-        case APP_OUT_ALERT: break;
+        case APP_OUT_LIMIT: break;
         }
     }
 }

@@ -143,10 +143,13 @@ void world_event(struct world *w)
 
 static void note_synced(struct world *w)
 {
-    struct journal_synced synced = journal_take_synced(&w->journal);
-    for (size_t s = 0; s < synced.count; s++) {
-        w->samples[synced.samples[s].value.u.i].was_synced = true;
-    }
+    struct journal_synced synced;
+    do {
+        synced = journal_take_synced(&w->journal);
+        for (size_t s = 0; s < synced.count; s++) {
+            w->samples[synced.samples[s].value.u.i].was_synced = true;
+        }
+    } while (synced.count > 0);
 }
 
 void world_flush(struct world *w)
@@ -166,18 +169,18 @@ void world_tick(struct world *w)
     }
 }
 
-// A sample is dated by the clock that its boot had when it was measured, or by one learned since.
+// A sample is dated by the clock that the journal had when it was measured, or, if it had none, by
+// the first that it was told in that boot; by no other.
 static void judge_date(const struct world *w, const struct world_sample *sample, int64_t utc_ms)
 {
     int64_t offset_ms = utc_ms - (int64_t)(sample->at_us / US_PER_MS);
-    bool is_right = false;
-    for (uint32_t i = sample->clock_first; i < w->clock_count; i++) {
-        const struct world_clock *clock = &w->clocks[i];
-        int64_t off_ms = offset_ms - clock->offset_ms; // small steps are not taken up
-        is_right = is_right || (clock->boot_index == sample->boot_index &&
-                                off_ms <= CLOCK_STEP_MS && off_ms >= -CLOCK_STEP_MS);
+    uint32_t i = sample->clock_first;
+    while (i < w->clock_count && w->clocks[i].boot_index != sample->boot_index) {
+        i++;
     }
-    ASSERT(is_right);
+    ASSERT(i < w->clock_count);
+    int64_t off_ms = offset_ms - w->clocks[i].offset_ms; // small steps are not taken up
+    ASSERT(off_ms <= CLOCK_STEP_MS && off_ms >= -CLOCK_STEP_MS);
 }
 
 static void judge_samples(struct world *w, struct bytes payload)
