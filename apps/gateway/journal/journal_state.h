@@ -103,8 +103,8 @@ struct journal {
     struct tm_event events[JOURNAL_EVENTS_MAX];
     char event_texts[JOURNAL_EVENTS_MAX][TM_TEXT_SIZE_MAX];
     size_t event_count;
-    char texts[JOURNAL_TEXTS_SIZE]; // of the samples in the window, in their order
-    size_t texts_size;
+    char texts[JOURNAL_TEXTS_SIZE];  // of the samples in the window, in their order
+    size_t texts_size, texts_sealed; // the latter of samples that are sealed
     struct journal_gap gaps[JOURNAL_GAPS_MAX];
     size_t gap_count;
     size_t relay_count;

@@ -44,12 +44,12 @@ const struct journal_boot *journal_boot_of(const struct journal *journal, uint64
 
 bool journal_has_many_texts(const struct journal *journal)
 {
-    return journal->texts_size >= TEXTS_MANY;
+    return journal->texts_size - journal->texts_sealed >= TEXTS_MANY;
 }
 
 bool journal_is_full_of_texts(const struct journal *journal)
 {
-    return journal->texts_size > JOURNAL_TEXTS_SIZE - TM_TEXT_SIZE_MAX;
+    return journal->texts_size - journal->texts_sealed > JOURNAL_TEXTS_SIZE - TM_TEXT_SIZE_MAX;
 }
 
 bool journal_has_room(const struct journal *journal, const struct tm_sample *sample)
@@ -82,14 +82,12 @@ bool journal_window_add(struct journal *journal, const struct tm_sample *sample)
 static void compact_texts(struct journal *journal, size_t gone)
 {
     struct tm_sample *window = journal->cfg.window;
-    size_t size = 0;
-    for (size_t i = 0; i < gone; i++) {
-        size += window[i].value.kind == TM_TEXT ? window[i].value.text_size : 0;
-    }
+    size_t size = journal->texts_sealed;
     if (size == 0) {
         return;
     }
     journal->texts_size -= size;
+    journal->texts_sealed = 0;
     memmove(&journal->texts[0], &journal->texts[size], journal->texts_size);
     for (size_t i = gone; i < journal->count; i++) {
         if (window[i].value.kind == TM_TEXT) {
@@ -114,8 +112,9 @@ void journal_window_sealed(struct journal *journal, uint64_t end_ordinal)
     if (end > journal->count) {
         end = journal->count;
     }
-    if (end > journal->sealed_count) {
-        journal->sealed_count = (size_t)end;
+    while (journal->sealed_count < end) {
+        const struct tm_value *value = &journal->cfg.window[journal->sealed_count++].value;
+        journal->texts_sealed += value->kind == TM_TEXT ? value->text_size : 0;
     }
     if (journal->sealed_count > journal->journalled_count) {
         journal->journalled_count = journal->sealed_count;

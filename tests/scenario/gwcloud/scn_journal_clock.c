@@ -107,6 +107,42 @@ static void test_steps_on_a_full_disk(void **state)
     world_deinit(&world);
 }
 
+// The disk takes it all again, several messages of several clocks, and the power fails meanwhile.
+static void test_an_end_while_several_steps_are_sealed(void **state)
+{
+    (void)state;
+    struct sim_medium *medium = &world.media[LANE_TELEMETRY];
+    uint64_t steps = 1;
+    for (uint64_t step = 0; step < steps; step++) {
+        world_init(&world, 35);
+        world_start(&world, true);
+        world_run(&world, US_PER_MIN, US_PER_S);
+        medium->capacity = 1;
+        for (int i = 1; i <= 3; i++) {
+            world_run(&world, 4 * US_PER_MIN, US_PER_S / 2);
+            world.utc_offset_ms += i % 2 == 0 ? STEP_MS : -STEP_MS;
+            world_tell_clock(&world);
+        }
+        assert_true(world.journal.is_failing);
+        medium->capacity = 0;
+        uint64_t before = medium->steps;
+        medium->cut_at_step = step == 0 ? 0 : before + step;
+        world_run(&world, 20 * US_PER_S, US_PER_S);
+        if (step == 0) {
+            steps = medium->steps - before;
+            assert_true(steps > 8 && !world.journal.is_failing);
+        }
+        if (world_is_off(&world)) {
+            world_power_up(&world);
+        }
+        world_drain(&world);
+        uint64_t received, synced, missing;
+        world_count(&world, &received, &synced, &missing);
+        assert_int_equal(missing, 0);
+        world_deinit(&world);
+    }
+}
+
 // The time is learned and steps before a word of it is on the disk; then the process is killed.
 static void test_a_step_right_after_the_time_was_learned(void **state)
 {
@@ -138,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_what_waits_unsealed_keeps_its_date),
         cmocka_unit_test(test_it_keeps_its_date_through_every_end),
         cmocka_unit_test(test_steps_on_a_full_disk),
+        cmocka_unit_test(test_an_end_while_several_steps_are_sealed),
         cmocka_unit_test(test_a_step_right_after_the_time_was_learned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
