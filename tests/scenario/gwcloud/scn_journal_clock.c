@@ -118,12 +118,15 @@ static void test_an_end_while_several_steps_are_sealed(void **state)
         world_start(&world, true);
         world_run(&world, US_PER_MIN, US_PER_S);
         medium->capacity = 1;
-        for (int i = 1; i <= 3; i++) {
-            world_run(&world, 4 * US_PER_MIN, US_PER_S / 2);
-            world.utc_offset_ms += i % 2 == 0 ? STEP_MS : -STEP_MS;
-            world_tell_clock(&world);
-        }
+        world_run(&world, 260 * US_PER_S, US_PER_S / 5); // more than two messages
+        world.utc_offset_ms -= STEP_MS;
+        world_tell_clock(&world);
+        world_run(&world, 120 * US_PER_S, US_PER_S / 5);
+        world.utc_offset_ms += STEP_MS;
+        world_tell_clock(&world);
+        world_run(&world, 5 * US_PER_S, US_PER_S);
         assert_true(world.journal.is_failing);
+        assert_int_equal(world.journal.stats.samples_dropped, 0);
         medium->capacity = 0;
         uint64_t before = medium->steps;
         medium->cut_at_step = step == 0 ? 0 : before + step;

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Goal: a gateway whose disk is full says so, goes on polling, and loses and doubles no sample when there is room again; on a
-disk that is full it starts all the same, with a point more, too. Method: a small tmpfs in a mount namespace of the test's own is filled to the last
-byte; the line's own log of replies is the judge of polls and samples."""
+disk that is full it starts all the same, with a point more, too. Method: a small tmpfs in a mount namespace of the test's own is
+filled to the last byte; the line's own log of replies is the judge of polls and samples."""
 
 import json
 import os
@@ -23,7 +23,8 @@ SKIPPED = 77  # CMakeLists.txt
 INSIDE = "BUSWARD_TEST_NAMESPACE"
 TMPFS = "size=700k,mode=700"
 POINTS, UNITS = 20, 2
-POLLS = 6  # of each unit, while the disk is full
+SEGMENT_SIZE = 256 * 1024
+POLLS = 3  # of each unit, while the disk is full
 
 
 class Box:
@@ -100,8 +101,10 @@ def full_while_it_runs(box: Box) -> None:
     box.fill()
     gateway.wait_line("mod=journal ev=medium_full")
     box.wait_replies(POLLS)
-    # While it is full: events have their own room.
+    # While it is full: events have their own room, and not just what is left of a page.
     until("the word of it", lambda: box.events(b"the medium is full") == 1)
+    newest = max((box.data / "journal/alerts").glob("*.seg")).stat()
+    assert newest.st_blocks * 512 >= SEGMENT_SIZE > newest.st_size, newest
     box.free()
     gateway.wait_line("mod=journal ev=healed")
     box.wait_replies(3)
