@@ -21,6 +21,7 @@ enum app_out_kind {
                      // has_beyond, beyond, beyond_from_us: to keep with the samples before it
     APP_OUT_UNIT,    // unit, state: for the log
     APP_OUT_REFUSED, // unit, block, exception: for the log
+    APP_OUT_CUT,     // unit, block: for the log
     APP_OUT_ANSWER,  // bus, answer: to app_ask()
 };
 

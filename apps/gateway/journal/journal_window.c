@@ -112,6 +112,9 @@ void journal_window_sealed(struct journal *journal, uint64_t end_ordinal)
     if (end > journal->count) {
         end = journal->count;
     }
+    if (end > journal->sealed_count) {
+        journal->fit_look_at = journal->fit_sorted = 0; // the next message begins elsewhere
+    }
     while (journal->sealed_count < end) {
         const struct tm_value *value = &journal->cfg.window[journal->sealed_count++].value;
         journal->texts_sealed += value->kind == TM_TEXT ? value->text_size : 0;
