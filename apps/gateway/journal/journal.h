@@ -24,7 +24,8 @@ NODISCARD enum err journal_open(struct journal *journal, const struct journal_co
                                 uint64_t now_us, struct journal_recovery *out);
 
 // The clock is trusted and says that `now_us` is `utc`; call it once a minute or so and at every
-// step. Small drift is ignored, a step or the first knowledge becomes an anchor record.
+// step. Small drift is ignored. The first knowledge dates all that this boot measured; a step dates
+// what is added from now on, and what was added before is sealed at the next tick as it was dated.
 void journal_set_clock(struct journal *journal, uint64_t now_us, struct wall_time utc);
 
 // The list of points that explains the samples from here on; until the first one nothing is sealed.
