@@ -69,6 +69,16 @@ static void tell_bus(const struct run *run, uint32_t b, const struct bus_event *
     }
 }
 
+static void take_limit(struct run *run, uint64_t now_us, const struct app_out *out)
+{
+    if (out->has_event) {
+        north_add_event(run->north, now_us, &out->event);
+    }
+    if (out->has_beyond) {
+        north_set_beyond(run->north, now_us, out->key, out->beyond, out->beyond_from_us);
+    }
+}
+
 static void act(struct run *run, uint64_t now_us, const struct app_out *out)
 {
     switch (out->kind) {
@@ -92,7 +102,7 @@ static void act(struct run *run, uint64_t now_us, const struct app_out *out)
     case APP_OUT_RELAY:
         north_set_relay(run->north, now_us, out->key, out->relay.sequence, out->relay.at_us);
         break;
-    case APP_OUT_ALERT: north_add_event(run->north, now_us, &out->event); break;
+    case APP_OUT_LIMIT: take_limit(run, now_us, out); break;
     case APP_OUT_UNIT: tell_unit(run, out); break;
     case APP_OUT_REFUSED: tell_refused(run, out); break;
     case APP_OUT_CUT: tell_cut(run, out); break;
@@ -156,12 +166,39 @@ static void on_bus(void *ctx, int fd)
     (void)fd;
 }
 
+// What an earlier run knew: what was taken of relayed sensors, and what was told of limits.
+static void take_over(struct run *run)
+{
+    struct app *app = &run->setup.app;
+    const struct points *points = &app->points;
+    for (uint32_t i = 0; i < points->relay_count; i++) {
+        struct sampler_relay relay = {0};
+        if (north_find_relay(run->north, points->relays[i].id, &relay.sequence, &relay.at_us)) {
+            app_set_relay(app, i, &relay);
+        }
+    }
+    for (uint32_t i = 0; i < points->point_count; i++) {
+        int side = 0;
+        int beyond = 0;
+        uint64_t beyond_from_us = 0;
+        north_find_limit(run->north, points->all[i].id, &side, &beyond, &beyond_from_us);
+        if (side != 0 || beyond != 0) {
+            app_set_limit(app, i, side, beyond, beyond_from_us);
+        }
+    }
+}
+
 static enum err open_north(struct run *run)
 {
     const struct config *c = &run->setup.config;
     bool has_hub = c->hub.node != NULL;
     struct north_config cfg = {
         .loop = &run->loop,
+        .keys = run->setup.keys,
+        .key_count = run->setup.key_count,
+        .relay_count = run->setup.app.points.relay_count,
+        .prepare = setup_store_ids,
+        .prepare_ctx = &run->setup,
         .data_dir = c->gateway.data_dir,
         .bytes_max = c->journal.bytes_max,
         .segment_size = c->journal.segment_size,
@@ -178,7 +215,6 @@ static enum err open_north(struct run *run)
         .sync_ms = c->telemetry.sync_ms,
         .max_age_ms = c->telemetry.max_age_ms,
         .watch_age_ms = c->telemetry.watch_age_ms,
-        .relay_capacity = run->setup.app.points.relay_count,
         .trust_clock = run->trust_clock,
         .sync_trace = run->sync_trace,
         .host = has_hub ? c->hub.host : NULL,
@@ -215,13 +251,7 @@ static enum err open_north(struct run *run)
         north_close(run->north);
         return err;
     }
-    const struct points *points = &run->setup.app.points;
-    for (uint32_t i = 0; i < points->relay_count; i++) {
-        struct sampler_relay relay = {0};
-        if (north_find_relay(run->north, points->relays[i].id, &relay.sequence, &relay.at_us)) {
-            app_set_relay(&run->setup.app, i, &relay);
-        }
-    }
+    take_over(run);
     north_set_catalogue(run->north, &run->setup.app.catalogue);
     return OK;
 }

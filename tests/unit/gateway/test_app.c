@@ -262,6 +262,52 @@ static void test_an_alert_has_patience_and_hysteresis(void **state)
     close_world(&w);
 }
 
+static void open_limited(struct world *w, int limit, int beyond, uint64_t beyond_for_us,
+                         uint16_t value)
+{
+    open_world(w,
+               BUS_CONFIG("{\"name\":\"a\",\"unit\":1,\"profile\":\"p\",\"limits\":[{\"point\":"
+                          "\"x\",\"low\":10,\"high\":60,\"alert_after_s\":100}]}"),
+               PLAIN("{\"name\":\"x\",\"address\":7,\"report\":{\"on_change\":true}}"));
+    w->now_us += 1000 * US_PER_S;
+    app_set_limit(&w->app, 0, limit, beyond, w->now_us - beyond_for_us);
+    w->registers[7] = value;
+    bus_state(w, BUS_UP);
+}
+
+// What was told before a start is not told again; that it is over is; and patience goes on.
+static void test_limits_survive_a_restart(void **state)
+{
+    (void)state;
+    static struct world w;
+    static const struct {
+        int limit, beyond;
+        unsigned beyond_for_s;
+        uint16_t value;
+        size_t alerts_soon, alerts_later; // after 5 and after 50 seconds
+        int told, kept;                   // at last
+    } CASES[] = {
+        {1, 0, 0, 50, 1, 1, 0, 0},  // over meanwhile
+        {1, 0, 0, 61, 0, 0, 1, 0},  // still beyond: it was told
+        {-1, 0, 0, 61, 1, 1, 0, 1}, // the other side: over, and its patience begins
+        {0, 1, 70, 61, 0, 1, 1, 0}, // 70 of 100 seconds had gone
+        {0, 1, 70, 50, 0, 0, 0, 0}, // came back meanwhile
+        {0, 0, 0, 61, 0, 0, 0, 1},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        open_limited(&w, CASES[i].limit, CASES[i].beyond, CASES[i].beyond_for_s * US_PER_S,
+                     CASES[i].value);
+        w.beyond = CASES[i].beyond; // as the journal has it
+        run_until(&w, w.now_us + 5 * US_PER_S);
+        assert_int_equal(w.alerts, CASES[i].alerts_soon);
+        run_until(&w, w.now_us + 45 * US_PER_S);
+        assert_int_equal(w.alerts, CASES[i].alerts_later);
+        assert_int_equal(w.app.sampler.state[0].limit, CASES[i].told);
+        assert_int_equal(w.beyond, CASES[i].kept); // every change came out, to be kept
+        close_world(&w);
+    }
+}
+
 // An enumeration is judged by its code, whatever the code's label says.
 static void test_a_labelled_point_has_limits(void **state)
 {
@@ -344,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_an_alert_has_patience_and_hysteresis),
         cmocka_unit_test(test_a_labelled_point_has_limits),
         cmocka_unit_test(test_state_of_a_relay_survives_a_restart),
+        cmocka_unit_test(test_limits_survive_a_restart),
         cmocka_unit_test(test_ids_stay_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

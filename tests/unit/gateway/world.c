@@ -60,7 +60,10 @@ static void drain(struct world *w)
             break;
         case APP_OUT_RESUME: w->is_held = false; break;
         case APP_OUT_SAMPLE: keep(w, &out.sample); break;
-        case APP_OUT_ALERT: w->alerts++; break;
+        case APP_OUT_LIMIT:
+            w->alerts += out.has_event;
+            w->beyond = out.has_beyond ? out.beyond : w->beyond;
+            break;
         case APP_OUT_UNIT:
             w->suspended += out.state == UNIT_SUSPENDED;
             w->online += out.state == UNIT_ONLINE;

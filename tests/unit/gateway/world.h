@@ -45,6 +45,7 @@ struct world {
     struct tm_sample diagnostics[SAMPLES_MAX];
     size_t diagnostic_count;
     size_t alerts;
+    int beyond; // of the last point that said so
     size_t asked_for_figures;
     // Whoever asks between the polls: gets the answers, and a turn before each frame.
     void (*on_answer)(void *ctx, uint32_t bus, const struct foreign_answer *answer);
