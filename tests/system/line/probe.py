@@ -6,7 +6,7 @@ import select
 import struct
 import subprocess
 
-BUILD = os.environ["BUSWARD_BUILD"]
+BUILD = os.environ.get("BUSWARD_BUILD", "build/host")
 PROBE = os.path.join(BUILD, "tests/system/line/bus-probe")
 DEADLINE_S = 20
 
