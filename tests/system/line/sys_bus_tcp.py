@@ -20,6 +20,7 @@ from probe import DEADLINE_S, Probe, adu, take  # noqa: E402
 from world.ports import free_port  # noqa: E402
 
 VAIN_MS = 100  # where nothing answers
+WAITING_MS = 2000  # where what comes does not end it
 PATIENT_MS = 15000  # where something does
 
 
@@ -101,7 +102,7 @@ def story_stray_bytes() -> None:
 
 def story_broken_reply() -> None:
     peer = Peer()
-    peer.send(read(10, 1), VAIN_MS)
+    peer.send(read(10, 1), WAITING_MS)
     peer.expect_request(read(10, 1))
     peer.connection.sendall(value(10, 1)[:-1] + b"?")
     peer.expect("noise")
@@ -150,7 +151,7 @@ def story_stalled() -> None:
     probe.expect("up")
     sent = 0
     for token in range(200):
-        probe.send(token, write, 1000)
+        probe.send(token, write, WAITING_MS)
         sent += len(write)
         while not select.select([probe.process.stdout], [], [], 0.01)[0]:
             if struct.unpack("i", fcntl.ioctl(peer, termios.FIONREAD, b"\0" * 4))[0] == sent:
@@ -220,7 +221,7 @@ def story_end_while_it_is_renewed() -> None:
         other.connect_ex(("127.0.0.1", peer.port))
     peer.send(read(1, 2))
     peer.expect_end()
-    peer.probe.end(2)  # the connection attempt has 5 s
+    peer.probe.end(4)  # the connection attempt has 5 s
     for other in others:
         other.close()
 
