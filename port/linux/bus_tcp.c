@@ -22,13 +22,14 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define REPLY_TIMEOUT_MS   1000
+#define HOST_SIZE_MAX      254 // [RFC 1035 2.3.4]
+#define RECEIVES_PER_READ  2   // a babbling peer must not keep the thread from its deadlines
 // A peer that acknowledges nothing for so many reply time-outs is gone, within bounds: a link that
 // loses packets comes back in less than the shortest, and nobody waits longer than the longest.
 #define GONE_TIMEOUTS 4
 #define GONE_MIN_MS   5000
 #define GONE_MAX_MS   30000
-#define PROBE_S       5   // while nothing is asked, a peer is probed so often
-#define HOST_SIZE_MAX 254 // [RFC 1035 2.3.4]
+#define PROBE_S       5 // while nothing is asked, a peer is probed so often
 
 enum tcp_state { TCP_CLOSED, TCP_LOOKUP, TCP_CONNECT, TCP_OPEN };
 
@@ -50,6 +51,7 @@ struct tcp_port {
     enum mb_stream_kind kind;
     uint64_t timeout_us; // of look-up and connection attempt
     uint64_t reply_timeout_us;
+    uint64_t asked_us;
     uint64_t quiet_us; // RTU: until then the reply to what was lost with a connection may come
     int socket_fd;
     struct worker *worker;
@@ -123,7 +125,7 @@ static void tcp_close(struct bus_port *base)
 {
     struct tcp_port *port = tcp_of(base);
     if (port->state == TCP_OPEN && port->kind == MB_STREAM_RTU && port->connection.is_asked) {
-        port->quiet_us = time_after(port_now_us(), port->reply_timeout_us);
+        port->quiet_us = time_after(port->asked_us, port->reply_timeout_us);
     }
     close_socket(port);
     base->fd = -1;
@@ -257,11 +259,11 @@ static enum err receive(struct tcp_port *port)
 static enum err tcp_read(struct bus_port *base, uint8_t *data, size_t capacity, size_t *size)
 {
     struct tcp_port *port = tcp_of(base);
-    for (;;) {
+    for (int received = 0;;) {
         struct mb_frame frame;
         enum err err = mb_connection_next(&port->connection, &frame);
         if (err == ERR_EMPTY) {
-            err = receive(port);
+            err = received++ < RECEIVES_PER_READ ? receive(port) : ERR_AGAIN;
             if (err != OK) {
                 return err;
             }
@@ -296,6 +298,7 @@ static enum err tcp_write(struct bus_port *base, struct bytes rtu, uint64_t *fir
         return OK; // never a frame of the gateway's; it is not sent and times out
     }
     ASSERT(err == OK); // there is room for every frame
+    port->asked_us = *first_us;
     ssize_t n = send(port->socket_fd, out.data, out.size, MSG_NOSIGNAL);
     // A peer that lets one frame wait in a full buffer is as good as gone.
     return n == (ssize_t)out.size

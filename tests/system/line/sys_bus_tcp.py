@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 import termios
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
 
@@ -94,8 +95,8 @@ def story_stray_bytes() -> None:
             peer.ask(unit, 100 + unit, ahead=stray)
     peer.send(read(1, 7))
     peer.expect_request(read(1, 7))
-    peer.connection.sendall(value(1, 7)[:4])  # and cut
-    peer.connection.sendall(value(1, 7)[4:])
+    for byte in value(1, 7):  # and cut
+        peer.connection.sendall(bytes([byte]))
     peer.expect("reply " + value(1, 7).hex())
     peer.end()
 
@@ -108,6 +109,34 @@ def story_broken_reply() -> None:
     peer.expect("noise")
     peer.ask(11, 2)
     peer.ask(10, 3)
+    peer.end()
+
+
+def story_babble() -> None:
+    """A peer that never stops keeps the thread neither from the reply's time-out nor from the end."""
+    peer = Peer()
+    stop = threading.Event()
+
+    babbler = peer.connection
+
+    def babble() -> None:
+        with contextlib.suppress(OSError):
+            while not stop.is_set():
+                babbler.sendall(bytes(range(256)) * 64)
+
+    peer.send(read(10, 1), WAITING_MS)
+    peer.expect_request(read(10, 1))
+    babbling = threading.Thread(target=babble)
+    babbling.start()
+    peer.expect("noise")
+    peer.send(read(10, 2))
+    peer.accept()  # the next request goes out over a new connection
+    stop.set()
+    babbling.join()
+    babbler.close()
+    peer.expect_request(read(10, 2))
+    peer.connection.sendall(value(10, 2))
+    peer.expect("reply " + value(10, 2).hex())
     peer.end()
 
 
@@ -138,7 +167,7 @@ def story_late_replies() -> None:
 
 def story_stalled() -> None:
     """A request that the peer's machine never received is taken back with its connection."""
-    write = adu(bytes.fromhex("0110000000 7bf6".replace(" ", "")) + bytes(246))
+    write = adu(bytes.fromhex("01100000007bf6") + bytes(246))
     written = adu(bytes.fromhex("01100000007b"))
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
@@ -229,6 +258,7 @@ def story_end_while_it_is_renewed() -> None:
 def main() -> int:
     story_stray_bytes()
     story_broken_reply()
+    story_babble()
     story_late_replies()
     story_stalled()
     story_silent(rtu=False)
