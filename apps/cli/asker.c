@@ -41,6 +41,7 @@ bool cli_open_bus(const char *program, const struct line_options *options,
                              .port = options->port,
                              .baud = (uint32_t)options->baud,
                              .format = options->format,
+                             .reply_timeout_ms = (uint32_t)options->timeout_ms,
                              .guard_bits = wiring->guard_bits,
                              .has_echo = wiring->has_echo,
                              .is_sniffed = wiring->is_sniffed};
