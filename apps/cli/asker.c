@@ -60,6 +60,9 @@ bool cli_open_bus(const char *program, const struct line_options *options,
     struct bus_event event = {.kind = BUS_DOWN, .detail = "cannot be opened"};
     // Each way of opening has its own limit and then tells that the bus is down.
     if (err == OK && cli_next_event(*out, TIME_NEVER, &event) && event.kind == BUS_UP) {
+        if (event.detail[0] != '\0') {
+            fprintf(stderr, "%s: %s: %s\n", program, options->port, event.detail);
+        }
         return true;
     }
     fprintf(stderr, "%s: %s: %s\n", program, options->port,

@@ -50,8 +50,10 @@ static void tell_bus(const struct run *run, uint32_t b, const struct bus_event *
 {
     const struct config_bus *bus = &run->setup.config.buses[b];
     if (event->kind == BUS_UP) {
-        log_info("bus", "up", "bus=%s port=%s", log_quote(bus->name).text,
-                 log_quote(bus->port).text);
+        const bool has_note = event->detail[0] != '\0';
+        log_info("bus", "up", "bus=%s port=%s%s%s", log_quote(bus->name).text,
+                 log_quote(bus->port).text, has_note ? " note=" : "",
+                 has_note ? log_quote(event->detail).text : "");
     } else if (event->kind == BUS_DOWN) {
         log_warn("bus", "down", "bus=%s port=%s reason=%s", log_quote(bus->name).text,
                  log_quote(bus->port).text, log_quote(event->detail).text);

@@ -21,6 +21,7 @@ struct bus_port {
     bool whole_frames;    // read() gives frames and may hold more; else bursts of a stream
     uint64_t deadline_us; // open() is called then too; TIME_NEVER: none
     char problem[320];    // why open() failed or the port went away
+    char note[96];        // what is worth knowing of it while it is open
 };
 
 struct bus_port_ops {
