@@ -18,7 +18,7 @@ enum app_out_kind {
     APP_OUT_SAMPLE,  // sample, is_urgent: to the journal
     APP_OUT_RELAY,   // key, relay: state to keep with the samples before it
     APP_OUT_ALERT,   // event: a limit was crossed
-    APP_OUT_UNIT,    // unit, state: for the log
+    APP_OUT_UNIT,    // unit, state, failure: for the log
     APP_OUT_REFUSED, // unit, block, exception: for the log
     APP_OUT_ANSWER,  // bus, answer: to app_ask()
 };
@@ -35,6 +35,7 @@ struct app_out {
     struct tm_event event;
     uint32_t unit;
     enum unit_state state;
+    enum poll_failure failure;
     struct block block;
     uint8_t exception;
     struct foreign_answer answer; // its data are borrowed until the next call
