@@ -63,6 +63,7 @@ static void drain(struct world *w)
         case APP_OUT_ALERT: w->alerts++; break;
         case APP_OUT_UNIT:
             w->suspended += out.state == UNIT_SUSPENDED;
+            w->why = out.state == UNIT_SUSPENDED ? out.failure : w->why;
             w->online += out.state == UNIT_ONLINE;
             break;
         case APP_OUT_ANSWER:
@@ -106,6 +107,7 @@ static void start_frame(struct world *w)
     uint64_t took_us =
         is_silent(w, send) ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US + w->late_us;
     w->dead_us += is_dead(w, unit) ? took_us : 0;
+    took_us = unit < UNITS && w->faults[unit] == LINE_BUSY ? US_PER_S : took_us;
     w->busy_until_us = w->now_us + took_us;
 }
 
@@ -188,6 +190,21 @@ static void remove_frame(struct world *w, size_t at)
     memmove(&w->queue[at], &w->queue[at + 1], (w->queued - at) * sizeof(w->queue[0]));
 }
 
+// The line did not bring what the unit sent, or let nothing out.
+static void spoil(struct world *w, struct line_done *done, const struct line_send *send)
+{
+    enum line_outcome fault = send->frame[0] < UNITS ? w->faults[send->frame[0]] : LINE_REPLY;
+    if (done->outcome != LINE_REPLY) {
+        return;
+    }
+    done->reply[w->damage_index] ^= w->damage;
+    done->outcome = fault;
+    done->held = w->is_held = send->barrier && fault != LINE_REPLY;
+    if (fault == LINE_BUSY) {
+        *done = (struct line_done){.token = done->token, .outcome = fault, .held = done->held};
+    }
+}
+
 // What is not on the line yet comes back as cancelled.
 static void cancel_frames(struct world *w)
 {
@@ -221,6 +238,7 @@ static void end_frame(struct world *w)
     if (!is_unheard) {
         event.done.rx_last_us = w->now_us;
         event.done.rx_first_us = w->now_us - (w->is_tardy ? WIRE_US / 8U : WIRE_US / 4U);
+        spoil(w, &event.done, &send);
     } else {
         event.done.outcome = LINE_TIMEOUT;
         event.done.reply_size = 0;
