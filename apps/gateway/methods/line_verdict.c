@@ -103,7 +103,7 @@ static struct verdict_text unit_that_fails(const struct unit_measure *unit, uint
     const uint32_t broken = unit->outcomes[LINE_NOISE] + unit->bad;
     if (asked > 0 && unit->outcomes[LINE_BUSY] == asked) {
         return say(VERDICT_WRONG,
-                   "could not be asked: the line was never quiet; another master, a unit that "
+                   "could not be asked: the line was never quiet; another client, a unit that "
                    "babbles, or no bias resistors");
     }
     if (replies == 0 && broken == 0 && clashes == 0) {

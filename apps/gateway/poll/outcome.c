@@ -69,22 +69,22 @@ static const struct {
                         "too few bytes came: are speed and format right, does the adapter switch "
                         "its direction in time?"},
     [POLL_WRONG_UNIT] = {"wrong_unit", TM_REASON_GARBLED,
-                         "another unit answered: is there another master, is a unit slower than "
+                         "another unit answered: is there another client, is a unit slower than "
                          "reply_timeout_ms?"},
     [POLL_WRONG_REPLY] = {"wrong_reply", TM_REASON_GARBLED,
                           "it answered something else: is it slower than reply_timeout_ms, is "
-                          "there another master, have two units this number?"},
+                          "there another client, have two units this number?"},
     [POLL_NOISE] = {"noise", TM_REASON_GARBLED,
                     "bytes came that are no frame: are speed and format right, is the line "
                     "terminated, has one unit only this number?"},
     [POLL_COLLISION] = {"collision", TM_REASON_GARBLED,
-                        "our own frame came back changed: is there another master, are A and B "
+                        "our own frame came back changed: is there another client, are A and B "
                         "right, does the adapter echo what it sends (if not: \"echo\": false)?"},
     [POLL_NO_ECHO] = {"no_echo", TM_REASON_NO_ECHO,
                       "\"echo\" is true, but our own frame did not come back: set it to false, or "
                       "see to the adapter's receiver"},
     [POLL_BUSY] = {"busy", TM_REASON_BUSY,
-                   "the line was never quiet, so nothing was sent: is there another master, a "
+                   "the line was never quiet, so nothing was sent: is there another client, a "
                    "unit that babbles, a line without bias resistors?"},
     [POLL_EXCEPTION] = {"exception", TM_REASON_EXCEPTION, "the unit refused"},
 };
