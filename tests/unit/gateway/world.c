@@ -88,6 +88,11 @@ static bool is_silent(const struct world *w, const struct line_send *send)
     return is_dead(w, send->frame[0]) || (is_write && w->is_forgetful);
 }
 
+static enum line_outcome fault_of(const struct world *w, const struct line_send *send)
+{
+    return send->frame[0] < UNITS ? w->faults[send->frame[0]] : LINE_REPLY;
+}
+
 // Starts the next frame on the line if it is free.
 static void start_frame(struct world *w)
 {
@@ -107,7 +112,7 @@ static void start_frame(struct world *w)
     uint64_t took_us =
         is_silent(w, send) ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US + w->late_us;
     w->dead_us += is_dead(w, unit) ? took_us : 0;
-    took_us = unit < UNITS && w->faults[unit] == LINE_BUSY ? US_PER_S : took_us;
+    took_us = fault_of(w, send) == LINE_BUSY ? US_PER_S : took_us;
     w->busy_until_us = w->now_us + took_us;
 }
 
@@ -193,15 +198,13 @@ static void remove_frame(struct world *w, size_t at)
 // The line did not bring what the unit sent, or let nothing out.
 static void spoil(struct world *w, struct line_done *done, const struct line_send *send)
 {
-    enum line_outcome fault = send->frame[0] < UNITS ? w->faults[send->frame[0]] : LINE_REPLY;
-    if (done->outcome != LINE_REPLY) {
-        return;
+    if (done->outcome == LINE_REPLY) {
+        done->reply[w->damage_index] ^= w->damage;
+        done->outcome = fault_of(w, send);
     }
-    done->reply[w->damage_index] ^= w->damage;
-    done->outcome = fault;
-    done->held = w->is_held = send->barrier && fault != LINE_REPLY;
-    if (fault == LINE_BUSY) {
-        *done = (struct line_done){.token = done->token, .outcome = fault, .held = done->held};
+    done->held = w->is_held = send->barrier && done->outcome != LINE_REPLY;
+    if (done->outcome == LINE_BUSY) {
+        *done = (struct line_done){.token = done->token, .outcome = LINE_BUSY, .held = done->held};
     }
 }
 
@@ -232,7 +235,9 @@ static void end_frame(struct world *w)
                                     .outcome = LINE_TIMEOUT,
                                     .tx_first_us = w->last_asked_us,
                                     .tx_end_us = w->last_asked_us + WIRE_US / 4};
-    if (!is_dead(w, send.frame[0])) {
+    if (fault_of(w, &send) == LINE_BUSY) {
+        event.done.outcome = LINE_BUSY; // the unit is not reached
+    } else if (!is_dead(w, send.frame[0])) {
         answer(w, &event.done, &send); // also if nobody hears it
     }
     if (!is_unheard) {
