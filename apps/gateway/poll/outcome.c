@@ -86,6 +86,9 @@ static const struct {
     [POLL_BUSY] = {"busy", TM_REASON_BUSY,
                    "the line was never quiet, so nothing was sent: is there another client, a "
                    "unit that babbles, a line without bias resistors?"},
+    [POLL_UNREACHED] = {"unreached", TM_REASON_TIMEOUT,
+                        "a gateway on the way answered that it cannot reach the unit: is it on, is "
+                        "this its number behind that gateway?"},
     [POLL_EXCEPTION] = {"exception", TM_REASON_EXCEPTION, "the unit refused"},
 };
 _Static_assert(COUNT_OF(FAILURES) == POLL_EXCEPTION + 1, "a name for every failure");

@@ -19,6 +19,7 @@ enum poll_failure {
     POLL_COLLISION,   // our own frame came back changed
     POLL_NO_ECHO,     // it did not come back, though the line is said to have an echo
     POLL_BUSY,        // nothing was sent: the line was never quiet
+    POLL_UNREACHED,   // a gateway on the way says that it cannot reach the unit
     POLL_EXCEPTION,   // the unit said no
 };
 

@@ -19,6 +19,7 @@ enum poller_out_kind {
     POLLER_OUT_RESUME, // the line, which a barrier holds, may go on
     POLLER_OUT_READ,   // block, data, at_us; or why not
     POLLER_OUT_UNIT,   // unit changed its state
+    POLLER_OUT_CUT,    // unit refused block as a whole and is read in parts for now
     POLLER_OUT_ANSWER, // answer: to poller_ask()
 };
 
@@ -26,13 +27,13 @@ struct poller_out {
     enum poller_out_kind kind;
     struct mb_client_send send;
     uint32_t token;
-    struct block block;        // READ
+    struct block block;        // READ, CUT
     enum poll_failure failure; // READ; UNIT: of the last request, if it is suspended
-    uint8_t exception;
-    struct bytes data;  // borrowed until the next call
-    uint64_t at_us;     // when the reply's first byte came, or when the failure was certain
-    uint32_t jitter_us; // the unit made up its reply at most so long before at_us
-    uint32_t unit;      // index in points.units
+    uint8_t exception;         // what the unit, or a gateway on the way to it, said instead
+    struct bytes data;         // borrowed until the next call
+    uint64_t at_us;            // when the reply's first byte came, or when the failure was certain
+    uint32_t jitter_us;        // the unit made up its reply at most so long before at_us
+    uint32_t unit;             // index in points.units
     enum unit_state state;
     struct foreign_answer answer;
 };
