@@ -200,17 +200,6 @@ static void take_sample(struct app *app, const struct sampler_out *s, struct app
     }
 }
 
-static enum tm_reason reason_of(enum poll_failure failure)
-{
-    switch (failure) {
-    case POLL_OK: return TM_REASON_NONE;
-    case POLL_NO_REPLY:
-    case POLL_BAD_REPLY: return TM_REASON_TIMEOUT;
-    case POLL_EXCEPTION: break;
-    }
-    return TM_REASON_EXCEPTION;
-}
-
 // True if there is something for the outside; what is for the sampler goes there.
 static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *poll,
                       struct app_out *out)
@@ -230,7 +219,8 @@ static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *po
             sampler_read(&app->sampler, &poll->block, poll->data, poll->at_us, poll->jitter_us);
             return false;
         }
-        sampler_fail_block(&app->sampler, &poll->block, poll->at_us, reason_of(poll->failure));
+        sampler_fail_block(&app->sampler, &poll->block, poll->at_us,
+                           poll_failure_reason(poll->failure));
         *out = (struct app_out){.kind = APP_OUT_REFUSED,
                                 .unit = poll->unit,
                                 .block = poll->block,
@@ -240,7 +230,10 @@ static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *po
         if (poll->state == UNIT_SUSPENDED) {
             sampler_fail_unit(&app->sampler, poll->unit, poll->at_us, TM_REASON_SUSPENDED);
         }
-        *out = (struct app_out){.kind = APP_OUT_UNIT, .unit = poll->unit, .state = poll->state};
+        *out = (struct app_out){.kind = APP_OUT_UNIT,
+                                .unit = poll->unit,
+                                .state = poll->state,
+                                .failure = poll->failure};
         return true;
     case POLLER_OUT_CUT:
         *out = (struct app_out){.kind = APP_OUT_CUT, .unit = poll->unit, .block = poll->block};

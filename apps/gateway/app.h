@@ -19,7 +19,7 @@ enum app_out_kind {
     APP_OUT_RELAY,   // key, relay: state to keep with the samples before it
     APP_OUT_LIMIT,   // of a point, key: has_event, event: it crossed a limit, to be told;
                      // has_beyond, beyond, beyond_from_us: to keep with the samples before it
-    APP_OUT_UNIT,    // unit, state: for the log
+    APP_OUT_UNIT,    // unit, state, failure: for the log
     APP_OUT_REFUSED, // unit, block, exception: for the log
     APP_OUT_CUT,     // unit, block: for the log
     APP_OUT_ANSWER,  // bus, answer: to app_ask()
@@ -40,6 +40,7 @@ struct app_out {
     uint64_t beyond_from_us;
     uint32_t unit;
     enum unit_state state;
+    enum poll_failure failure;
     struct block block;
     uint8_t exception;
     struct foreign_answer answer; // its data are borrowed until the next call

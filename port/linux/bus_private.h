@@ -22,6 +22,7 @@ struct bus_port {
     uint64_t deadline_us; // open() is called then too; TIME_NEVER: none
     uint32_t stray_bytes; // that read() kept from the line machine, in all
     char problem[320];    // why open() failed or the port went away
+    char note[96];        // what is worth knowing of it while it is open
 };
 
 struct bus_port_ops {

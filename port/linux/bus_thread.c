@@ -72,7 +72,7 @@ static void try_open(struct bus_line *bus, uint64_t now_us)
         now_us = port_now_us();
         line_set_early(&bus->line, bus->port->early_reply);
         line_port(&bus->line, now_us, true);
-        bus_tell_state(&bus->base, now_us, true, "");
+        bus_tell_state(&bus->base, now_us, true, bus->port->note);
     } else if (err != ERR_AGAIN) {
         port_down(bus, now_us);
     }

@@ -349,9 +349,10 @@ enum err journal_sample_get(struct journal_samples *in, const struct tm_sample *
     uint8_t flags = get_u8(r);
     uint8_t kind = flags >> FLAG_KIND_SHIFT & FLAG_KIND;
     uint8_t reason = flags & FLAG_REASON ? get_u8(r) : TM_REASON_NONE;
-    if (kind > TM_TEXT || (flags & FLAG_QUALITY) > TM_BAD || reason > TM_REASON_OTHER) {
+    if (kind > TM_TEXT || (flags & FLAG_QUALITY) > TM_BAD) {
         return ERR_CORRUPT;
     }
+    reason = reason <= TM_REASON_LAST ? reason : TM_REASON_OTHER; // a newer version wrote it
     struct tm_sample found = {.quality = (enum tm_quality)(flags & FLAG_QUALITY),
                               .reason = (enum tm_reason)reason,
                               .value.kind = (enum tm_kind)kind};

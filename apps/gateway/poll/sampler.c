@@ -113,6 +113,9 @@ static enum tm_quality quality_of(enum tm_reason reason)
     case TM_REASON_TIMEOUT:
     case TM_REASON_SUSPENDED:
     case TM_REASON_PORT:
+    case TM_REASON_GARBLED:
+    case TM_REASON_NO_ECHO:
+    case TM_REASON_BUSY:
     case TM_REASON_CONFIG: return TM_STALE;
     case TM_REASON_EXCEPTION:
     case TM_REASON_UNAVAILABLE:

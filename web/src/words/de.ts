@@ -156,6 +156,7 @@ export const de: Words = {
   "figure.character_errors": "Zeichenfehler",
   "figure.overruns": "Überläufe",
   "figure.stray_bytes": "Verirrte Bytes",
+  "figure.unsent": "Nicht gesendet, nie still",
   "figure.poll_delay": "Größter Abfrageverzug",
   "figure.dead_share": "Für stumme Geräte",
   "figure.times": "Zeiten",
@@ -193,7 +194,7 @@ export const de: Words = {
 
   "reason.silent": "der Sensor ist stumm",
   "reason.never": "nie gehört",
-  "reason.timeout": "keine Antwort auf dem Bus",
+  "reason.timeout": "keine Antwort auf dem Bus: Strom, Stationsnummer und Verdrahtung prüfen",
   "reason.suspended": "selten abgefragt, da oft gestört",
   "reason.port": "der Bus ist nicht verbunden",
   "reason.exception": "die Station lehnt ab",
@@ -201,6 +202,10 @@ export const de: Words = {
   "reason.fault": "Sensorfehler",
   "reason.range": "außerhalb des gültigen Bereichs",
   "reason.config": "aus der Konfiguration entfernt",
+  "reason.garbled":
+    "gestörte Antworten auf dem Bus: Format, Verdrahtung und Stationsnummern prüfen",
+  "reason.no_echo": "der Bus hört sich selbst nicht: „echo“ und Adapter prüfen",
+  "reason.busy": "der Bus ist nie still: weiteren Client oder plappernde Station suchen",
   "reason.other": "unbekannter Grund",
   "reason.overdue": "überfällig",
 

@@ -153,6 +153,7 @@ export const en = {
   "figure.character_errors": "Character errors",
   "figure.overruns": "Overruns",
   "figure.stray_bytes": "Stray bytes",
+  "figure.unsent": "Not sent, never quiet",
   "figure.poll_delay": "Longest poll delay",
   "figure.dead_share": "Spent on dead units",
   "figure.times": "Times",
@@ -190,7 +191,7 @@ export const en = {
 
   "reason.silent": "the sensor is silent",
   "reason.never": "never heard",
-  "reason.timeout": "no answer on the bus",
+  "reason.timeout": "no answer on the bus: check power, unit number and wiring",
   "reason.suspended": "polled seldom since it kept failing",
   "reason.port": "the bus is not connected",
   "reason.exception": "the unit refused",
@@ -198,6 +199,9 @@ export const en = {
   "reason.fault": "sensor fault",
   "reason.range": "out of its valid range",
   "reason.config": "taken out of the configuration",
+  "reason.garbled": "damaged answers on the bus: check format, wiring and unit numbers",
+  "reason.no_echo": "the bus does not hear itself: check “echo” and the adapter",
+  "reason.busy": "the bus is never quiet: look for another client or a babbling unit",
   "reason.other": "unknown reason",
   "reason.overdue": "overdue",
 
