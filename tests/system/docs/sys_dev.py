@@ -20,14 +20,15 @@ TRAPS = ("apt-get", "sudo", "dpkg-query", "npm", "node", "cmake", "ninja", "ctes
 HELP = {  # what each must say
     "demo": "--sensors", "bench": "telemetry", "fuzz": "--seconds", "soak kafka": "--rounds", "soak": "./dev soak kafka",
     "build": "coverage", "test": "ctest", "lint": "house rules", "rt": "firmware", "coverage": "line and branch",
-    "fmt": "in place", "setup": "Debian's packages", "clean": "remove", "help": "this text"}
+    "fmt": "in place", "package": "Debian package", "setup": "Debian's packages", "clean": "remove", "help": "this text"}
 WRONG = {  # what each must name
     "frob": "frob", "build nonsense": "nonsense", "build host more": "more", "demo --sensros 3": "--sensros", "demo --sensors 99": "99",
     "bench frob": "frob", "fuzz --seconds x": "'x'", "soak frob": "frob", "soak kafka --rnds 1": "--rnds", "rt frob": "frob",
-    "fmt --chekc": "--chekc", "lint all": "all", "coverage all": "all", "setup all": "all", "clean all": "all", "help me": "me"}
+    "fmt --chekc": "--chekc", "lint all": "all", "coverage all": "all", "package all": "all", "setup all": "all", "clean all": "all",
+    "help me": "me"}
 
 RIGHT = ("build host", "soak kafka --rounds 2", "soak kafka", "soak", "bench bus store", "fuzz --seconds 1 fuzz_json", "rt package",
-         "demo --sensors 8 --tty", "test -R sys_dev")
+         "package", "demo --sensors 8 --tty", "test -R sys_dev")
 
 
 class Tree:
