@@ -7,21 +7,18 @@ byte; the line's own log of replies is the judge of polls and samples."""
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
-import threading
 
 SOURCE, BUILD = pathlib.Path(os.environ["BUSWARD_SOURCE"]), pathlib.Path(os.environ["BUSWARD_BUILD"])
 sys.path[:0] = [str(SOURCE / "tools"), str(SOURCE / "tests/system/golden")]
 
 from modbus_unit import Process  # noqa: E402
+from world import mounts  # noqa: E402
 from world.judge import read_lines  # noqa: E402
 from world.wait import until  # noqa: E402
 
-SKIPPED = 77  # CMakeLists.txt
-INSIDE = "BUSWARD_TEST_NAMESPACE"
-TMPFS = "size=700k,mode=700"
+DISK = "700k"
 POINTS, UNITS = 20, 2
 POLLS = 10  # of each unit, while the disk is full
 
@@ -33,7 +30,7 @@ class Box:
         self.ends = 0
         self.data.mkdir()
         (folder / "profiles").mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", TMPFS, "tmpfs", self.data], check=True)
+        mounts.mount(self.data, DISK)
         (folder / "profiles/plain.json").write_text(json.dumps(
             {"name": "plain", "groups": [{"name": "all", "interval_ms": 500}],
              "points": [{"name": f"r{number}", "address": number} for number in range(POINTS)]}))
@@ -49,18 +46,6 @@ class Box:
     def start(self) -> Process:
         return Process([BUILD / "apps/gateway/busward-gateway", "--config", self.folder / "c.json", "--trust-clock",
                         "--sync-trace", self.trace])
-
-    def fill(self) -> None:
-        with open(self.data / "fill", "ab", buffering=0) as file:
-            for size in (4096, 1):
-                try:
-                    while True:
-                        file.write(bytes(size))
-                except OSError as problem:
-                    print(f"filled: {problem}", flush=True)
-
-    def free(self) -> None:
-        (self.data / "fill").unlink()
 
     def replies(self) -> dict[str, int]:
         """How many the line carried from each unit."""
@@ -90,21 +75,21 @@ class Box:
 def full_while_it_runs(box: Box) -> None:
     gateway = box.start()
     box.wait_replies(3)
-    box.fill()
+    mounts.fill(box.data)
     gateway.wait_line("mod=journal ev=medium_full")
     box.wait_replies(POLLS)
-    box.free()
+    mounts.free(box.data)
     gateway.wait_line("mod=journal ev=healed")
     box.wait_replies(3)
     end(box, gateway)
 
 
 def full_when_it_starts(box: Box) -> None:
-    box.fill()
+    mounts.fill(box.data)
     gateway = box.start()
     box.wait_replies(POLLS)
     gateway.wait_line("mod=journal ev=medium_full")
-    box.free()
+    mounts.free(box.data)
     gateway.wait_line("mod=journal ev=healed")
     end(box, gateway)
 
@@ -125,18 +110,9 @@ def main() -> None:
                 print("ok", test.__name__, flush=True)
         finally:
             box.line.end()
-            subprocess.run(["umount", "--lazy", box.data], check=True)
+            mounts.unmount(box.data)
 
 
 if __name__ == "__main__":
-    if INSIDE in os.environ:
-        main()
-    else:
-        # The second is for root whose / is no mount point, as in a chroot.
-        for own in (["unshare", "--mount", "--map-root-user"], ["unshare", "--mount", "--propagation", "unchanged"]):
-            try_it = [*own, "sh", "-c", "mount -t tmpfs tmpfs /mnt && umount /mnt"]
-            if subprocess.run(try_it, capture_output=True, check=False).returncode == 0:
-                os.environ[INSIDE] = "1"
-                os.execvp(own[0], [*own, sys.executable, *sys.argv])
-        print("skipped: no file system can be mounted here")
-        sys.exit(SKIPPED)
+    mounts.enter()
+    main()

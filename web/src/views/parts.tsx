@@ -107,6 +107,7 @@ export function errorText({ t }: Tongue, error: unknown): string {
   if (!(error instanceof ApiError)) return t("error.other", { message: String(error) });
   if (error.status === 0) return t("error.unreachable");
   if (error.status === 404) return t("error.notFound");
+  if (error.code === "disk_full") return t("error.diskFull");
   if (error.status === 503) return t("error.busy");
   return t("error.other", { message: error.message });
 }

@@ -12,6 +12,11 @@ export const de: Words = {
   "theme.light": "Hell",
   "theme.dark": "Dunkel",
   "user.logout": "Abmelden",
+  "password.title": "Passwort ändern",
+  "password.present": "Bisheriges Passwort",
+  "password.new": "Neues Passwort",
+  "password.wrong": "Das bisherige Passwort ist ein anderes.",
+  "password.done": "Das Passwort ist geändert. Andere Browser müssen sich neu anmelden.",
 
   "login.title": "Anmelden",
   "login.name": "Name",
@@ -34,12 +39,16 @@ export const de: Words = {
   "setup.short": "Das Passwort braucht mindestens 12 Zeichen.",
   "setup.differs": "Die beiden Passwörter sind verschieden.",
   "setup.noToken": "Der Link ist nicht vollständig: Der Teil nach # fehlt.",
+  "setup.again": "Neues Passwort setzen",
+  "setup.againIntro":
+    "Für ein Konto, das es schon gibt. Seine anderen Browser müssen sich neu anmelden.",
   "setup.used":
     "Dieser Link wurde schon benutzt oder ist abgelaufen. Melden Sie sich an oder fordern Sie einen neuen an.",
 
   "error.unreachable": "Der Server ist nicht erreichbar.",
   "error.retry": "Noch einmal versuchen",
   "error.busy": "Der Server ist ausgelastet. Bitte gleich noch einmal versuchen.",
+  "error.diskFull": "Der Datenträger des Servers ist voll. Es hat sich nichts geändert.",
   "error.notFound": "Der Server kennt nichts mit diesem Namen.",
   "error.other": "Das hat nicht geklappt: {message}",
 

@@ -13,6 +13,11 @@ export const en = {
   "theme.light": "Light",
   "theme.dark": "Dark",
   "user.logout": "Log out",
+  "password.title": "Change password",
+  "password.present": "Present password",
+  "password.new": "New password",
+  "password.wrong": "The present password is another.",
+  "password.done": "The password is changed. Other browsers have to log in again.",
 
   "login.title": "Log in",
   "login.name": "Name",
@@ -34,11 +39,15 @@ export const en = {
   "setup.short": "The password needs at least 12 characters.",
   "setup.differs": "The two passwords differ.",
   "setup.noToken": "The link is not complete: its part after # is missing.",
+  "setup.again": "Set a new password",
+  "setup.againIntro":
+    "For an account that exists already. Its other browsers have to log in again.",
   "setup.used": "This link was used already or has expired. Log in, or ask for a new one.",
 
   "error.unreachable": "The server cannot be reached.",
   "error.retry": "Try again",
   "error.busy": "The server is busy. Try again in a moment.",
+  "error.diskFull": "The server’s disk is full. Nothing has changed.",
   "error.notFound": "The server knows nothing of that name.",
   "error.other": "That did not work: {message}",
 
