@@ -125,7 +125,7 @@ static void drive(struct paced *paced, unsigned node, uint64_t at_us, struct byt
         return; // more at once than a line can hold: its end is counted as lost by the reader
     }
     if (node == CLIENT) {
-        judge_request(&paced->judge, start_us, end_us);
+        judge_request(&paced->judge, start_us, end_us, data);
     } else {
         judge_reply(&paced->judge, start_us, end_us);
         foretell(paced, node, start_us, data.size);
