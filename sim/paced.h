@@ -36,6 +36,21 @@ struct paced_burst {
     bool lost[SIM_LINE_BURST];
 };
 
+// A request as the devices heard it, up to the end of its burst.
+struct paced_request {
+    size_t size;
+    uint8_t data[SIM_LINE_BURST];
+};
+
+// What a burst of a device on the wire answers.
+struct paced_answer {
+    bool used;
+    unsigned node;
+    uint64_t start_us; // of the burst
+    bool is_late;      // it was held back
+    struct paced_request request;
+};
+
 struct paced_end {
     int master_fd; // -1: the client in this process
     int slave_fd;  // kept open, so that a client that ends does not hang up the PTY
@@ -53,8 +68,10 @@ struct paced {
     unsigned late_node;
     size_t late_size;
     uint8_t late[SIM_LINE_BURST];
-    size_t request_size; // last frame of the client, for the log
-    uint8_t request[SIM_LINE_BURST];
+    struct paced_request late_request; // that it answers
+    struct paced_request growing;      // the client's frame so far
+    struct paced_request request;      // the last one that the devices heard the end of
+    struct paced_answer answers[SIM_LINE_TX];
     size_t reply_size; // bursts of the reply so far
     uint64_t reply_start_us;
     bool reply_spoilt;

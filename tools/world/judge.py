@@ -63,8 +63,10 @@ def read_lines(path: pathlib.Path) -> list[dict]:
 
 
 def replies(log: pathlib.Path) -> Iterator[tuple[int, bytes, int]]:
-    """Every reply with registers that the line carried, as (first address, the registers' bytes, its end in us)."""
+    """Every good reply with registers that the line carried, as (first address, the registers' bytes, its end in us)."""
     for row in read_lines(log):
+        if not row["good"]:
+            continue  # lost or flipped bytes, a collision: nobody may take it
         request, reply = bytes.fromhex(row["request"]), bytes.fromhex(row["reply"])
         # One that was cut short, since its sender died, says nothing.
         is_whole = len(request) >= 8 and len(reply) >= 5 and len(reply) == 5 + reply[2]
