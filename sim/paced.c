@@ -70,7 +70,6 @@ enum err paced_open(struct paced *paced, const struct paced_cfg *cfg)
 {
     memset(paced, 0, sizeof *paced);
     paced->cfg = *cfg;
-    paced->late_at_us = TIME_NEVER;
     sim_line_init(&paced->line, &cfg->line);
     judge_init(&paced->judge, cfg->t3_5_us);
     ASSERT(cfg->device_count < PACED_ENDS_MAX);
@@ -125,9 +124,9 @@ static struct paced_answer *answer_place(struct paced *paced)
     return place;
 }
 
-// request: what a device answers; NULL: the client sends.
+// request: what a device answers, in time or not; NULL: the client sends.
 static void drive(struct paced *paced, unsigned node, uint64_t at_us, struct bytes data,
-                  const struct paced_request *request)
+                  const struct paced_request *request, bool is_late)
 {
     uint64_t start_us;
     uint64_t end_us;
@@ -145,7 +144,7 @@ static void drive(struct paced *paced, unsigned node, uint64_t at_us, struct byt
         *answer_place(paced) = (struct paced_answer){.used = true,
                                                      .node = node,
                                                      .start_us = start_us,
-                                                     .is_late = request == &paced->late_request,
+                                                     .is_late = is_late,
                                                      .request = *request};
     }
 }
@@ -153,16 +152,18 @@ static void drive(struct paced *paced, unsigned node, uint64_t at_us, struct byt
 // A device answers the request that it heard last, or later than it should.
 static void answer(struct paced *paced, unsigned node, uint64_t at_us, struct bytes data)
 {
-    if (paced->cfg.late_ppm != 0 && paced->late_at_us == TIME_NEVER &&
+    if (paced->cfg.late_ppm != 0 && paced->late_count < PACED_LATE_MAX &&
         sim_line_random(&paced->line) % PPM < paced->cfg.late_ppm) {
-        paced->late_at_us = at_us + paced->cfg.late_us;
-        paced->late_node = node;
-        paced->late_size = data.size;
-        memcpy(paced->late, data.data, data.size);
-        paced->late_request = paced->request;
+        size_t place = (paced->late_head + paced->late_count++) % PACED_LATE_MAX;
+        struct paced_late *late = &paced->late[place];
+        late->at_us = at_us + paced->cfg.late_us;
+        late->node = node;
+        late->size = data.size;
+        memcpy(late->data, data.data, data.size);
+        late->request = paced->request;
         return;
     }
-    drive(paced, node, at_us, data, &paced->request);
+    drive(paced, node, at_us, data, &paced->request, false);
 }
 
 static void print_hex(FILE *out, const char *name, const uint8_t *data, size_t size)
@@ -275,7 +276,7 @@ static void send_from(struct paced *paced, unsigned node, uint64_t now_us, struc
     if (paced->line.tx_end_us[CLIENT] < now_us) {
         paced->growing.size = 0; // a new frame
     }
-    drive(paced, CLIENT, now_us, data, NULL);
+    drive(paced, CLIENT, now_us, data, NULL, false);
 }
 
 void paced_send(struct paced *paced, uint64_t start_us, struct bytes frame)
@@ -292,12 +293,19 @@ static void read_end(struct paced *paced, unsigned node, uint64_t at_us)
     }
 }
 
+// When the first of those held back is due: they all wait as long, but for the responder's delay.
+static uint64_t late_at_us(const struct paced *paced)
+{
+    return paced->late_count > 0 ? paced->late[paced->late_head].at_us : TIME_NEVER;
+}
+
 static void release_late(struct paced *paced, uint64_t now_us)
 {
-    if (now_us >= paced->late_at_us) {
-        paced->late_at_us = TIME_NEVER;
-        drive(paced, paced->late_node, now_us, bytes_of(paced->late, paced->late_size),
-              &paced->late_request);
+    while (late_at_us(paced) <= now_us) {
+        const struct paced_late *late = &paced->late[paced->late_head];
+        drive(paced, late->node, now_us, bytes_of(late->data, late->size), &late->request, true);
+        paced->late_head = (paced->late_head + 1) % PACED_LATE_MAX;
+        paced->late_count--;
     }
 }
 
@@ -311,7 +319,7 @@ size_t paced_fds(const struct paced *paced, struct pollfd *fds)
 
 uint64_t paced_deadline_us(const struct paced *paced)
 {
-    return time_min(sim_line_deadline_us(&paced->line), paced->late_at_us);
+    return time_min(sim_line_deadline_us(&paced->line), late_at_us(paced));
 }
 
 void paced_read(struct paced *paced, const struct pollfd *fds, uint64_t at_us)
