@@ -12,7 +12,6 @@
 
 #include "base/assert.h"
 #include "port/api/clock.h"
-#include "sim/responder.h"
 
 #define CLIENT         0
 #define RESPONDER_NODE (SIM_LINE_NODES - 1)
@@ -72,6 +71,8 @@ enum err paced_open(struct paced *paced, const struct paced_cfg *cfg)
     paced->cfg = *cfg;
     sim_line_init(&paced->line, &cfg->line);
     judge_init(&paced->judge, cfg->t3_5_us);
+    paced->responder =
+        (struct responder){.unit_count = cfg->responder_units, .changing = cfg->responder_changing};
     ASSERT(cfg->device_count < PACED_ENDS_MAX);
     enum err err = open_end(paced, cfg->client);
     for (size_t i = 0; err == OK && i < cfg->device_count; i++) {
@@ -232,12 +233,12 @@ static void hear_request(struct paced *paced, const struct sim_line_event *event
         return;
     }
     paced->request = *growing;
-    if (paced->cfg.responder_units == 0) {
+    if (paced->responder.unit_count == 0) {
         return;
     }
     uint8_t data[256];
     struct writer reply = writer_of(data, sizeof data);
-    responder_reply(bytes_of(growing->data, growing->size), paced->cfg.responder_units, &reply);
+    responder_reply(&paced->responder, bytes_of(growing->data, growing->size), &reply);
     if (reply.size != 0) {
         uint64_t at_us = event->at_us + paced->cfg.t3_5_us + paced->cfg.responder_delay_us;
         answer(paced, RESPONDER_NODE, at_us, writer_bytes(&reply));

@@ -8,7 +8,7 @@
 enum {
     UNSYNCED_MAX = 256, // samples in memory only: more of them do not wait for sync_ms
     RELAYS_DIRTY_MAX = 64,
-    FIT_STEP = 32, // samples between two looks whether a message is full
+    FIT_STEP = 32, // samples between two looks whether a message is full, at least
     STEP_MS = 500, // a clock that moved more has stepped
     RETRY_US = 5 * 1000000,
     STEADY_S = 3600, // a clock that did not step for this long dates ages
@@ -61,9 +61,13 @@ void journal_set_clock(struct journal *journal, uint64_t now_us, struct wall_tim
             was_steady ? journal->steady_us : time_after(now_us, STEADY_S * US_PER_S);
         return;
     }
+    if (is_known && journal_unsealed(journal) > 0) {
+        // What was measured before the step is sealed as it was dated then.
+        boot = journal_enter_boot(journal, boot->boot, offset_ms);
+    }
     boot->utc_offset_ms = offset_ms;
+    boot->is_dirty = true;
     journal->steady_us = time_after(now_us, STEADY_S * US_PER_S);
-    journal->anchor_dirty = true;
     mark_dirty(journal, now_us);
     (void)journal_add_event(journal, now_us,
                             &(struct tm_event){.kind = TM_EVENT_CLOCK,
@@ -80,6 +84,7 @@ void journal_set_catalogue(struct journal *journal, uint64_t now_us,
         journal_flush(journal, now_us);
     }
     journal->catalogue = catalogue;
+    journal->fit_sorted = 0;
     journal->catalogue_cursor = (struct tm_catalogue_cursor){.index = 0};
     journal->must_send_catalogue = true;
 }
@@ -87,18 +92,24 @@ void journal_set_catalogue(struct journal *journal, uint64_t now_us,
 static void check_full(struct journal *journal)
 {
     size_t unsealed = journal_unsealed(journal);
-    if (journal->catalogue == NULL || unsealed < journal->fit_checked + FIT_STEP) {
+    if (journal->catalogue == NULL || unsealed < journal->fit_look_at) {
         return;
     }
     const struct tm_encode_memory memory = {.order = journal->order,
                                             .capacity = COUNT_OF(journal->order)};
     size_t count = journal_window_run_end(journal) - journal->sealed_count;
     count = count < TM_PACK_SAMPLE_MAX ? count : TM_PACK_SAMPLE_MAX;
-    journal->fit_checked = unsealed;
     // The axis changes the head by a few bytes only; the packer decides exactly.
-    journal->is_message_full = !tm_encode_fits(journal->catalogue, (struct tm_axis){.boot_id = 0},
-                                               &journal->cfg.window[journal->sealed_count], count,
-                                               &memory, JOURNAL_PAYLOAD_SIZE_MAX);
+    size_t size = tm_encode_size(journal->catalogue, (struct tm_axis){.boot_id = 0},
+                                 &journal->cfg.window[journal->sealed_count], count, &memory,
+                                 journal->fit_sorted);
+    journal->fit_sorted = size == 0 ? 0 : count;
+    journal->is_message_full = size == 0 || size > JOURNAL_PAYLOAD_SIZE_MAX;
+    // Each look counts them all: the next one half way to where these lead, for others may be
+    // larger.
+    size_t half =
+        journal->is_message_full ? 0 : (JOURNAL_PAYLOAD_SIZE_MAX - size) * count / size / 2;
+    journal->fit_look_at = unsealed + (half > FIT_STEP ? half : FIT_STEP);
 }
 
 enum err journal_add(struct journal *journal, uint64_t now_us, const struct tm_sample *sample)
@@ -107,7 +118,10 @@ enum err journal_add(struct journal *journal, uint64_t now_us, const struct tm_s
     if (!journal_window_add(journal, sample)) {
         journal->stats.samples_dropped++;
         journal->dropped_while_failing++;
-        journal_gap_add_sample(journal, sample, "medium");
+        journal_gap_add_sample(journal, sample, journal->is_failing ? "medium" : "window");
+        if (!journal->is_failing) {
+            journal_notify(journal, JOURNAL_NO_ROOM, LANE_TELEMETRY, 1);
+        }
         return ERR_FULL;
     }
     journal->stats.samples++;
@@ -137,6 +151,9 @@ enum err journal_set_relay(struct journal *journal, uint64_t now_us,
     size_t at = 0;
     while (at < journal->relay_count && journal->cfg.relays[at].key != relay->key) {
         at++;
+    }
+    if (at == journal->cfg.relay_capacity) {
+        at = journal_relay_to_forget(journal, relay->key);
     }
     if (at == journal->cfg.relay_capacity) {
         return ERR_FULL;
@@ -199,7 +216,8 @@ bool journal_add_event(struct journal *journal, uint64_t now_us, const struct tm
     (void)now_us;
     char *text = free_event_text(journal);
     if (journal->event_count == JOURNAL_EVENTS_MAX || text == NULL) {
-        journal_notify(journal, JOURNAL_REFUSED, LANE_ALERTS, 1);
+        journal_add_event_gap(journal, 1, event->at_ms, event->at_ms);
+        journal_notify(journal, JOURNAL_NO_ROOM, LANE_ALERTS, 1);
         return false;
     }
     size_t size = event->text.size < TM_TEXT_SIZE_MAX ? event->text.size : TM_TEXT_SIZE_MAX;
@@ -294,11 +312,20 @@ static enum err commit_due(struct journal *journal, uint64_t now_us)
     return ERR_EMPTY;
 }
 
+static enum err prepare(struct journal *journal)
+{
+    bool must_ask = !journal->is_prepared && journal->cfg.prepare != NULL;
+    enum err err = must_ask ? journal->cfg.prepare(journal->cfg.prepare_ctx) : OK;
+    journal->is_prepared = err == OK;
+    return err;
+}
+
 // Bounded: what is left keeps the deadline in the past.
 static void work(struct journal *journal, uint64_t now_us)
 {
     // While failing: acknowledged messages may make the room that is missing.
-    enum err err = journal->is_failing ? journal_trim(journal) : OK;
+    enum err err = prepare(journal);
+    err = err == OK && journal->is_failing ? journal_trim(journal) : err;
     for (unsigned i = 0; err == OK && i < COMMITS_PER_TICK_MAX; i++) {
         err = commit_due(journal, now_us);
     }
@@ -340,11 +367,15 @@ void journal_flush(struct journal *journal, uint64_t now_us)
 
 struct journal_synced journal_take_synced(struct journal *journal)
 {
-    const struct journal_boot *boot = journal_present_boot(journal);
+    uint64_t first = journal->sample_first + journal->synced_from;
+    const struct journal_boot *boot = journal_boot_of(journal, first);
     struct journal_synced out = {.samples = &journal->cfg.window[journal->synced_from],
-                                 .count = journal->synced_to - journal->synced_from,
                                  .boot = boot->boot,
                                  .utc_offset_ms = boot->utc_offset_ms};
-    journal->synced_from = journal->synced_to;
+    while (journal->synced_from < journal->synced_to &&
+           journal_boot_of(journal, first + out.count) == boot) {
+        journal->synced_from++;
+        out.count++;
+    }
     return out;
 }

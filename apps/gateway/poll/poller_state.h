@@ -3,6 +3,7 @@
 #ifndef GATEWAY_POLLER_STATE_H
 #define GATEWAY_POLLER_STATE_H
 
+#include "apps/gateway/poll/outcome.h"
 #include "apps/gateway/poll/plan.h"
 
 enum unit_state { UNIT_ONLINE, UNIT_PROBING, UNIT_SUSPENDED };
@@ -11,14 +12,6 @@ enum unit_state { UNIT_ONLINE, UNIT_PROBING, UNIT_SUSPENDED };
 // wake-up serves more of them. What is asked in between waits for all of them.
 enum { POLLER_DEPTH_MIN = 6, POLLER_DEPTH_MAX = 14 };
 #define POLLER_AHEAD_US (500 * US_PER_MS) // of the line's time
-
-// Why a block has no data.
-enum poll_failure {
-    POLL_OK,
-    POLL_NO_REPLY,  // the unit did not answer
-    POLL_BAD_REPLY, // bytes came, but no answer
-    POLL_EXCEPTION, // the unit said no: exception
-};
 
 // Since the start; they wrap.
 struct poller_counts {
@@ -38,6 +31,7 @@ struct poller_unit {
     struct poller_delays delays; // the diagnostics reset them
     uint32_t delay_us;   // smoothed time from the end of a request to the first byte of the reply
     uint32_t timeout_us; // used for the next request
+    enum poll_failure failure; // the last one since it answered
     // Private:
     uint32_t spread_us; // smoothed deviation of delay_us
     uint32_t timeout_min_us, timeout_max_us;
@@ -45,12 +39,14 @@ struct poller_unit {
     uint32_t failures;      // in a row
     uint64_t rest_until_us; // a late reply may still come
     uint64_t probe_at_us, pause_us, planned_at_us;
-    uint32_t hole_max; // that the plan was made with
+    uint64_t merge_at_us, merge_pause_us; // when cuts are tried without; 0: there are none
+    uint32_t hole_max;                    // that the plan was made with
     uint32_t block_first;
     uint32_t block_count;
     uint32_t asked; // blocks with the client
     bool is_known;  // answered once
     bool must_plan;
+    bool is_merged; // cuts were undone since merge_at_us was last set
 };
 
 struct poller_block {
