@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "modbus/rtu.h"
+
+_Static_assert(JUDGE_FRAME_MAX > MB_RTU_SIZE_MAX, "what is too long for a frame is none");
+
 void judge_init(struct judge *judge, uint32_t t3_5_us)
 {
     memset(judge, 0, sizeof *judge);
@@ -26,9 +30,36 @@ static void keep_gap(struct judge *judge, uint64_t gap_us)
     }
 }
 
-void judge_request(struct judge *judge, uint64_t start_us, uint64_t end_us)
+// What the client has sent so far is a whole frame, so that what comes next is another. `ended`: a
+// frame whose length only silence can tell may be meant.
+static bool is_whole(const struct judge *judge, bool ended)
 {
-    if (judge->asking && start_us == judge->closed_us) {
+    struct bytes frame = bytes_of(judge->frame, judge->frame_size);
+    size_t size = mb_rtu_size(MB_REQUESTS, frame);
+    return (size == frame.size || (size == MB_SIZE_OPEN && ended)) &&
+           frame.size >= MB_RTU_SIZE_MIN && frame.size <= MB_RTU_SIZE_MAX &&
+           mb_crc16(MB_CRC_START, frame) == 0;
+}
+
+// Takes bytes up to the end of a frame; how many.
+static size_t take(struct judge *judge, struct bytes data)
+{
+    size_t taken = 0;
+    while (taken < data.size) {
+        if (judge->frame_size < JUDGE_FRAME_MAX) {
+            judge->frame[judge->frame_size++] = data.data[taken];
+        }
+        taken++;
+        if (is_whole(judge, false)) {
+            break;
+        }
+    }
+    return taken;
+}
+
+static void add_request(struct judge *judge, uint64_t start_us, uint64_t end_us, bool is_more)
+{
+    if (is_more) {
         judge->minimal_us += end_us - start_us;
         judge->closed_us = end_us;
         judge->last_us = end_us;
@@ -49,6 +80,23 @@ void judge_request(struct judge *judge, uint64_t start_us, uint64_t end_us)
     judge->minimal_us += end_us - start_us + judge->t3_5_us;
     judge->closed_us = end_us;
     judge->asking = true;
+}
+
+void judge_request(struct judge *judge, uint64_t start_us, uint64_t end_us, struct bytes data)
+{
+    bool is_more = judge->asking && start_us == judge->closed_us && !is_whole(judge, true);
+    uint64_t from_us = start_us;
+    if (data.size == 0) {
+        judge->frame_size = 0;
+        add_request(judge, start_us, end_us, is_more);
+    }
+    for (size_t done = 0; done < data.size; is_more = false) {
+        judge->frame_size = is_more ? judge->frame_size : 0;
+        done += take(judge, bytes_of(data.data + done, data.size - done));
+        uint64_t to_us = start_us + (end_us - start_us) * done / data.size;
+        add_request(judge, from_us, to_us, is_more);
+        from_us = to_us;
+    }
 }
 
 void judge_reply(struct judge *judge, uint64_t start_us, uint64_t end_us)

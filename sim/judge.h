@@ -7,7 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define JUDGE_GAPS_MAX 65536 // gaps kept for percentiles; later ones replace random earlier ones
+#include "base/bytes.h"
+
+#define JUDGE_GAPS_MAX  65536 // gaps kept for percentiles; later ones replace random earlier ones
+#define JUDGE_FRAME_MAX 257
 
 // Private but for the counts.
 struct judge {
@@ -22,6 +25,8 @@ struct judge {
     uint64_t minimal_us; // sum over transactions: request, device, reply, t3.5
     uint64_t closed_us;  // end of the last thing counted in minimal_us
     bool asking;         // the request has no reply yet
+    size_t frame_size;   // of it so far
+    uint8_t frame[JUDGE_FRAME_MAX];
     uint64_t random;
     uint32_t gap_count;
     uint64_t gaps_seen;
@@ -33,8 +38,10 @@ struct judge_gaps {
 };
 
 void judge_init(struct judge *judge, uint32_t t3_5_us);
-// A frame of the client on the wire; one that follows its last bit without a pause continues it.
-void judge_request(struct judge *judge, uint64_t start_us, uint64_t end_us);
+// What the client sent. What follows its last bit without a pause continues its frame, unless that
+// is whole, by its length and CRC: then it is another one, that broke the silence. data may be
+// empty, if nobody heard it.
+void judge_request(struct judge *judge, uint64_t start_us, uint64_t end_us, struct bytes data);
 // Anything else on the wire; a reply once per request.
 void judge_reply(struct judge *judge, uint64_t start_us, uint64_t end_us);
 // Sum of minimal line time / elapsed, 0 to 1 (more: the client cheats on t3.5).

@@ -69,7 +69,6 @@ enum err paced_open(struct paced *paced, const struct paced_cfg *cfg)
 {
     memset(paced, 0, sizeof *paced);
     paced->cfg = *cfg;
-    paced->late_at_us = TIME_NEVER;
     sim_line_init(&paced->line, &cfg->line);
     judge_init(&paced->judge, cfg->t3_5_us);
     paced->responder =
@@ -115,7 +114,20 @@ bool paced_heard(struct paced *paced, struct paced_burst *out)
     return true;
 }
 
-static void drive(struct paced *paced, unsigned node, uint64_t at_us, struct bytes data)
+// A free place, or the oldest: its burst was cut off before it ended.
+static struct paced_answer *answer_place(struct paced *paced)
+{
+    struct paced_answer *place = &paced->answers[0];
+    for (size_t i = 0; i < SIM_LINE_TX && place->used; i++) {
+        struct paced_answer *it = &paced->answers[i];
+        place = !it->used || it->start_us < place->start_us ? it : place;
+    }
+    return place;
+}
+
+// request: what a device answers, in time or not; NULL: the client sends.
+static void drive(struct paced *paced, unsigned node, uint64_t at_us, struct bytes data,
+                  const struct paced_request *request, bool is_late)
 {
     uint64_t start_us;
     uint64_t end_us;
@@ -126,11 +138,33 @@ static void drive(struct paced *paced, unsigned node, uint64_t at_us, struct byt
         return; // more at once than a line can hold: its end is counted as lost by the reader
     }
     if (node == CLIENT) {
-        judge_request(&paced->judge, start_us, end_us);
+        judge_request(&paced->judge, start_us, end_us, data);
     } else {
         judge_reply(&paced->judge, start_us, end_us);
         foretell(paced, node, start_us, data.size);
+        *answer_place(paced) = (struct paced_answer){.used = true,
+                                                     .node = node,
+                                                     .start_us = start_us,
+                                                     .is_late = is_late,
+                                                     .request = *request};
     }
+}
+
+// A device answers the request that it heard last, or later than it should.
+static void answer(struct paced *paced, unsigned node, uint64_t at_us, struct bytes data)
+{
+    if (paced->cfg.late_ppm != 0 && paced->late_count < PACED_LATE_MAX &&
+        sim_line_random(&paced->line) % PPM < paced->cfg.late_ppm) {
+        size_t place = (paced->late_head + paced->late_count++) % PACED_LATE_MAX;
+        struct paced_late *late = &paced->late[place];
+        late->at_us = at_us + paced->cfg.late_us;
+        late->node = node;
+        late->size = data.size;
+        memcpy(late->data, data.data, data.size);
+        late->request = paced->request;
+        return;
+    }
+    drive(paced, node, at_us, data, &paced->request, false);
 }
 
 static void print_hex(FILE *out, const char *name, const uint8_t *data, size_t size)
@@ -142,19 +176,34 @@ static void print_hex(FILE *out, const char *name, const uint8_t *data, size_t s
     fputc('"', out);
 }
 
-static void log_reply(struct paced *paced, uint64_t end_us)
+static void log_reply(struct paced *paced, const struct paced_answer *answer, uint64_t end_us)
 {
-    if (paced->log != NULL) {
-        fprintf(paced->log, "{\"at_us\":%llu,\"end_us\":%llu,\"unit\":%u,\"good\":%s",
-                (unsigned long long)paced->reply_start_us, (unsigned long long)end_us,
-                paced->reply[0], paced->reply_spoilt ? "false" : "true");
-        print_hex(paced->log, "request", paced->request, paced->request_size);
-        print_hex(paced->log, "reply", paced->reply, paced->reply_size);
-        fputs("}\n", paced->log);
-        (void)fflush(paced->log);
+    fprintf(paced->log, "{\"at_us\":%llu,\"end_us\":%llu,\"unit\":%u,\"good\":%s,\"late\":%s",
+            (unsigned long long)paced->reply_start_us, (unsigned long long)end_us, paced->reply[0],
+            paced->reply_spoilt ? "false" : "true", answer->is_late ? "true" : "false");
+    print_hex(paced->log, "request", answer->request.data, answer->request.size);
+    print_hex(paced->log, "reply", paced->reply, paced->reply_size);
+    fputs("}\n", paced->log);
+    (void)fflush(paced->log);
+}
+
+// A burst of a device is over.
+static void end_reply(struct paced *paced, const struct sim_line_event *event)
+{
+    struct paced_answer *answer = NULL;
+    for (size_t i = 0; i < SIM_LINE_TX && answer == NULL; i++) {
+        struct paced_answer *it = &paced->answers[i];
+        bool is_its = it->used && it->node == event->from && it->start_us == event->start_us;
+        answer = is_its ? it : NULL;
+    }
+    if (answer != NULL && paced->log != NULL && paced->reply_size != 0) {
+        log_reply(paced, answer, event->at_us);
+    }
+    if (answer != NULL) {
+        answer->used = false;
     }
     paced->reply_size = 0;
-    paced->reply_spoilt = false;
+    paced->reply_spoilt = false; // also of one that was lost to the last byte
 }
 
 static void hear_reply(struct paced *paced, const struct sim_line_event *event)
@@ -167,28 +216,32 @@ static void hear_reply(struct paced *paced, const struct sim_line_event *event)
     memcpy(paced->reply + paced->reply_size, event->data.data, size);
     paced->reply_size += size;
     paced->reply_spoilt = paced->reply_spoilt || event->spoilt;
-    if (event->last && paced->reply_size != 0) {
-        log_reply(paced, event->at_us);
+    if (event->last) {
+        end_reply(paced, event);
     }
 }
 
 static void hear_request(struct paced *paced, const struct sim_line_event *event)
 {
     // In by_byte mode the frame grows until its burst ends.
-    static const size_t CAPACITY = sizeof paced->request;
-    size_t room = CAPACITY - paced->request_size;
+    struct paced_request *growing = &paced->growing;
+    size_t room = sizeof growing->data - growing->size;
     size_t size = event->data.size < room ? event->data.size : room;
-    memcpy(paced->request + paced->request_size, event->data.data, size);
-    paced->request_size += size;
-    if (!event->last || paced->responder.unit_count == 0) {
+    memcpy(growing->data + growing->size, event->data.data, size);
+    growing->size += size;
+    if (!event->last) {
+        return;
+    }
+    paced->request = *growing;
+    if (paced->responder.unit_count == 0) {
         return;
     }
     uint8_t data[256];
     struct writer reply = writer_of(data, sizeof data);
-    responder_reply(&paced->responder, bytes_of(paced->request, paced->request_size), &reply);
+    responder_reply(&paced->responder, bytes_of(growing->data, growing->size), &reply);
     if (reply.size != 0) {
         uint64_t at_us = event->at_us + paced->cfg.t3_5_us + paced->cfg.responder_delay_us;
-        drive(paced, RESPONDER_NODE, at_us, writer_bytes(&reply));
+        answer(paced, RESPONDER_NODE, at_us, writer_bytes(&reply));
     }
 }
 
@@ -217,19 +270,14 @@ static void deliver(struct paced *paced, const struct sim_line_event *event)
 
 static void send_from(struct paced *paced, unsigned node, uint64_t now_us, struct bytes data)
 {
-    if (node == CLIENT) {
-        if (paced->line.tx_end_us[CLIENT] < now_us) {
-            paced->request_size = 0; // a new frame
-        }
-    } else if (paced->cfg.late_ppm != 0 && paced->late_at_us == TIME_NEVER &&
-               sim_line_random(&paced->line) % PPM < paced->cfg.late_ppm) {
-        paced->late_at_us = now_us + paced->cfg.late_us;
-        paced->late_node = node;
-        paced->late_size = data.size;
-        memcpy(paced->late, data.data, data.size);
+    if (node != CLIENT) {
+        answer(paced, node, now_us, data);
         return;
     }
-    drive(paced, node, now_us, data);
+    if (paced->line.tx_end_us[CLIENT] < now_us) {
+        paced->growing.size = 0; // a new frame
+    }
+    drive(paced, CLIENT, now_us, data, NULL, false);
 }
 
 void paced_send(struct paced *paced, uint64_t start_us, struct bytes frame)
@@ -246,11 +294,19 @@ static void read_end(struct paced *paced, unsigned node, uint64_t at_us)
     }
 }
 
+// When the first of those held back is due: they all wait as long, but for the responder's delay.
+static uint64_t late_at_us(const struct paced *paced)
+{
+    return paced->late_count > 0 ? paced->late[paced->late_head].at_us : TIME_NEVER;
+}
+
 static void release_late(struct paced *paced, uint64_t now_us)
 {
-    if (now_us >= paced->late_at_us) {
-        paced->late_at_us = TIME_NEVER;
-        drive(paced, paced->late_node, now_us, bytes_of(paced->late, paced->late_size));
+    while (late_at_us(paced) <= now_us) {
+        const struct paced_late *late = &paced->late[paced->late_head];
+        drive(paced, late->node, now_us, bytes_of(late->data, late->size), &late->request, true);
+        paced->late_head = (paced->late_head + 1) % PACED_LATE_MAX;
+        paced->late_count--;
     }
 }
 
@@ -264,7 +320,7 @@ size_t paced_fds(const struct paced *paced, struct pollfd *fds)
 
 uint64_t paced_deadline_us(const struct paced *paced)
 {
-    return time_min(sim_line_deadline_us(&paced->line), paced->late_at_us);
+    return time_min(sim_line_deadline_us(&paced->line), late_at_us(paced));
 }
 
 void paced_read(struct paced *paced, const struct pollfd *fds, uint64_t at_us)

@@ -14,6 +14,7 @@
 
 #define PACED_STALL_US  1000
 #define PACED_ENDS_MAX  (SIM_LINE_NODES - 1)
+#define PACED_LATE_MAX  4 // replies held back at one time; more come in time
 #define PACED_HEARD_MAX 8 // bursts that the client in this process has not fetched
 
 struct paced_cfg {
@@ -38,6 +39,30 @@ struct paced_burst {
     bool lost[SIM_LINE_BURST];
 };
 
+// A request as the devices heard it, up to the end of its burst.
+struct paced_request {
+    size_t size;
+    uint8_t data[SIM_LINE_BURST];
+};
+
+// What a burst of a device on the wire answers.
+struct paced_answer {
+    bool used;
+    unsigned node;
+    uint64_t start_us; // of the burst
+    bool is_late;      // it was held back
+    struct paced_request request;
+};
+
+// A reply that is held back.
+struct paced_late {
+    uint64_t at_us; // until then
+    unsigned node;
+    size_t size;
+    uint8_t data[SIM_LINE_BURST];
+    struct paced_request request; // that it answers
+};
+
 struct paced_end {
     int master_fd; // -1: the client in this process
     int slave_fd;  // kept open, so that a client that ends does not hang up the PTY
@@ -52,12 +77,11 @@ struct paced {
     FILE *log;
     struct paced_end ends[PACED_ENDS_MAX];
     size_t end_count;
-    uint64_t late_at_us; // a reply held back until then; TIME_NEVER: none
-    unsigned late_node;
-    size_t late_size;
-    uint8_t late[SIM_LINE_BURST];
-    size_t request_size; // last frame of the client, for the log
-    uint8_t request[SIM_LINE_BURST];
+    struct paced_late late[PACED_LATE_MAX];
+    size_t late_head, late_count;
+    struct paced_request growing; // the client's frame so far
+    struct paced_request request; // the last one that the devices heard the end of
+    struct paced_answer answers[SIM_LINE_TX];
     size_t reply_size; // bursts of the reply so far
     uint64_t reply_start_us;
     bool reply_spoilt;

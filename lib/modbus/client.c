@@ -258,6 +258,15 @@ static enum err decode(struct mb_client *client, const struct mb_client_slot *sl
     return mb_reply_decode(got.pdu, &client->scratch, out);
 }
 
+// After bytes that are no answer, its own reply may still come: now, within the time-out, or later
+// than that. Not even a frame of the right unit, function and size, whose CRC alone is wrong, is
+// certain to have been it: so looks a late reply to a request that somebody else made before, or
+// what a radio link repeats.
+static uint64_t longest_us(const struct mb_client *client, const struct mb_client_slot *slot)
+{
+    return (uint64_t)slot->timeout_us + client->config.late_us;
+}
+
 static void replied(struct mb_client *client, struct mb_client_slot *slot,
                     const struct mb_line_done *done)
 {
@@ -276,10 +285,7 @@ static void replied(struct mb_client *client, struct mb_client_slot *slot,
     }
     client->stats.bad++;
     client->stats.late_units += err == ERR_NOT_FOUND;
-    // Its own reply may still come: now, within the time-out, or later than that.
-    bool is_foreign = err == ERR_NOT_FOUND || err == ERR_ARG;
-    uint64_t longest_us = (uint64_t)slot->timeout_us + (is_foreign ? client->config.late_us : 0);
-    failed(client, slot, done->at_us, longest_us, MB_ANSWER_BAD);
+    failed(client, slot, done->at_us, longest_us(client, slot), MB_ANSWER_BAD);
 }
 
 // One behind a frame that failed. If it was sent, what came may be the other's reply, and its own
@@ -289,8 +295,8 @@ static void withdrawn(struct mb_client *client, struct mb_client_slot *slot,
 {
     client->stats.withdrawn++;
     if (done->outcome != MB_LINE_CANCELLED) {
-        uint64_t longest_us = (uint64_t)slot->timeout_us + client->config.late_us;
-        rest(client, slot->unit, done->at_us, time_after(done->at_us, longest_us));
+        uint64_t until_us = time_after(done->at_us, longest_us(client, slot));
+        rest(client, slot->unit, done->at_us, until_us);
     }
     answered(slot, MB_ANSWER_WITHDRAWN);
 }
@@ -340,7 +346,7 @@ void mb_client_done(struct mb_client *client, const struct mb_line_done *done)
         break;
     case MB_LINE_NOISE:
         client->stats.bad++;
-        failed(client, slot, done->at_us, slot->timeout_us, MB_ANSWER_BAD);
+        failed(client, slot, done->at_us, longest_us(client, slot), MB_ANSWER_BAD);
         break;
     case MB_LINE_CANCELLED: withdrawn(client, slot, done); break;
     case MB_LINE_LOST: answered(slot, MB_ANSWER_LOST); break;
@@ -372,6 +378,16 @@ uint32_t mb_client_resting(const struct mb_client *client, uint64_t now_us, uint
         }
     }
     return count;
+}
+
+uint64_t mb_client_rest_until_us(const struct mb_client *client, uint8_t unit)
+{
+    uint64_t until_us = client->bus_rest_us;
+    for (size_t i = 0; i < MB_CLIENT_RESTS && unit != MB_UNIT_BROADCAST; i++) {
+        const struct mb_client_rest *it = &client->rests[i];
+        until_us = it->unit == unit && it->until_us > until_us ? it->until_us : until_us;
+    }
+    return until_us;
 }
 
 bool mb_client_forget(struct mb_client *client, uint32_t tag)

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The client: requests in, frames for the line out, the line's outcomes in, answers out. It
 // keeps several frames queued at the line, retries, and never takes a late reply for the next one:
-// after a time-out the unit rests until its longest plausible reply time is over and the line was
-// quiet. RTU bytes cannot tell whose reply they are; time can.
+// after a time-out, and after bytes that are no answer, the unit rests until its longest plausible
+// reply time is over and the line was quiet. RTU bytes cannot tell whose reply they are; time can.
 //
 //   waiting --unit free--> sent --reply or exception--> answered
 //      ^                    | time-out, noise: the unit rests
 //      +----- retries left -+------ no retries left ----> failed
 //
 // A unit that answers may have several frames at the line, each a barrier: when one fails, the line
-// holds, those behind it to that unit are cancelled and the line goes on. One that was on its way
-// all the same (the line takes any bytes for a reply) is in doubt: whatever comes for it is
-// dropped.
+// holds, those behind it to that unit are cancelled and the line goes on. If one was on its way all
+// the same (the line takes any bytes for a reply), whatever comes for it is dropped.
 #ifndef MB_CLIENT_H
 #define MB_CLIENT_H
 
@@ -132,11 +131,12 @@ NODISCARD enum err mb_client_ask(struct mb_client *client, const struct mb_ask *
 bool mb_client_forget(struct mb_client *client, uint32_t tag);
 // How many units rest, until when the first. Beyond MB_CLIENT_RESTS the whole bus would.
 uint32_t mb_client_resting(const struct mb_client *client, uint64_t now_us, uint64_t *until_us);
+// Until when this unit does, the quiet apart; it may be in the past, 0: it does not.
+uint64_t mb_client_rest_until_us(const struct mb_client *client, uint8_t unit);
 void mb_client_done(struct mb_client *client, const struct mb_line_done *done);
 // Bytes nobody asked for were heard: units that rest wait for quiet again.
 void mb_client_heard(struct mb_client *client, uint64_t at_us);
-// The next frame to cancel at the line, false when there is none. To be drained after each done,
-// and before mb_client_resume().
+// The next frame to cancel at the line, if any; to be drained after each done, before resuming.
 bool mb_client_cancel(struct mb_client *client, uint32_t *token);
 // True once when the line, which a barrier holds, may go on.
 bool mb_client_resume(struct mb_client *client);

@@ -5,12 +5,15 @@
 
 #include <string.h>
 
+enum { REQUEST_SIZE = 8 }; // of one that reads, or writes one value
+
 void mb_rx_init(struct mb_rx *rx, const struct mb_rx_config *config)
 {
     memset(rx, 0, sizeof(*rx));
     rx->config = *config;
+    uint32_t t35_us = config->silence.t35_us;
     if (rx->config.gap_us == 0) {
-        rx->config.gap_us = MB_RX_GAP_US;
+        rx->config.gap_us = t35_us > MB_RX_GAP_US ? t35_us : MB_RX_GAP_US;
     }
 }
 
@@ -77,14 +80,32 @@ static bool is_explained(struct bytes in)
     return at == in.size;
 }
 
-// A frame that could still become whole, seen from its length.
-static bool is_short(struct bytes in)
+// Characters that a frame of this kind lacks, seen from its length; 0: it will not become one.
+static size_t lacking(enum mb_role role, struct bytes in)
 {
-    size_t request = mb_rtu_size(MB_REQUESTS, in);
-    size_t reply = mb_rtu_size(MB_REPLIES, in);
-    bool request_open = request == MB_SIZE_MORE || request > in.size;
-    bool reply_open = reply == MB_SIZE_MORE || reply > in.size;
-    return request_open || reply_open;
+    size_t size = mb_rtu_size(role, in);
+    if (size == MB_SIZE_MORE) { // most are requests as short as this
+        return in.size < REQUEST_SIZE ? REQUEST_SIZE - in.size : 1;
+    }
+    if (size == MB_SIZE_OPEN) {
+        return 1;
+    }
+    return size > in.size ? size - in.size : 0;
+}
+
+// The silence that ends what came so far. While it could still become a frame, what it lacks may
+// come as one burst at its end. An adapter holds back no more than it has room for, and a damaged
+// length must not make us deaf for longer.
+static uint64_t burst_wait_us(const struct mb_rx *rx, struct bytes in)
+{
+    size_t request = lacking(MB_REQUESTS, in);
+    size_t reply = lacking(MB_REPLIES, in);
+    size_t left = request > reply ? request : reply;
+    if (left == 0 || is_explained(in)) {
+        return rx->config.silence.t35_us;
+    }
+    left = left < MB_RX_HELD_MAX ? left : MB_RX_HELD_MAX;
+    return rx->config.gap_us + (uint64_t)left * rx->config.silence.char_us;
 }
 
 static void judge(struct mb_rx *rx)
@@ -178,10 +199,8 @@ void mb_rx_burst(struct mb_rx *rx, uint64_t at_us, struct bytes burst)
     if (rx->state == MB_RX_RECEIVING) {
         add(rx, burst);
     }
-    struct bytes held = bytes_of(rx->buffer, rx->size);
     if (rx->state == MB_RX_RECEIVING) {
-        bool is_waiting = !is_explained(held) && is_short(held);
-        rx->wait_us = is_waiting ? rx->config.gap_us : rx->config.silence.t35_us;
+        rx->wait_us = burst_wait_us(rx, bytes_of(rx->buffer, rx->size));
     }
 }
 

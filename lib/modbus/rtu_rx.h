@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The RTU receiver. Strict: every character has its own stamp, t1.5 breaks a frame and t3.5 ends it
-// [SL 2.5.1.1, figure 14]. Coarse, for ttys that deliver bursts: a burst ends after t3.5, or after
-// gap_us while its length says that bytes are missing, and must then consist of nothing but good
-// frames; a good frame with a tail is rejected.
+// [SL 2.5.1.1, figure 14]. Coarse, for ttys that deliver bursts: a burst ends after t3.5, or while
+// its length says that bytes are missing after gap_us and their time, and must then consist of
+// nothing but good frames; a good frame with a tail is rejected.
 //
 //   idle --byte--> receiving --t3.5--> judged: frame or error --> idle
 //                     | pause > t1.5, line error, more than fits
@@ -17,12 +17,13 @@
 
 #define MB_RX_SIZE      512 // two longest frames in one burst
 #define MB_RX_GAP_US    20000
+#define MB_RX_HELD_MAX  64 // missing bytes waited for: as many as a USB adapter holds back
 #define MB_RX_PER_BURST 16
 
 struct mb_rx_config {
     struct mb_silence silence;
     bool coarse;
-    uint32_t gap_us; // coarse: longest pause within a frame; 0 = MB_RX_GAP_US
+    uint32_t gap_us; // coarse: how late a burst may be read; 0 = MB_RX_GAP_US, or t3.5 if longer
 };
 
 struct mb_rx_stats {

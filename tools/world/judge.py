@@ -64,11 +64,11 @@ def read_lines(path: pathlib.Path) -> list[dict]:
 
 
 def replies(log: pathlib.Path) -> Iterator[tuple[int, bytes, int]]:
-    """Every reply with registers that the line carried, as (first address, the registers' bytes, its end in us)."""
+    """Every good reply with registers that the line carried, as (first address, the registers' bytes, its end in us)."""
     for row in read_lines(log):
         request, reply = bytes.fromhex(row["request"]), bytes.fromhex(row["reply"])
         # One that was cut short, since its sender died, or spoilt by noise says nothing.
-        is_whole = row.get("good", True) and len(request) >= 8 and len(reply) >= 5 and len(reply) == 5 + reply[2]
+        is_whole = row["good"] and len(request) >= 8 and len(reply) >= 5 and len(reply) == 5 + reply[2]
         if is_whole and request[1] in (3, 4) and reply[1] == request[1]:
             yield int.from_bytes(request[2:4], "big"), reply[3:3 + reply[2]], row["end_us"]
 

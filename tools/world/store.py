@@ -42,6 +42,7 @@ class Store:
     sync_ms: int = 1000
     poll_ms: int = 1000
     diagnostics_s: int = 10
+    bus: dict[str, int] = dataclasses.field(default_factory=dict)  # more of its keys
     reply_timeout_ms: int = 0  # for every unit, whatever its habit; 0: the gateway learns it
     stale_after_s: int = 60
     trial_s: int = 20  # how long a configuration from the cloud has to prove itself
@@ -155,7 +156,7 @@ class Site:
             "remote": {"trial_s": self.store.trial_s},
             "buses": [{
                 "name": "line 1", "port": self.port, "baud": self.store.baud, "format": self.store.format,
-                "diagnostics_s": self.store.diagnostics_s, **timeouts,
+                "diagnostics_s": self.store.diagnostics_s, **timeouts, **self.store.bus,
                 "devices": [{"name": "Receiver", "unit": 1, "profile": "store-receiver",
                              "sensors": sensor_entries(self.store.sensors)}],
             }],

@@ -85,14 +85,15 @@ static void earn(struct poller *poller, uint64_t now_us)
     foreign->credit_at_us = now_us;
 }
 
-// When it may go: its share allows it, and no poll waits or it has waited long enough itself. So
-// all polls that one has delayed are through before the next.
+// When it may go: its unit does not rest, its share allows it, and no poll waits or it has waited
+// long enough itself. So all polls that one has delayed are through before the next.
 static uint64_t go_us(const struct poller *poller, uint64_t now_us)
 {
     const struct foreign *foreign = &poller->foreign;
     uint64_t at_us = poller->asked_count == 0 ? foreign->since_us
                                               : time_after(foreign->since_us, FOREIGN_AGE_US);
-    uint64_t rested_us = 0;
+    uint64_t rested_us = mb_client_rest_until_us(&poller->client, foreign->ask.unit);
+    at_us = at_us > rested_us ? at_us : rested_us;
     if (mb_client_resting(&poller->client, now_us, &rested_us) >= RESTING_MAX) {
         at_us = at_us > rested_us ? at_us : rested_us;
     }
@@ -166,9 +167,8 @@ void foreign_done(struct poller *poller, const struct poller_done *done,
     poller->foreign.credit_us -= (int64_t)time_min(done->busy_us, waited_us);
     struct poller_unit *unit = unit_of(poller, answer->unit);
     bool is_failed = answer->kind == MB_ANSWER_TIMEOUT || answer->kind == MB_ANSWER_BAD;
-    if (unit != NULL && is_failed) { // the schedule leaves it alone as the client does
-        uint64_t until_us = time_after(at_us, poller->client.config.late_us);
-        unit->rest_until_us = unit->rest_until_us > until_us ? unit->rest_until_us : until_us;
+    if (unit != NULL && is_failed) {
+        poller_rest(poller, unit);
     }
     give(poller, &(struct foreign_answer){.kind = answer->kind,
                                           .unit = answer->unit,

@@ -64,6 +64,14 @@ struct poller_unit *poller_unit_of(struct poller *poller, const struct poller_bl
     return &poller->units[block->block.unit - poller->unit_first];
 }
 
+void poller_rest(const struct poller *poller, struct poller_unit *unit)
+{
+    uint32_t index = poller->unit_first + (uint32_t)(unit - poller->units);
+    uint8_t address = (uint8_t)poller->points->units[index].device->unit;
+    uint64_t until_us = mb_client_rest_until_us(&poller->client, address);
+    unit->rest_until_us = unit->rest_until_us > until_us ? unit->rest_until_us : until_us;
+}
+
 void poller_push(struct poller *poller, const struct poller_out *out)
 {
     ASSERT(poller->pending_count < COUNT_OF(poller->pending));
@@ -197,7 +205,7 @@ static void unanswered(struct poller *poller, struct poller_block *block,
     uint64_t now_us = done->line.at_us;
     *(kind == MB_ANSWER_TIMEOUT ? &unit->counts.timeouts : &unit->counts.bad) += 1;
     schedule_pay(poller, now_us, done->busy_us);
-    unit->rest_until_us = time_after(now_us, poller->client.config.late_us);
+    poller_rest(poller, unit);
     failed(poller, block, now_us, &(struct poller_out){.failure = unit->failure, .at_us = now_us});
 }
 
@@ -250,7 +258,10 @@ void poller_done(struct poller *poller, uint64_t now_us, const struct poller_don
     case MB_ANSWER_REPLY: replied(poller, block, done, &answer); break;
     case MB_ANSWER_TIMEOUT:
     case MB_ANSWER_BAD: unanswered(poller, block, done, answer.kind); break;
-    case MB_ANSWER_WITHDRAWN: schedule_pay(poller, done->line.at_us, done->busy_us); break;
+    case MB_ANSWER_WITHDRAWN:
+        poller_rest(poller, unit);
+        schedule_pay(poller, done->line.at_us, done->busy_us);
+        break;
     case MB_ANSWER_SENT:
     case MB_ANSWER_LOST: break;
     }

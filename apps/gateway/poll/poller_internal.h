@@ -7,6 +7,8 @@
 
 struct poller_unit *poller_unit_of(struct poller *poller, const struct poller_block *block);
 void poller_push(struct poller *poller, const struct poller_out *out);
+// The schedule leaves the unit alone as long as the client does.
+void poller_rest(const struct poller *poller, struct poller_unit *unit);
 
 // poller_unit.c: what is known of a unit.
 void unit_init(struct poller_unit *unit, const struct config_bus *bus,

@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     for (int i = 0; i < 2; i++) {
-        now_us += MB_RX_GAP_US;
+        now_us += MB_RX_GAP_US + MB_RX_HELD_MAX * (uint64_t)rx.config.silence.char_us;
         mb_rx_tick(&rx, now_us);
         (void)drain(&rx);
     }

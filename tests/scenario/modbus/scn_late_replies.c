@@ -88,7 +88,7 @@ static void unit_asked(struct world *w, uint64_t at_us, uint8_t number, uint16_t
     case 3:                                                         // damaged, then right
         say(&unit->bursts[1], at_us + wait_us, number, address);
         unit->bursts[1].data[unit->bursts[1].size - 1] ^= 1;
-        wait_us += 8000 + pick(w, TIMEOUT_US - 12000);
+        wait_us += 8000 + pick(w, TIMEOUT_US + LATE_US - 16000);
         break;
     default: break;
     }

@@ -79,7 +79,8 @@ static void wire_turn(struct app *app)
     if (frame->size == 0) {
         return;
     }
-    judge_request(&app->judge, frame->first_u / MT_U_PER_US, frame->end_u / MT_U_PER_US);
+    judge_request(&app->judge, frame->first_u / MT_U_PER_US, frame->end_u / MT_U_PER_US,
+                  bytes_of(frame->bytes, frame->size));
     app->wire_end_u = frame->end_u > app->wire_end_u ? frame->end_u : app->wire_end_u;
     if (app->device != NULL) {
         app->device(app, frame);

@@ -192,7 +192,8 @@ static void device_hear(struct world *world, const struct sim_line_event *event)
         world->frame[world->frame_size++] = event->data.data[0];
     }
     if (event->last) {
-        judge_request(&world->judge, event->start_us, event->at_us);
+        judge_request(&world->judge, event->start_us, event->at_us,
+                      bytes_of(world->frame, world->frame_size));
         world->frames_bad += world->frame_size < 3 || world->frame_size != world->frame[1];
     }
     if (world->frame_size >= 3 && world->frame_size == world->frame[1] && !event->spoilt &&

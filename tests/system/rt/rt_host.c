@@ -113,7 +113,8 @@ static void unit_hear(struct host *host, const struct sim_line_event *event)
     if (!event->last) {
         return;
     }
-    judge_request(&host->judge, event->start_us, event->at_us);
+    judge_request(&host->judge, event->start_us, event->at_us,
+                  bytes_of(host->frame, host->frame_size));
     if (host->options.tell) {
         printf("request %u\n", host->frame[0]);
         (void)fflush(stdout);

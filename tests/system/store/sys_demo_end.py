@@ -68,7 +68,7 @@ def after_a_crash(demo: Demo) -> None:
 def with_a_report_that_got_lost(demo: Demo) -> None:
     demo.wait_for("the line's log", (demo.data / "line.jsonl").exists)
     block = struct.pack(">10H", 40000, 0, 1234, 500, 3000, 0, 0, 0, 0, 0)  # of slot 0
-    row = {"end_us": time.monotonic_ns() // 1000, "request": struct.pack(">BBHHH", 1, 3, 100, 10, 0).hex(),
+    row = {"end_us": time.monotonic_ns() // 1000, "good": True, "request": struct.pack(">BBHHH", 1, 3, 100, 10, 0).hex(),
            "reply": (bytes((1, 3, len(block))) + block + bytes(2)).hex()}
     with (demo.data / "line.jsonl").open("a") as log:
         log.write(json.dumps(row) + "\n")

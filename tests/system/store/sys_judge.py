@@ -40,11 +40,11 @@ class RunningStore:
         self.sync(TEXT_POINT, "serial", SERIAL.decode(), 0)
         self.report()
 
-    def _carry(self, address: int, count: int, data: bytes) -> None:
+    def _carry(self, address: int, count: int, data: bytes, good: bool = True) -> None:
         request = struct.pack(">BBHHH", 1, 3, address, count, 0)
         reply = bytes((1, 3, len(data))) + data + b"\0\0"
         with self.line_log.open("a") as log:
-            print(json.dumps({"end_us": self.now_us(), "request": request.hex(), "reply": reply.hex()}), file=log)
+            print(json.dumps({"end_us": self.now_us(), "good": good, "request": request.hex(), "reply": reply.hex()}), file=log)
 
     def sync(self, point: int, name: str, value: object, second: int) -> None:
         with self.trace.open("a") as trace:
@@ -58,11 +58,12 @@ class RunningStore:
     def now_us(self) -> int:
         return self.now_us_of(self.reports)
 
-    def report(self, journalled: float | None = None, is_synced: bool = True, is_stored: bool = True, has_humidity: bool = True) -> None:
+    def report(self, journalled: float | None = None, is_synced: bool = True, is_stored: bool = True, has_humidity: bool = True,
+               good: bool = True) -> None:
         self.reports += 1
         word, humid = 400 + self.reports, 500 + self.reports
         block = [self.reports, 0, word, humid, 3000, 0, 0, 0, 0, 0]
-        self._carry(SENSOR_BASE, SENSOR_STRIDE, struct.pack(">10H", *block))
+        self._carry(SENSOR_BASE, SENSOR_STRIDE, struct.pack(">10H", *block), good)
         second = self.reports * 2
         values = [(POINT, "temperature", round(word * 0.01, 2) if journalled is None else journalled, self.stored)]
         values += [(HUMIDITY_POINT, "humidity", round(humid * 0.1, 1), self.humidities)] if has_humidity else []
@@ -95,6 +96,8 @@ def judged(change: str = "") -> Verdict:
         store = RunningStore(pathlib.Path(folder), repeats=change == "repeats")
         if change == "invented":
             store.report(journalled=99.0)
+        if change == "damaged":  # and taken all the same
+            store.report(good=False)
         second = max(store.stored)
         if change == "lost":
             del store.stored[second]
@@ -185,6 +188,8 @@ def main() -> int:
         verdict = judged(change)
         if len(getattr(verdict, change)) != 1 or verdict.good():
             bad.append(f"one sample {change}: {verdict}")
+    if len((verdict := judged("damaged")).invented) != 2 or verdict.good():
+        bad.append(f"two samples of a reply that was damaged: {verdict}")
     verdict = judged_gaps()
     if (verdict.gaps, verdict.gap_samples) != (2, 19) or not verdict.good():
         bad.append(f"two gaps of 9 and 10 samples: {verdict}")

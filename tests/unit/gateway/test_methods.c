@@ -103,6 +103,37 @@ static void test_reads_come_back_as_the_type_says(void **state)
     close_world(&b.w);
 }
 
+// The bus itself refuses a frame to a unit that must rest.
+static void test_a_call_after_noise_waits_for_what_may_be_late(void **state)
+{
+    (void)state;
+    open_bench();
+    struct poller *poller = &b.w.app.buses[0].poller;
+    for (int i = 0; i < 10; i++) {
+        b.w.noises = 1;
+        while (b.w.noises > 0) {
+            run_until(&b.w, b.w.now_us + 1000);
+        }
+        uint8_t noisy = b.w.rest_until_us[1] > b.w.now_us ? 1 : 2;
+        assert_true(poller->units[noisy - 1].rest_until_us == b.w.rest_until_us[noisy]);
+        expect_later("read",
+                     noisy == 1 ? "{\"unit\":1,\"table\":\"holding\",\"address\":50}"
+                                : "{\"unit\":2,\"table\":\"holding\",\"address\":50}",
+                     200, "values");
+        assert_true(b.w.now_us > b.w.rest_until_us[noisy]);
+        run_until(&b.w, b.w.now_us + US_PER_S);
+    }
+    // The call's own reply is noise: the polls wait as well.
+    while (b.w.queued > 0) {
+        run_until(&b.w, b.w.now_us + 1000);
+    }
+    b.w.noises = 1;
+    expect_later("read", "{\"unit\":1,\"table\":\"holding\",\"address\":50}", 200, "values");
+    assert_int_equal(b.w.noises, 0);
+    run_until(&b.w, b.w.now_us + 3 * US_PER_S);
+    close_world(&b.w);
+}
+
 static void test_without_a_port_nothing_waits(void **state)
 {
     (void)state;
@@ -267,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_wrong_calls_are_refused_with_what_would_be_right),
         cmocka_unit_test(test_large_and_deep_arguments_are_refused),
         cmocka_unit_test(test_reads_come_back_as_the_type_says),
+        cmocka_unit_test(test_a_call_after_noise_waits_for_what_may_be_late),
         cmocka_unit_test(test_without_a_port_nothing_waits),
         cmocka_unit_test(test_no_more_than_four_at_a_time),
         cmocka_unit_test(test_a_scan_finds_who_is_there),

@@ -258,6 +258,12 @@ static void end_frame(struct world *w)
             w->rest_until_us[send.frame[0]] = w->now_us + REST_US;
         }
     }
+    if (w->noises > 0 && !is_unheard) {
+        w->noises--;
+        event.done.outcome = LINE_NOISE;
+        event.done.reply_size = 0;
+        w->rest_until_us[send.frame[0]] = w->now_us + send.reply_timeout_us + REST_US;
+    }
     remove_frame(w, 0);
     w->busy_until_us = TIME_NEVER;
     w->figures.line.done_count[event.done.outcome]++;

@@ -39,6 +39,7 @@ struct world {
     uint32_t illegal;      // register that units refuse; 0: none
     uint8_t illegal_says;  // with this exception; 0: illegal address
     uint32_t late_until;   // requests that get their reply after the time-out
+    uint32_t noises;       // so many requests more are answered by noise, and a reply that is late
     uint32_t asked[UNITS]; // requests per unit
     uint64_t last_asked_us;
     uint64_t dead_us;

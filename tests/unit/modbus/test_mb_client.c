@@ -1,118 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: an answer always belongs to its own question; a late one never passes for the next.
+// Goal: an answer always belongs to its own question, and each question ends.
 // Method: the line played by hand in virtual time.
-#include "modbus/client.h"
+#include "tests/unit/modbus/client_bench.h"
 
 #include "base/assert.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <string.h>
 
 #include <cmocka.h>
-
-#define LATE_US  UINT64_C(300000)
-#define QUIET_US UINT64_C(2006)
-
-static struct mb_client client;
-static uint64_t now_us;
-static const struct mb_request read_two = {.fc = MB_READ_INPUT, .address = 100, .count = 2};
-
-// The next frame for the line, of a unit that is trusted.
-static uint32_t send_barrier(uint8_t unit)
-{
-    struct mb_client_send out;
-    assert_true(mb_client_send(&client, now_us, &out));
-    assert_int_equal(out.frame.data[0], unit);
-    assert_true(out.is_barrier);
-    return out.token;
-}
-
-static enum err ask_trusted(uint32_t tag, uint8_t unit)
-{
-    return mb_client_ask(
-        &client,
-        &(struct mb_ask){.tag = tag, .unit = unit, .request = &read_two, .is_trusted = true});
-}
-
-static void expect_cancel(uint32_t token)
-{
-    uint32_t found = 0;
-    assert_true(mb_client_cancel(&client, &found));
-    assert_int_equal(found, token);
-}
-
-static void expect_no_cancel(void)
-{
-    uint32_t found = 0;
-    assert_false(mb_client_cancel(&client, &found));
-}
-
-static void held(uint32_t token, enum mb_line_outcome outcome)
-{
-    mb_client_done(&client,
-                   &(struct mb_line_done){
-                       .token = token, .outcome = outcome, .is_held = true, .at_us = now_us});
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    now_us = 1000000;
-    mb_client_init(&client, &(struct mb_client_config){.reply_timeout_us = 100000,
-                                                       .late_us = LATE_US,
-                                                       .quiet_us = QUIET_US,
-                                                       .retry_max = 1});
-    return 0;
-}
-
-static enum err ask(uint32_t tag, uint8_t unit)
-{
-    return mb_client_ask(&client, &(struct mb_ask){.tag = tag, .unit = unit, .request = &read_two});
-}
-
-static uint32_t send_one(uint8_t unit)
-{
-    struct mb_client_send out;
-    assert_true(mb_client_send(&client, now_us, &out));
-    assert_int_equal(out.frame.data[0], unit);
-    assert_int_equal(out.frame.size, 8);
-    assert_int_equal(out.reply_size, 9);
-    return out.token;
-}
-
-static void expect_nothing_to_send(void)
-{
-    struct mb_client_send out;
-    assert_false(mb_client_send(&client, now_us, &out));
-}
-
-static void done(uint32_t token, enum mb_line_outcome outcome, const void *reply, size_t size)
-{
-    mb_client_done(&client, &(struct mb_line_done){.token = token,
-                                                   .outcome = outcome,
-                                                   .at_us = now_us,
-                                                   .reply = bytes_of(reply, size)});
-}
-
-static void reply_from(uint32_t token, uint8_t unit, uint16_t first)
-{
-    uint8_t pdu[] = {4, 4, (uint8_t)(first >> 8), (uint8_t)first, 0, 1};
-    uint8_t frame[16];
-    struct writer w = writer_of(frame, sizeof(frame));
-    assert_int_equal(mb_rtu_encode(unit, bytes_of(pdu, sizeof(pdu)), &w), OK);
-    done(token, MB_LINE_REPLY, frame, w.size);
-}
-
-static struct mb_answer expect_answer(uint32_t tag, enum mb_answer_kind kind)
-{
-    struct mb_answer answer;
-    assert_true(mb_client_answer(&client, &answer));
-    assert_int_equal(answer.tag, tag);
-    assert_int_equal(answer.kind, kind);
-    return answer;
-}
 
 static void test_a_question_gets_its_answer(void **state)
 {
@@ -140,61 +37,6 @@ static void test_an_exception_is_an_answer(void **state)
     assert_int_equal(answer.reply.exception, MB_EX_ADDRESS);
     assert_int_equal(client.stats.exceptions, 1);
     assert_int_equal(client.stats.retries, 0);
-}
-
-static void test_after_a_time_out_the_unit_rests_and_others_go_on(void **state)
-{
-    (void)state;
-    assert_int_equal(ask(1, 5), OK);
-    assert_int_equal(ask(2, 6), OK);
-    uint32_t first = send_one(5);
-    uint32_t other = send_one(6); // queued at the line behind it
-    now_us += 100000;
-    done(first, MB_LINE_TIMEOUT, NULL, 0);
-    uint64_t rest_until_us = now_us + LATE_US;
-    expect_nothing_to_send();
-    reply_from(other, 6, 1);
-    (void)expect_answer(2, MB_ANSWER_REPLY);
-    assert_int_equal(mb_client_deadline_us(&client), rest_until_us);
-    now_us = rest_until_us - 1;
-    expect_nothing_to_send();
-    now_us++;
-    reply_from(send_one(5), 5, 2);
-    struct mb_answer answer = expect_answer(1, MB_ANSWER_REPLY);
-    assert_int_equal(answer.tries, 2);
-}
-
-static void test_the_line_must_be_quiet_before_a_unit_is_asked_again(void **state)
-{
-    (void)state;
-    assert_int_equal(ask(1, 5), OK);
-    done(send_one(5), MB_LINE_TIMEOUT, NULL, 0);
-    now_us += LATE_US - 10;
-    mb_client_heard(&client, now_us); // its late reply, just now
-    now_us += 10;
-    expect_nothing_to_send();
-    assert_int_equal(mb_client_deadline_us(&client), now_us - 10 + QUIET_US);
-    now_us = now_us - 10 + QUIET_US;
-    (void)send_one(5);
-}
-
-static void test_a_late_reply_never_answers_the_next_question(void **state)
-{
-    (void)state;
-    assert_int_equal(ask(1, 5), OK);
-    assert_int_equal(ask(2, 6), OK);
-    uint32_t first = send_one(5);
-    uint32_t other = send_one(6);
-    done(first, MB_LINE_TIMEOUT, NULL, 0);
-    reply_from(first, 5, 0xdead); // the line would not; a dead token is ignored
-    reply_from(other, 5, 0xdead); // unit 5's reply while unit 6 was asked
-    assert_int_equal(client.stats.late_units, 1);
-    now_us += 100000 + LATE_US;
-    reply_from(send_one(5), 5, 1);
-    now_us += QUIET_US;
-    reply_from(send_one(6), 6, 2);
-    assert_int_equal(mb_reg(expect_answer(1, MB_ANSWER_REPLY).reply.data, 0), 1);
-    assert_int_equal(mb_reg(expect_answer(2, MB_ANSWER_REPLY).reply.data, 0), 2);
 }
 
 static void test_a_second_question_waits_for_the_first_of_its_unit(void **state)
@@ -415,40 +257,6 @@ static void test_a_broadcast_ends_when_it_is_sent(void **state)
     (void)expect_answer(3, MB_ANSWER_SENT);
 }
 
-static void test_when_too_many_rest_the_whole_bus_does(void **state)
-{
-    (void)state;
-    uint64_t start_us = now_us;
-    for (uint8_t unit = 1; unit <= MB_CLIENT_RESTS + 1; unit++) {
-        assert_int_equal(ask(unit, unit), OK);
-        done(send_one(unit), MB_LINE_NOISE, NULL, 0);
-        done(unit, MB_LINE_LOST, NULL, 0); // not sent again: ignored
-        client.slots[0].state = MB_SLOT_FREE;
-    }
-    assert_int_equal(ask(200, 200), OK);
-    expect_nothing_to_send();
-    assert_int_equal(mb_client_deadline_us(&client), start_us + 100000);
-}
-
-// A rest that is over keeps no place: units that never answer do not stop the bus one by one.
-static void test_rests_that_are_over_make_room(void **state)
-{
-    (void)state;
-    uint64_t until_us = 0;
-    for (uint8_t unit = 1; unit <= 3 * MB_CLIENT_RESTS; unit++) {
-        now_us += LATE_US / 4;
-        assert_int_equal(ask(unit, unit), OK);
-        for (int tries = 0; tries < 2; tries++) { // with the retry
-            now_us = tries == 0 ? now_us : mb_client_deadline_us(&client);
-            done(send_one(unit), MB_LINE_TIMEOUT, NULL, 0);
-        }
-        (void)expect_answer(unit, MB_ANSWER_TIMEOUT);
-        assert_in_range(mb_client_resting(&client, now_us, &until_us), 1, MB_CLIENT_RESTS / 2);
-        assert_true(until_us > now_us && until_us <= now_us + LATE_US);
-    }
-    assert_int_equal(client.bus_rest_us, 0);
-}
-
 static void test_what_nobody_waits_for_is_taken_back(void **state)
 {
     (void)state;
@@ -476,9 +284,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_question_gets_its_answer, set_up),
         cmocka_unit_test_setup(test_an_exception_is_an_answer, set_up),
-        cmocka_unit_test_setup(test_after_a_time_out_the_unit_rests_and_others_go_on, set_up),
-        cmocka_unit_test_setup(test_the_line_must_be_quiet_before_a_unit_is_asked_again, set_up),
-        cmocka_unit_test_setup(test_a_late_reply_never_answers_the_next_question, set_up),
         cmocka_unit_test_setup(test_a_second_question_waits_for_the_first_of_its_unit, set_up),
         cmocka_unit_test_setup(test_a_trusted_unit_has_several_frames_at_the_line, set_up),
         cmocka_unit_test_setup(test_after_a_time_out_followers_are_cancelled_and_others_go_on,
@@ -490,8 +295,6 @@ int main(void)
         cmocka_unit_test_setup(test_damaged_and_foreign_bytes_are_no_answer, set_up),
         cmocka_unit_test_setup(test_what_may_be_asked, set_up),
         cmocka_unit_test_setup(test_a_broadcast_ends_when_it_is_sent, set_up),
-        cmocka_unit_test_setup(test_when_too_many_rest_the_whole_bus_does, set_up),
-        cmocka_unit_test_setup(test_rests_that_are_over_make_room, set_up),
         cmocka_unit_test_setup(test_what_nobody_waits_for_is_taken_back, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

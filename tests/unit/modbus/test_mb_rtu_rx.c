@@ -64,7 +64,7 @@ static void good_after_bad(void)
     } else {
         hear(request, sizeof(request));
     }
-    pause(MB_RX_GAP_US);
+    pause(rx.config.silence.t35_us);
     assert_true(heard_request());
 }
 
@@ -209,7 +209,9 @@ static void test_half_a_burst_is_given_up_after_the_gap(void **state)
 {
     (void)state;
     mb_rx_burst(&rx, now_us, bytes_of(request, 5));
-    pause(MB_RX_GAP_US);
+    pause(MB_RX_GAP_US + 3 * rx.config.silence.char_us - 1);
+    assert_int_equal(rx.stats.crc_errors, 0);
+    pause(1);
     assert_int_equal(rx.stats.crc_errors, 1);
     good_after_bad();
 }
@@ -256,6 +258,65 @@ static void test_two_frames_in_one_burst_both_count(void **state)
     assert_true(heard_request());
 }
 
+static void open_slow(uint32_t baud)
+{
+    mb_rx_init(&rx, &(struct mb_rx_config){.silence = mb_silence(baud, MB_BITS_8E1, false),
+                                           .coarse = true});
+    assert_int_equal(rx.config.gap_us, rx.config.silence.t35_us);
+    now_us = 1000000;
+}
+
+static void test_slow_lines_deliver_byte_by_byte_too(void **state)
+{
+    (void)state;
+    static const uint32_t SPEEDS[] = {300, 1200};
+    for (size_t s = 0; s < sizeof(SPEEDS) / sizeof(SPEEDS[0]); s++) {
+        open_slow(SPEEDS[s]);
+        for (size_t i = 0; i < sizeof(request); i++) {
+            mb_rx_burst(&rx, now_us, bytes_of(&request[i], 1));
+            if (i + 1 < sizeof(request)) { // read as late as may be, once in a while
+                pause(rx.config.silence.char_us + (i == 3 ? MB_RX_GAP_US : 0));
+            }
+        }
+        pause(rx.config.silence.t35_us - 1);
+        struct mb_rx_frame none;
+        assert_false(mb_rx_next(&rx, &none));
+        pause(1);
+        assert_true(heard_request());
+        assert_int_equal(rx.stats.crc_errors + rx.stats.size_errors, 0);
+    }
+}
+
+static void test_slow_lines_deliver_in_two_pieces_too(void **state)
+{
+    (void)state;
+    static const uint32_t SPEEDS[] = {300, 1200};
+    for (size_t s = 0; s < sizeof(SPEEDS) / sizeof(SPEEDS[0]); s++) {
+        open_slow(SPEEDS[s]);
+        for (size_t cut = 1; cut < sizeof(request); cut++) {
+            size_t left = sizeof(request) - cut;
+            mb_rx_burst(&rx, now_us, bytes_of(request, cut));
+            pause(left * rx.config.silence.char_us + MB_RX_GAP_US - 1);
+            mb_rx_burst(&rx, now_us, bytes_of(request + cut, left));
+            pause(rx.config.silence.t35_us);
+            assert_true(heard_request());
+        }
+    }
+}
+
+// A length that noise made up keeps nobody deaf for the time of a whole frame.
+static void test_a_made_up_length_ends_in_time(void **state)
+{
+    (void)state;
+    open_slow(300);
+    mb_rx_burst(&rx, now_us, bytes_of("\5\3\xf0", 3)); // 240 bytes of a reply
+    uint64_t most_us = MB_RX_HELD_MAX * (uint64_t)rx.config.silence.char_us;
+    assert_int_equal(mb_rx_deadline_us(&rx), now_us + rx.config.gap_us + most_us);
+    pause(rx.config.gap_us + most_us);
+    assert_int_equal(rx.stats.size_errors, 1);
+    good_after_bad();
+}
+
 static void test_too_long_a_burst_is_dropped(void **state)
 {
     (void)state;
@@ -285,6 +346,9 @@ int main(void)
         cmocka_unit_test_setup(test_a_burst_with_a_tail_is_rejected, coarse),
         cmocka_unit_test_setup(test_noise_before_a_frame_does_not_cost_it, coarse),
         cmocka_unit_test_setup(test_two_frames_in_one_burst_both_count, coarse),
+        cmocka_unit_test_setup(test_slow_lines_deliver_byte_by_byte_too, coarse),
+        cmocka_unit_test_setup(test_slow_lines_deliver_in_two_pieces_too, coarse),
+        cmocka_unit_test_setup(test_a_made_up_length_ends_in_time, coarse),
         cmocka_unit_test_setup(test_too_long_a_burst_is_dropped, coarse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
