@@ -42,12 +42,12 @@ async function redrawn(page, before, act) {
 async function setUp(page) {
   await page.goto(link);
   await page.getByRole("heading", { name: "Set up the first account" }).waitFor();
+  barriers.push(...(await findBarriers(page, "set-up")));
   await fill(page, "Name", NAME);
   await fill(page, "Password", PASSWORD);
   await fill(page, "Password again", "something else entirely");
   await press(page, "Create account");
   await page.getByText("The two passwords differ.").waitFor();
-  barriers.push(...(await findBarriers(page, "set-up")));
   await fill(page, "Password again", PASSWORD);
   await press(page, "Create account");
   await live(page);
@@ -74,12 +74,12 @@ async function logOutAndIn(page) {
   await page.locator(".menu summary").click();
   await press(page, "Log out");
   await page.getByRole("heading", { name: "Log in" }).waitFor();
+  barriers.push(...(await findBarriers(page, "log-in")));
   complaints.expected.add("401 /api/login");
   await fill(page, "Name", NAME);
   await fill(page, "Password", "not the password");
   await press(page, "Log in");
   await page.getByText("Name and password do not match.").waitFor();
-  barriers.push(...(await findBarriers(page, "log-in")));
   await fill(page, "Password", PASSWORD);
   await press(page, "Log in");
   await live(page);
