@@ -114,9 +114,9 @@ enum err feed_catalogue(struct feed *feed, uint32_t count, bool is_quiet)
             .device = "receiver",
             .sensor = feed->names[i],
             .interval_ms = 60000,
-            .has_low = i % 3 == 0,
+            .has_low = i % 3 != 1,
             .has_high = i % 3 == 0,
-            .low = 2,
+            .low = i % 3 == 0 ? 2 : 2400,
             .high = 25,
         };
     }

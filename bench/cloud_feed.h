@@ -36,7 +36,8 @@ void feed_close(struct feed *feed);
 // Without a log: each message goes to `send`. Needs no feed_close.
 void feed_open_to(struct feed *feed, const char *device,
                   enum err (*send)(void *ctx, const struct hub_record *record), void *ctx);
-// Points 1 to count: per sensor temperature, humidity and battery. Sends it, unless quiet.
+// Points 1 to count: per sensor temperature (limits 2 and 25), humidity and battery (lowest 2400
+// mV). Sends it, unless quiet.
 NODISCARD enum err feed_catalogue(struct feed *feed, uint32_t count, bool is_quiet);
 // The same points again and `count` diagnostics behind them, of a line with the receiver's name.
 NODISCARD enum err feed_diagnostics(struct feed *feed, uint32_t count);

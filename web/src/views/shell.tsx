@@ -114,7 +114,8 @@ export function Shell(props: {
           </svg>
           Busward
         </a>
-        <Menu user={props.user} logout={props.logout} />
+        {/* Another one is born closed: who logs out sees the form below it. */}
+        <Menu key={props.user?.name} user={props.user} logout={props.logout} />
       </header>
       <main id="main" tabIndex={-1}>
         {props.children}

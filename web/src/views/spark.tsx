@@ -76,12 +76,17 @@ function SparkLine({ point }: { point: Point }) {
   const spark = onChange ? held(point.spark as Spark, point.quality === "good") : point.spark;
   const values = spark ? seen(spark.avg) : [];
   if (!spark || values.length === 0) {
-    return <div class="spark is-empty">{t("spark.none")}</div>;
+    return (
+      <div class="spark is-empty">
+        <span>{t("spark.none")}</span>
+      </div>
+    );
   }
   const scale = scaleOf(spark, limits, decimals);
   const line = linePath(spark, scale);
-  const high = limits?.high == null ? 0 : scale.y(limits.high);
-  const low = limits?.low == null ? HEIGHT : scale.y(limits.low);
+  const inside = (y: number) => Math.min(HEIGHT, Math.max(0, y));
+  const high = limits?.high == null ? 0 : inside(scale.y(limits.high));
+  const low = limits?.low == null ? HEIGHT : inside(scale.y(limits.low));
   const say = (value: number) => format.quantity(value, unit, decimals);
   const label = t("spark.label", {
     span: format.age(spark.avg.length * spark.step_ms),
@@ -101,8 +106,8 @@ function SparkLine({ point }: { point: Point }) {
       )}
       <path class="spark-envelope" d={envelopePath(spark, scale)} />
       <path class="spark-line" d={line} />
-      {limits?.high != null && <Clip from={0} to={Math.min(HEIGHT, high)} path={line} />}
-      {limits?.low != null && <Clip from={Math.max(0, low)} to={HEIGHT} path={line} />}
+      {limits?.high != null && <Clip from={0} to={high} path={line} />}
+      {limits?.low != null && <Clip from={low} to={HEIGHT} path={line} />}
     </svg>
   );
 }
