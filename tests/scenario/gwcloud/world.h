@@ -16,7 +16,7 @@ enum {
     WORLD_CLOCKS_MAX = 256,
     WORLD_SIDES = 16,
     WORLD_ALERTS_MAX = 4096,
-    WORLD_STARTS_MAX = 64,
+    WORLD_STARTS_MAX = 1024,
 };
 
 struct world_seen {

@@ -5,6 +5,7 @@
 #include "apps/cloud/ingest/flight_part.h"
 #include "apps/cloud/ingest/ingest.h"
 #include "apps/cloud/store/flight.h"
+#include "apps/cloud/store/store_sync.h"
 #include "sim/sqlite_disk.h"
 
 #include <setjmp.h>
@@ -351,9 +352,16 @@ static bool cut_at(uint64_t step)
     sqlite_disk_init(&f.disk, step);
     f.cfg = (struct store_config){.path = "store.db", .vfs = "sim", .site_max = 2, .series_max = 8};
     f.disk.cut_at = step;
+    struct store_sync sync;
+    uint64_t durable = 0;
     bool is_open = open_store(&f);
-    for (unsigned i = 0; is_open && i < PARTS && !f.disk.is_off; i++) {
+    bool can_sync = is_open && store_sync_open(&sync, &f.store) == OK;
+    for (unsigned i = 0; can_sync && i < PARTS && !f.disk.is_off; i++) {
         (void)try_send(&f, part_of(3, PARTS - i, text));
+        durable = i % 2 == 0 && store_sync_run(&sync) == OK ? store_durable(&f.store) : durable;
+    }
+    if (can_sync) {
+        store_sync_close(&sync);
     }
     if (is_open) {
         close_store(&f);
@@ -362,7 +370,8 @@ static bool cut_at(uint64_t step)
     sqlite_disk_restart(&f.disk);
     // From the position on, as a log is read again.
     assert_true(open_store(&f));
-    assert_true(f.store.position >= f.sequence);
+    assert_true(f.store.position >= durable);
+    assert_true(was_cut || durable > 0);
     f.sequence = f.store.position;
     for (uint64_t i = f.sequence; i < PARTS; i++) {
         give(&f, part_of(3, (unsigned)(PARTS - i), text));
