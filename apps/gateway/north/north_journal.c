@@ -3,6 +3,7 @@
 #include "apps/gateway/north/north_internal.h"
 
 #include "port/api/clock.h"
+#include "port/linux/memory.h"
 
 enum { ROUNDS_MAX = 64, EVENT_TRIES = 2 };
 
@@ -101,6 +102,9 @@ void north_apply(struct north_side *side)
     apply_late_events(side, late_from);
     if (batch->gap_count > 0) {
         journal_add_gap(&side->journal, batch->gap_count, batch->gap_from_us, batch->gap_to_us);
+    }
+    if (batch->count > batch->capacity / 2) { // grown while a sync took long, which is rare
+        memory_give_back(batch->inputs, batch->capacity * sizeof(batch->inputs[0]));
     }
     batch->count = batch->event_count = batch->event_text_count = batch->text_count = 0;
     batch->gap_count = 0;
