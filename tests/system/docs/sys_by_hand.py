@@ -18,6 +18,7 @@ sys.path.insert(0, str(SOURCE / "tools"))
 from world.ports import free_port  # noqa: E402
 
 DEADLINE_S = 90
+ASK_AGAIN_S = 1
 
 
 def blocks(name: str, kind: str) -> list[str]:
@@ -52,7 +53,7 @@ def end(broker: subprocess.Popen) -> None:
     while True:
         broker.terminate()
         try:
-            broker.wait(1)
+            broker.wait(ASK_AGAIN_S)
             return
         except subprocess.TimeoutExpired:
             pass
