@@ -157,6 +157,8 @@ def main() -> int:
             rows.append(row("gateway.cpu_us", whole["cpu_us"], "us/transaction", "lower", peer["cpu_us"]))
     ours = broken["gateway"] + broken["one unit"]
     rows.append(row("bus.tty.violations", ours, "transactions", "lower", broken["libmodbus"]))
+    for client in ("line", "libmodbus", "pymodbus"):
+        rows.append(row(f"bus.tty.{client}_violations", broken[client], "transactions", "lower", asked[client]))
     rows.append(row("bus.tty.stalls", stalls, "late replies", "lower", sum(asked.values())))
     print("t3.5 broken: " + ", ".join(f"{client} {broken[client]} of {asked[client]}" for client in CLIENTS) +
           "; above 100 % a client starts before the silence is over")

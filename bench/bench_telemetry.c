@@ -104,8 +104,8 @@ static void send_message(struct window *window, struct totals *totals)
 static bool is_full(const struct window *window)
 {
     return window->count > 0 &&
-           !tm_encode_fits(&catalogue, (struct tm_axis){.boot_id = 0}, window->samples,
-                           window->count, &memory, TM_BODY_SIZE_MAX);
+           tm_encode_size(&catalogue, (struct tm_axis){.boot_id = 0}, window->samples,
+                          window->count, &memory, 0) > TM_BODY_SIZE_MAX;
 }
 
 static void add_report(struct window *window, uint32_t slot, const struct store_report *report,

@@ -94,10 +94,10 @@ class Line(Wire):
     PROGRAM, REPORT_SIGNAL = "busward-line", signal.SIGUSR1
 
     def __init__(self, build: pathlib.Path, folder: pathlib.Path, baud: int, form: str,
-                 chars: bool = False):
+                 chars: bool = False, changing: int = 0):
         self.port = folder / "client"
         super().__init__(build / "sim/busward-line", folder, baud, form,
-                         ["--client", self.port, *(["--silence-in-chars"] if chars else [])])
+                         ["--client", self.port, "--responder-changing", str(changing), *(["--silence-in-chars"] if chars else [])])
         wait_until("busward-line", lambda: os.path.exists(self.port))
 
 

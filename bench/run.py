@@ -19,7 +19,8 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROW_KEYS = {"name", "value", "unit", "better", "reference", "ratio"}
 BENCHES = {
-    "bus": [[str(HERE / "bench_bus.py"), "--build", "{build}", "--out", "{out}"]],
+    "bus": [[str(HERE / "bench_bus.py"), "--build", "{build}", "--out", "{out}"],
+            [str(HERE / "bench_bus_online.py"), "--build", "{build}", "--out", "{out}"]],
     "rt": [["{build}/bench/bench-rt", "--out", "{out}"],
            [str(HERE / "bench_rt_paced.py"), "--build", "{build}", "--out", "{out}"]],
     "telemetry": [["{build}/bench/bench_telemetry", "--out", "{out}"],

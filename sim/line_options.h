@@ -10,7 +10,8 @@
 
 // First member of a program's own options.
 struct line_options {
-    uint64_t baud, t3_5_us, responder, responder_delay_us, drop_ppm, flip_ppm, late_ppm, late_ms;
+    uint64_t baud, t3_5_us, responder, responder_delay_us, responder_changing, drop_ppm, flip_ppm,
+        late_ppm, late_ms;
     uint64_t seed, seconds, priority;
     bool silence_in_chars, by_byte;
     const char *format, *log, *report;

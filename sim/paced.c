@@ -12,7 +12,6 @@
 
 #include "base/assert.h"
 #include "port/api/clock.h"
-#include "sim/responder.h"
 
 #define CLIENT         0
 #define RESPONDER_NODE (SIM_LINE_NODES - 1)
@@ -73,6 +72,8 @@ enum err paced_open(struct paced *paced, const struct paced_cfg *cfg)
     paced->late_at_us = TIME_NEVER;
     sim_line_init(&paced->line, &cfg->line);
     judge_init(&paced->judge, cfg->t3_5_us);
+    paced->responder =
+        (struct responder){.unit_count = cfg->responder_units, .changing = cfg->responder_changing};
     ASSERT(cfg->device_count < PACED_ENDS_MAX);
     enum err err = open_end(paced, cfg->client);
     for (size_t i = 0; err == OK && i < cfg->device_count; i++) {
@@ -179,13 +180,12 @@ static void hear_request(struct paced *paced, const struct sim_line_event *event
     size_t size = event->data.size < room ? event->data.size : room;
     memcpy(paced->request + paced->request_size, event->data.data, size);
     paced->request_size += size;
-    if (!event->last || paced->cfg.responder_units == 0) {
+    if (!event->last || paced->responder.unit_count == 0) {
         return;
     }
     uint8_t data[256];
     struct writer reply = writer_of(data, sizeof data);
-    responder_reply(bytes_of(paced->request, paced->request_size), paced->cfg.responder_units,
-                    &reply);
+    responder_reply(&paced->responder, bytes_of(paced->request, paced->request_size), &reply);
     if (reply.size != 0) {
         uint64_t at_us = event->at_us + paced->cfg.t3_5_us + paced->cfg.responder_delay_us;
         drive(paced, RESPONDER_NODE, at_us, writer_bytes(&reply));

@@ -10,6 +10,7 @@
 
 #include "sim/judge.h"
 #include "sim/line.h"
+#include "sim/responder.h"
 
 #define PACED_STALL_US  1000
 #define PACED_ENDS_MAX  (SIM_LINE_NODES - 1)
@@ -18,10 +19,11 @@
 struct paced_cfg {
     struct sim_line_cfg line;
     uint32_t t3_5_us;
-    const char *client;         // link to the client's PTY; NULL: it is in this process
-    const char *const *devices; // links to the devices' PTYs
-    size_t device_count;        // up to PACED_ENDS_MAX - 1
-    unsigned responder_units;   // built-in responder, 0: none
+    const char *client;          // link to the client's PTY; NULL: it is in this process
+    const char *const *devices;  // links to the devices' PTYs
+    size_t device_count;         // up to PACED_ENDS_MAX - 1
+    unsigned responder_units;    // built-in responder, 0: none
+    unsigned responder_changing; // registers of each of its reads
     uint64_t responder_delay_us;
     uint32_t late_ppm; // replies that come late, by ...
     uint64_t late_us;
@@ -46,6 +48,7 @@ struct paced {
     struct paced_cfg cfg;
     struct sim_line line;
     struct judge judge;
+    struct responder responder;
     FILE *log;
     struct paced_end ends[PACED_ENDS_MAX];
     size_t end_count;

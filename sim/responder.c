@@ -5,10 +5,11 @@
 
 #define READ_MAX 125 // registers [Application Protocol V1.1b3, 6.3]
 
-void responder_reply(struct bytes request, unsigned unit_count, struct writer *out)
+void responder_reply(struct responder *responder, struct bytes request, struct writer *out)
 {
     struct mb_frame frame;
-    if (mb_rtu_decode(request, &frame) != OK || frame.unit == 0 || frame.unit > unit_count) {
+    if (mb_rtu_decode(request, &frame) != OK || frame.unit == 0 ||
+        frame.unit > responder->unit_count) {
         return;
     }
     struct reader in = reader_of(frame.pdu);
@@ -24,8 +25,10 @@ void responder_reply(struct bytes request, unsigned unit_count, struct writer *o
     } else {
         put_u8(&pdu, function);
         put_u8(&pdu, (uint8_t)(2 * count));
+        responder->reads++;
         for (unsigned i = 0; i < count; i++) {
-            put_u16be(&pdu, (uint16_t)(frame.unit * 256U + start + i));
+            unsigned since = i < responder->changing ? responder->reads : 0;
+            put_u16be(&pdu, (uint16_t)(frame.unit * 256U + start + i + since));
         }
     }
     if (mb_rtu_encode(frame.unit, writer_bytes(&pdu), out) != OK) {

@@ -6,8 +6,15 @@
 
 #include "base/bytes.h"
 
-// The RTU reply to an RTU request: register r of unit u holds u * 256 + r. Illegal requests get
-// their exception. Size 0 in out: no reply (broadcast, other unit, CRC).
-void responder_reply(struct bytes request, unsigned unit_count, struct writer *out);
+struct responder {
+    unsigned unit_count; // it answers for 1 to N
+    unsigned changing;   // of each read the first so many registers differ from the read before
+    uint32_t reads;      // answered so far
+};
+
+// The RTU reply to an RTU request: register r of unit u holds u * 256 + r, and one that changes as
+// much more as there were reads. Illegal requests get their exception. Size 0 in out: no reply
+// (broadcast, other unit, CRC).
+void responder_reply(struct responder *responder, struct bytes request, struct writer *out);
 
 #endif

@@ -208,8 +208,16 @@ enum err tm_catalogue_init(struct tm_catalogue *c, const struct tm_site *site,
 
 enum err tm_catalogue_index(const struct tm_catalogue *c, uint32_t id, uint32_t *index)
 {
-    uint32_t low = 0;
-    uint32_t high = c->point_count;
+    // Ids ascend, so a point stands no further from either end than its id from that end's; where
+    // no id is left out, that alone says where.
+    const uint32_t last = c->point_count - 1;
+    if (c->point_count == 0 || id < c->points[0].id || id > c->points[last].id) {
+        return ERR_NOT_FOUND;
+    }
+    uint32_t before_end = c->points[last].id - id;
+    uint32_t after_begin = id - c->points[0].id;
+    uint32_t low = before_end < last ? last - before_end : 0;
+    uint32_t high = after_begin < last ? after_begin : last;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (c->points[middle].id < id) {
@@ -218,7 +226,7 @@ enum err tm_catalogue_index(const struct tm_catalogue *c, uint32_t id, uint32_t 
             high = middle;
         }
     }
-    if (low == c->point_count || c->points[low].id != id) {
+    if (low > last || c->points[low].id != id) {
         return ERR_NOT_FOUND;
     }
     *index = low;

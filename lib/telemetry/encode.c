@@ -6,6 +6,8 @@
 #include "telemetry/pack.h"
 #include "telemetry/words.h"
 
+#include <string.h>
+
 const struct tm_sample *tm_run_next(const struct tm_pack *pack, const struct tm_run *run,
                                     size_t *at)
 {
@@ -180,41 +182,32 @@ static bool put_message(struct tm_pack *pack, size_t limit, struct json_writer *
     return !w->failed;
 }
 
-static bool precedes(const struct tm_sample *samples, uint16_t a, uint16_t b)
+// Where in the order a sample of this point belongs that came after all in it.
+static size_t place_after(const struct tm_sample *samples, const uint16_t *order, size_t count,
+                          uint32_t point)
 {
-    return samples[a].point != samples[b].point ? samples[a].point < samples[b].point : a < b;
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (samples[order[middle]].point <= point) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
 }
 
-static void sift_down(const struct tm_sample *samples, uint16_t *order, size_t at, size_t count)
+// By point, and those of one point as they came. The first `sorted` are in order already. Devices
+// are read with their points ascending, so most samples of a window belong near its end.
+static void sort_by_point(const struct tm_sample *samples, uint16_t *order, size_t sorted,
+                          size_t count)
 {
-    uint16_t moving = order[at];
-    for (size_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
-        if (child + 1 < count && precedes(samples, order[child], order[child + 1])) {
-            child++;
-        }
-        if (!precedes(samples, moving, order[child])) {
-            break;
-        }
-        order[at] = order[child];
-        at = child;
-    }
-    order[at] = moving;
-}
-
-// Heap sort: no recursion, no further memory.
-static void sort_by_point(const struct tm_sample *samples, uint16_t *order, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        order[i] = (uint16_t)i;
-    }
-    for (size_t i = count / 2; i > 0; i--) {
-        sift_down(samples, order, i - 1, count);
-    }
-    for (size_t last = count; last > 1; last--) {
-        uint16_t top = order[0];
-        order[0] = order[last - 1];
-        order[last - 1] = top;
-        sift_down(samples, order, 0, last - 1);
+    for (size_t i = sorted; i < count; i++) {
+        size_t at = place_after(samples, order, i, samples[i].point);
+        memmove(&order[at + 1], &order[at], (i - at) * sizeof(order[0]));
+        order[at] = (uint16_t)i;
     }
 }
 
@@ -263,11 +256,42 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static bool count_fits(struct tm_pack *pack, size_t limit, size_t capacity)
+static size_t size_of(struct tm_pack *pack, size_t limit)
 {
     struct json_writer w;
-    json_writer_init(&w, NULL, capacity);
-    return put_message(pack, limit, &w);
+    json_writer_init(&w, NULL, SIZE_MAX);
+    bool written = put_message(pack, limit, &w);
+    ASSERT(written);
+    return w.size;
+}
+
+// How many of the first samples fit; 0: not even one. A message grows about as its samples do, so
+// the straight line between two sizes leads to the next trial; each third one halves, should the
+// samples be too unlike each other for that.
+static size_t most_that_fit(struct tm_pack *pack, size_t capacity)
+{
+    size_t fit = 0;
+    size_t fit_size = 0;
+    size_t tight = pack->count; // too many
+    size_t tight_size = size_of(pack, tight);
+    if (tight_size <= capacity) {
+        return tight;
+    }
+    for (unsigned turn = 1; fit + 1 < tight; turn++) {
+        size_t between = tight - fit;
+        size_t step = between * (capacity - fit_size) / (tight_size - fit_size);
+        step = turn % 3 == 0 ? between / 2 : step;
+        step = step < 1 ? 1 : min_size(step, between - 1);
+        size_t size = size_of(pack, fit + step);
+        if (size <= capacity) {
+            fit += step;
+            fit_size = size;
+        } else {
+            tight = fit + step;
+            tight_size = size;
+        }
+    }
+    return fit;
 }
 
 enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
@@ -283,19 +307,11 @@ enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
         body->taken = bad;
         return ERR_ARG;
     }
-    sort_by_point(samples, memory->order, count);
+    sort_by_point(samples, memory->order, 0, count);
     struct tm_pack pack = {.catalogue = catalogue, .axis = axis, .samples = samples};
     pack.order = memory->order;
     pack.count = count;
-    size_t fit = 0;           // known to fit
-    size_t tight = count + 1; // known not to
-    for (size_t trial = count; fit + 1 < tight; trial = fit + (tight - fit) / 2) {
-        if (count_fits(&pack, trial, body->capacity)) {
-            fit = trial;
-        } else {
-            tight = trial;
-        }
-    }
+    size_t fit = most_that_fit(&pack, body->capacity);
     if (fit == 0) {
         body->taken = 0;
         return ERR_SIZE;
@@ -309,17 +325,18 @@ enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
     return OK;
 }
 
-bool tm_encode_fits(const struct tm_catalogue *catalogue, struct tm_axis axis,
-                    const struct tm_sample *samples, size_t sample_count,
-                    const struct tm_encode_memory *memory, size_t capacity)
+size_t tm_encode_size(const struct tm_catalogue *catalogue, struct tm_axis axis,
+                      const struct tm_sample *samples, size_t sample_count,
+                      const struct tm_encode_memory *memory, size_t sorted)
 {
+    ASSERT(sorted <= sample_count);
     if (sample_count == 0 || sample_count > memory->capacity || sample_count > TM_PACK_SAMPLE_MAX ||
         find_bad(catalogue, samples, sample_count) < sample_count) {
-        return false;
+        return 0;
     }
-    sort_by_point(samples, memory->order, sample_count);
+    sort_by_point(samples, memory->order, sorted, sample_count);
     struct tm_pack pack = {.catalogue = catalogue, .axis = axis, .samples = samples};
     pack.order = memory->order;
     pack.count = sample_count;
-    return count_fits(&pack, sample_count, capacity);
+    return size_of(&pack, sample_count);
 }

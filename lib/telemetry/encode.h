@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packs samples into one message of kind `s`, as docs/protocol/telemetry.md says. Two passes over
-// the samples: one that only counts bytes finds how many fit, the second writes. The same samples,
+// Packs samples into one message of kind `s`, as docs/protocol/telemetry.md says. Passes over the
+// samples that only count bytes find how many fit, the last one writes. The same samples,
 // catalogue and head always give the same bytes.
 #ifndef TELEMETRY_ENCODE_H
 #define TELEMETRY_ENCODE_H
@@ -37,10 +37,12 @@ NODISCARD enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axi
                              const struct tm_sample *samples, size_t sample_count,
                              const struct tm_encode_memory *memory, struct tm_body *body);
 
-// One counting pass: would all these samples fit into `capacity` bytes? For deciding whether a
-// message is full without packing it. False also for what tm_encode() refuses.
-bool tm_encode_fits(const struct tm_catalogue *catalogue, struct tm_axis axis,
-                    const struct tm_sample *samples, size_t sample_count,
-                    const struct tm_encode_memory *memory, size_t capacity);
+// One counting pass: the bytes of one message that carries all these samples. For deciding whether
+// a message is full without packing it. 0 for what tm_encode() refuses, and for more samples than
+// it looks at. `sorted`: memory->order is still as an earlier call left it, when so many of these
+// samples, the first of them, were there; 0: none, or tm_encode() had it since.
+NODISCARD size_t tm_encode_size(const struct tm_catalogue *catalogue, struct tm_axis axis,
+                                const struct tm_sample *samples, size_t sample_count,
+                                const struct tm_encode_memory *memory, size_t sorted);
 
 #endif

@@ -8,7 +8,7 @@
 enum {
     UNSYNCED_MAX = 256, // samples in memory only: more of them do not wait for sync_ms
     RELAYS_DIRTY_MAX = 64,
-    FIT_STEP = 32, // samples between two looks whether a message is full
+    FIT_STEP = 32, // samples between two looks whether a message is full, at least
     STEP_MS = 500, // a clock that moved more has stepped
     RETRY_US = 5 * 1000000,
     STEADY_S = 3600, // a clock that did not step for this long dates ages
@@ -87,18 +87,24 @@ void journal_set_catalogue(struct journal *journal, uint64_t now_us,
 static void check_full(struct journal *journal)
 {
     size_t unsealed = journal_unsealed(journal);
-    if (journal->catalogue == NULL || unsealed < journal->fit_checked + FIT_STEP) {
+    if (journal->catalogue == NULL || unsealed < journal->fit_look_at) {
         return;
     }
     const struct tm_encode_memory memory = {.order = journal->order,
                                             .capacity = COUNT_OF(journal->order)};
     size_t count = journal_window_run_end(journal) - journal->sealed_count;
     count = count < TM_PACK_SAMPLE_MAX ? count : TM_PACK_SAMPLE_MAX;
-    journal->fit_checked = unsealed;
     // The axis changes the head by a few bytes only; the packer decides exactly.
-    journal->is_message_full = !tm_encode_fits(journal->catalogue, (struct tm_axis){.boot_id = 0},
-                                               &journal->cfg.window[journal->sealed_count], count,
-                                               &memory, JOURNAL_PAYLOAD_SIZE_MAX);
+    size_t size = tm_encode_size(journal->catalogue, (struct tm_axis){.boot_id = 0},
+                                 &journal->cfg.window[journal->sealed_count], count, &memory,
+                                 journal->fit_sorted);
+    journal->fit_sorted = size == 0 ? 0 : count;
+    journal->is_message_full = size == 0 || size > JOURNAL_PAYLOAD_SIZE_MAX;
+    // Each look counts them all: the next one half way to where these lead, for others may be
+    // larger.
+    size_t half =
+        journal->is_message_full ? 0 : (JOURNAL_PAYLOAD_SIZE_MAX - size) * count / size / 2;
+    journal->fit_look_at = unsealed + (half > FIT_STEP ? half : FIT_STEP);
 }
 
 enum err journal_add(struct journal *journal, uint64_t now_us, const struct tm_sample *sample)

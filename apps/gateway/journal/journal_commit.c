@@ -209,7 +209,6 @@ static void after_seal(struct journal *journal, enum journal_lane lane, uint64_t
         journal->oldest_us = now_us; // what did not fit had only just come
     }
     journal->is_message_full = false;
-    journal->fit_checked = 0;
 }
 
 static void after_commit(struct journal *journal, enum journal_lane lane,

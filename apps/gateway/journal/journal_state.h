@@ -113,7 +113,8 @@ struct journal {
     uint64_t oldest_us;      // the oldest unsealed sample came then; TIME_NEVER: none
     uint64_t hurry_us;       // seal by then; TIME_NEVER
     uint64_t retry_us;       // while failing
-    size_t fit_checked;      // samples at the last check whether the message is full
+    size_t fit_look_at;      // samples at the next look whether the message is full
+    size_t fit_sorted;       // samples that the last look left sorted in .order
     bool is_message_full;
     bool is_watched;
     bool must_sync; // while flushing

@@ -75,6 +75,7 @@ void journal_window_sealed(struct journal *journal, uint64_t end_ordinal)
     }
     if (end > journal->sealed_count) {
         journal->sealed_count = (size_t)end;
+        journal->fit_look_at = journal->fit_sorted = 0; // the next message begins elsewhere
     }
     if (journal->sealed_count > journal->journalled_count) {
         journal->journalled_count = journal->sealed_count;

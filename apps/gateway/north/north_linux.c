@@ -9,7 +9,7 @@
 #include <sys/timex.h>
 
 enum {
-    QUIET_FLUSH_US = 250 * 1000, // samples wait this long for company on the way to the journal
+    QUIET_FLUSH_US = 1000 * 1000, // samples wait this long for company on the way to the journal
     WATCHED_FLUSH_US = 20 * 1000,
     CLOCK_UNKNOWN_US = 5 * 1000000, // between two looks at the clock
     CLOCK_KNOWN_US = 60 * 1000000,  // and then only if there is something else to do

@@ -357,12 +357,44 @@ static void test_a_long_list_of_points_leaves_nothing_behind(void **state)
     }
 }
 
+// How many samples of one point come before the journal seals a message: it is full.
+static unsigned samples_until_full(struct world *w, bool is_wide)
+{
+    unsigned count = 0;
+    for (uint64_t before = w->journal.stats.messages; w->journal.stats.messages == before;) {
+        w->now_us++;
+        struct tm_sample sample = {.at_us = w->now_us, .point = w->points[0].id};
+        sample.value = tm_int(is_wide && count % 2 == 0 ? INT64_C(1) << 52 : 0, 0);
+        assert_int_equal(journal_add(&w->journal, w->now_us, &sample), OK);
+        count++;
+        journal_tick(&w->journal, w->now_us);
+    }
+    return count;
+}
+
+// What the last message held says nothing about the next one.
+static void test_a_full_message_is_noticed_whatever_the_last_one_held(void **state)
+{
+    (void)state;
+    world_init(&world, 60);
+    world.cfg.max_age_ms = 3600000;
+    world.cfg.sync_ms = 3600000;
+    world_start(&world, true);
+    world_flush(&world); // the catalogue leaves
+    unsigned narrow = samples_until_full(&world, false);
+    unsigned wide = samples_until_full(&world, true);
+    assert_in_range(narrow, 1000, JOURNAL_WINDOW_MIN);
+    assert_in_range(wide, 200, 500);
+    world_deinit(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_data_goes_ahead_and_the_rest_follows_in_order),
         cmocka_unit_test(test_a_long_list_of_points_leaves_nothing_behind),
         cmocka_unit_test(test_restarts_and_power_cuts_in_the_middle_of_it),
+        cmocka_unit_test(test_a_full_message_is_noticed_whatever_the_last_one_held),
         cmocka_unit_test(test_a_flapping_link_leaves_no_hole_open),
         cmocka_unit_test(test_damage_in_the_backlog_is_told_exactly),
         cmocka_unit_test(test_damage_in_live_data_leaves_the_backlog_alone),

@@ -70,6 +70,7 @@ struct host {
     struct sim_line line;
     struct sim_transceiver transceiver;
     struct judge judge;
+    struct responder responder;
     uint8_t frame[LINE_FRAME_MAX];
     size_t frame_size;
     uint64_t frame_end_us, reply_us, noise_us;
@@ -118,7 +119,7 @@ static void unit_hear(struct host *host, const struct sim_line_event *event)
         (void)fflush(stdout);
     }
     struct writer out = writer_of(host->reply, LINE_FRAME_MAX);
-    responder_reply(bytes_of(host->frame, host->frame_size), (unsigned)host->options.units, &out);
+    responder_reply(&host->responder, bytes_of(host->frame, host->frame_size), &out);
     host->reply_size = host->frame[0] == host->options.mute ? 0 : out.size;
     if (host->options.babble && host->reply_size > 0 && host->frame[0] == 1) {
         host->reply_size = sizeof host->reply;
@@ -318,6 +319,7 @@ int main(int argc, char **argv)
                                       .seed = 1};
     sim_line_init(&host.line, &line);
     judge_init(&host.judge, mb_silence(line.baud, line.char_bits, false).t35_us);
+    host.responder.unit_count = (unsigned)host.options.units;
     host.begin_us = port_now_us();
     sim_transceiver_init(&host.transceiver, &host.line, NODE_CORE);
     if (host.options.noise_ms != 0) {
