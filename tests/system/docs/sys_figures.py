@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Goal: figures that the documents give are those of the code. Method: each sentence below must stand in its document with the
-constants' values filled in; line breaks do not count."""
+constants' values filled in; line breaks do not count. The day's costs in azure.md add up, and its sites fit their hub."""
 
 import os
 import pathlib
@@ -48,6 +48,19 @@ def value_of(name: str) -> int:
     return int(found[0])
 
 
+def wrong_sums() -> list[str]:
+    """What a site costs a day, and how many of them a unit of the hub carries."""
+    text = re.sub(r"\s+", " ", (SOURCE / "docs/azure.md").read_text())
+    found = re.search(r"So (\d+) a day \((\d+) \+ (\d+) \+ (\d+)\).* allows 400,000 a day: (\d+) such sites; unwatched ([\d,]+)\. ", text)
+    if found is None:
+        return ["docs/azure.md sums up no day"]
+    total, telemetry, twin, page, sites, unwatched = (int(word.replace(",", "")) for word in found.groups())
+    wrong = [] if total == telemetry + twin + page else [f"docs/azure.md: {telemetry} + {twin} + {page} is not {total}"]
+    wrong += [f"docs/azure.md: {count} sites of {each} a day are not what 400,000 allow" for count, each in
+              ((sites, total), (unwatched, telemetry + twin)) if count != 400_000 // each]
+    return wrong + [f"docs/azure.md: no row of its table has {part}" for part in (telemetry, twin, page) if f"| {part} |" not in text]
+
+
 def main() -> int:
     values = {name: value_of(name) for name in CONSTANTS}
     values["attempt_s"] = values["attempt_ms"] // 1000
@@ -57,6 +70,7 @@ def main() -> int:
         text = re.sub(r"\s*\n//\s*|\s+", " ", (SOURCE / path).read_text())
         if sentence.format(**words) not in text:
             wrong.append(f"{path} does not say: {sentence.format(**words)}")
+    wrong += wrong_sums()
     for line in wrong:
         print(f"figures: {line}")
     return 1 if wrong else 0
