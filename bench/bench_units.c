@@ -333,6 +333,7 @@ static void drain(struct bench *b)
         case APP_OUT_CANCEL: // a receiver that answers is never given up
         case APP_OUT_RESUME:
         case APP_OUT_REFUSED:
+        case APP_OUT_CUT:
         case APP_OUT_ANSWER: ASSERT(false);
         }
         ASSERT(err == OK);

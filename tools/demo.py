@@ -133,9 +133,9 @@ def settle(world: World) -> tuple[Verdict, list[str]]:
 
     def complete() -> bool:
         nonlocal verdict, missed
-        verdict = judge.judge(world.api, until_us)
         # The next life begins after what the last one can have heard.
         deaths_us = sorted(int(birth * 1e6) for name in ("gateway", "line") for birth in world.parts[name].births[1:])
+        verdict = judge.judge(world.api, until_us, deaths_us, JOURNAL_S)
         missed = judge.missed(deaths_us, JOURNAL_S, until_us)
         return verdict.good() and not missed
 

@@ -221,12 +221,15 @@ static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *po
                                 .unit = poll->unit,
                                 .block = poll->block,
                                 .exception = poll->exception};
-        return poll->failure == POLL_EXCEPTION;
+        return poll->exception != MB_EX_NONE;
     case POLLER_OUT_UNIT:
         if (poll->state == UNIT_SUSPENDED) {
             sampler_fail_unit(&app->sampler, poll->unit, poll->at_us, TM_REASON_SUSPENDED);
         }
         *out = (struct app_out){.kind = APP_OUT_UNIT, .unit = poll->unit, .state = poll->state};
+        return true;
+    case POLLER_OUT_CUT:
+        *out = (struct app_out){.kind = APP_OUT_CUT, .unit = poll->unit, .block = poll->block};
         return true;
     case POLLER_OUT_ANSWER:
         *out = (struct app_out){.kind = APP_OUT_ANSWER, .bus = bus, .answer = poll->answer};

@@ -20,6 +20,7 @@ enum app_out_kind {
     APP_OUT_ALERT,   // event: a limit was crossed
     APP_OUT_UNIT,    // unit, state: for the log
     APP_OUT_REFUSED, // unit, block, exception: for the log
+    APP_OUT_CUT,     // unit, block: for the log
     APP_OUT_ANSWER,  // bus, answer: to app_ask()
 };
 

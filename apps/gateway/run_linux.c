@@ -32,6 +32,17 @@ static void tell_refused(const struct run *run, const struct app_out *out)
              log_quote(mb_exception_name(out->exception)).text);
 }
 
+// Told of a unit's first cut alone: the others follow from it.
+static void tell_cut(const struct run *run, const struct app_out *out)
+{
+    const struct unit *unit = &run->setup.app.points.units[out->unit];
+    log_warn("poll", "cut",
+             "unit=%u device=%s table=%s address=%u count=%u reason=\"illegal address: read in "
+             "parts, and as one again if they are all answered\"",
+             unit->device->unit, log_quote(unit->device->name).text, TABLE_WORDS[out->block.table],
+             out->block.address, out->block.count);
+}
+
 static void tell_overrun(struct run *run, uint64_t now_us, uint32_t b)
 {
     const struct poller_stats *stats = &run->setup.app.buses[b].poller.stats;
@@ -84,6 +95,7 @@ static void act(struct run *run, uint64_t now_us, const struct app_out *out)
     case APP_OUT_ALERT: north_add_event(run->north, now_us, &out->event); break;
     case APP_OUT_UNIT: tell_unit(run, out); break;
     case APP_OUT_REFUSED: tell_refused(run, out); break;
+    case APP_OUT_CUT: tell_cut(run, out); break;
     case APP_OUT_ANSWER: service_answer(&run->service, now_us, out->bus, &out->answer); break;
     }
 }

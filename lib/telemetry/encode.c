@@ -199,18 +199,6 @@ static size_t place_after(const struct tm_sample *samples, const uint16_t *order
     return low;
 }
 
-// By point, and those of one point as they came. The first `sorted` are in order already. Devices
-// are read with their points ascending, so most samples of a window belong near its end.
-static void sort_by_point(const struct tm_sample *samples, uint16_t *order, size_t sorted,
-                          size_t count)
-{
-    for (size_t i = sorted; i < count; i++) {
-        size_t at = place_after(samples, order, i, samples[i].point);
-        memmove(&order[at + 1], &order[at], (i - at) * sizeof(order[0]));
-        order[at] = (uint16_t)i;
-    }
-}
-
 static bool value_fits(const struct tm_point *point, const struct tm_sample *sample)
 {
     const struct tm_value *value = &sample->value;
@@ -235,20 +223,35 @@ static bool value_fits(const struct tm_point *point, const struct tm_sample *sam
     return false;
 }
 
-// The first sample that cannot be carried, or count.
-static size_t find_bad(const struct tm_catalogue *catalogue, const struct tm_sample *samples,
-                       size_t count)
+static bool is_carried(const struct tm_catalogue *catalogue, const struct tm_sample *sample)
 {
     uint32_t index = 0;
+    return sample->at_us <= (uint64_t)TM_EXACT_MAX &&
+           tm_catalogue_index(catalogue, sample->point, &index) == OK &&
+           value_fits(&catalogue->points[index], sample);
+}
+
+// Those that can be carried, by point, and those of one point as they came; of the first `sorted`
+// they are in order already. Devices are read with their points ascending, so most samples of a
+// window belong near its end. Returns how many; *bad is the first that cannot be, or count.
+static size_t sort_by_point(const struct tm_catalogue *catalogue, const struct tm_sample *samples,
+                            uint16_t *order, size_t sorted, size_t count, size_t *bad)
+{
+    size_t carried = 0;
+    *bad = count;
     for (size_t i = 0; i < count; i++) {
-        bool good = samples[i].at_us <= (uint64_t)TM_EXACT_MAX &&
-                    tm_catalogue_index(catalogue, samples[i].point, &index) == OK &&
-                    value_fits(&catalogue->points[index], &samples[i]);
-        if (!good) {
-            return i;
+        if (!is_carried(catalogue, &samples[i])) {
+            *bad = *bad == count ? i : *bad;
+            continue;
         }
+        if (i >= sorted) {
+            size_t at = place_after(samples, order, carried, samples[i].point);
+            memmove(&order[at + 1], &order[at], (carried - at) * sizeof(order[0]));
+            order[at] = (uint16_t)i;
+        }
+        carried++;
     }
-    return count;
+    return carried;
 }
 
 static size_t min_size(size_t a, size_t b)
@@ -302,12 +305,12 @@ enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axis axis,
     if (count == 0) {
         return ERR_EMPTY;
     }
-    size_t bad = find_bad(catalogue, samples, count);
-    if (bad < count) {
+    size_t bad = 0;
+    size_t carried = sort_by_point(catalogue, samples, memory->order, 0, count, &bad);
+    if (carried < count) {
         body->taken = bad;
         return ERR_ARG;
     }
-    sort_by_point(samples, memory->order, 0, count);
     struct tm_pack pack = {.catalogue = catalogue, .axis = axis, .samples = samples};
     pack.order = memory->order;
     pack.count = count;
@@ -330,13 +333,12 @@ size_t tm_encode_size(const struct tm_catalogue *catalogue, struct tm_axis axis,
                       const struct tm_encode_memory *memory, size_t sorted)
 {
     ASSERT(sorted <= sample_count);
-    if (sample_count == 0 || sample_count > memory->capacity || sample_count > TM_PACK_SAMPLE_MAX ||
-        find_bad(catalogue, samples, sample_count) < sample_count) {
+    if (sample_count > memory->capacity || sample_count > TM_PACK_SAMPLE_MAX) {
         return 0;
     }
-    sort_by_point(samples, memory->order, sorted, sample_count);
+    size_t bad = 0;
     struct tm_pack pack = {.catalogue = catalogue, .axis = axis, .samples = samples};
     pack.order = memory->order;
-    pack.count = sample_count;
-    return size_of(&pack, sample_count);
+    pack.count = sort_by_point(catalogue, samples, memory->order, sorted, sample_count, &bad);
+    return pack.count > 0 ? size_of(&pack, sample_count) : 0;
 }

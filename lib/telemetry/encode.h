@@ -38,8 +38,9 @@ NODISCARD enum err tm_encode(const struct tm_catalogue *catalogue, struct tm_axi
                              const struct tm_encode_memory *memory, struct tm_body *body);
 
 // One counting pass: the bytes of one message that carries all these samples. For deciding whether
-// a message is full without packing it. 0 for what tm_encode() refuses, and for more samples than
-// it looks at. `sorted`: memory->order is still as an earlier call left it, when so many of these
+// a message is full without packing it. What tm_encode() refuses takes no room: it does not make a
+// message full. 0: none of them can be carried, or there are more than it looks at. `sorted`:
+// memory->order is still as an earlier call with this catalogue left it, when so many of these
 // samples, the first of them, were there; 0: none, or tm_encode() had it since.
 NODISCARD size_t tm_encode_size(const struct tm_catalogue *catalogue, struct tm_axis axis,
                                 const struct tm_sample *samples, size_t sample_count,

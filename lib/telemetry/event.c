@@ -38,6 +38,8 @@ static void put_alert(struct json_writer *w, const struct tm_event *event)
         json_put_decimal(w, event->value.u.i, event->value.exponent);
     } else if (event->value.kind == TM_DOUBLE) {
         json_put_double(w, event->value.u.d);
+    } else if (event->value.kind == TM_ENUM) {
+        json_put_i64(w, event->value.u.i);
     } else {
         json_put_null(w);
     }

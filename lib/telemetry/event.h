@@ -33,7 +33,7 @@ struct tm_event {
     uint64_t hash;
     uint64_t boot_id;
     int64_t boot_ms, utc_ms;
-    struct tm_value value; // TM_INT, TM_DOUBLE; a decoded one is TM_DOUBLE
+    struct tm_value value; // TM_INT, TM_DOUBLE, TM_ENUM; a decoded one is TM_DOUBLE
     double limit;
     struct bytes text; // UTF-8, up to TM_TEXT_SIZE_MAX
 };

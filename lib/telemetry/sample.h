@@ -85,6 +85,8 @@ static inline struct tm_value tm_text(struct bytes text)
 
 // Same kind and same value; an exponent counts by its effect (2150 e-2 equals 215 e-1).
 bool tm_value_equal(const struct tm_value *a, const struct tm_value *b);
+// mantissa x 10^from as whole number x 10^to; false if that is not exact or too large.
+bool tm_rescale(int64_t mantissa, int from, int to, int64_t *out);
 // The value as a double for display and statistics; 0 for text and null.
 double tm_value_double(const struct tm_value *value);
 // "good", "stale", "bad".

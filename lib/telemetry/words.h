@@ -12,8 +12,6 @@
 
 // Index of the word, or -1.
 int tm_word_index(struct bytes text, const char *const *words, size_t count);
-// mantissa x 10^from as whole number x 10^to; false if that is not exact or too large.
-bool tm_rescale(int64_t mantissa, int from, int to, int64_t *out);
 bool tm_hex64(struct bytes text, uint64_t *out); // exactly 16 small hex digits
 
 // What stands in front of every message: an open object with v, k, c and, if not 0, boot.

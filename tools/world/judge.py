@@ -12,7 +12,7 @@ import dataclasses
 import json
 import pathlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from world.api import BUCKETS_MAX, Api
 from world.store import PHASES
@@ -21,6 +21,7 @@ SERIAL_BASE, SERIAL_SIZE = 8, 16  # the receiver's serial: a register, character
 SENSOR_BASE, SENSOR_STRIDE, SLOTS_MAX = 100, 10, 200
 AGE_NEVER = 65535
 VALUES = {"temperature": (2, True, 0.01), "humidity": (3, False, 0.1), "battery": (4, False, 0.001), "signal": (5, True, 1.0)}
+EVERY = ("temperature", "humidity")  # sampled from each report; the others when they leave their deadband
 NOT_AVAILABLE = {2: 0x8000, 3: 0xFFFF, 4: 0xFFFF, 5: 0x8000}
 SECOND_MS = 1000
 DAY_MS = 86_400_000
@@ -37,7 +38,7 @@ class Verdict:
     lost: list[str] = dataclasses.field(default_factory=list)
     doubled: list[str] = dataclasses.field(default_factory=list)
     wrong: list[str] = dataclasses.field(default_factory=list)  # another value than the journal's
-    invented: list[str] = dataclasses.field(default_factory=list)  # journalled, but never on the line
+    invented: list[str] = dataclasses.field(default_factory=list)  # journalled or stored, but not on the line at that time
     gaps: int = 0  # announced to the cloud
     gap_samples: int = 0  # that they say are missing
 
@@ -66,8 +67,8 @@ def replies(log: pathlib.Path) -> Iterator[tuple[int, bytes, int]]:
     """Every reply with registers that the line carried, as (first address, the registers' bytes, its end in us)."""
     for row in read_lines(log):
         request, reply = bytes.fromhex(row["request"]), bytes.fromhex(row["reply"])
-        # One that was cut short, since its sender died, says nothing.
-        is_whole = len(request) >= 8 and len(reply) >= 5 and len(reply) == 5 + reply[2]
+        # One that was cut short, since its sender died, or spoilt by noise says nothing.
+        is_whole = row.get("good", True) and len(request) >= 8 and len(reply) >= 5 and len(reply) == 5 + reply[2]
         if is_whole and request[1] in (3, 4) and reply[1] == request[1]:
             yield int.from_bytes(request[2:4], "big"), reply[3:3 + reply[2]], row["end_us"]
 
@@ -96,18 +97,48 @@ def sensor_blocks(log: pathlib.Path) -> Iterator[tuple[int, list[int], int]]:
                 yield slot, words[first:first + SENSOR_STRIDE], end_us
 
 
-def line_values(log: pathlib.Path) -> tuple[int, dict[tuple[int, str], set[float]]]:
-    """How many different reports the line carried, and every value: (slot, point) -> values, from the replies' own bytes."""
-    reports: set[tuple[int, int]] = set()
-    values: dict[tuple[int, str], set[float]] = defaultdict(set)
-    for slot, block, _ in sensor_blocks(log):
-        reports.add((slot, block[0]))
-        for name, (offset, signed, scale) in VALUES.items():
-            word = block[offset]
-            if word != NOT_AVAILABLE[offset]:
-                values[slot, name].add(round((word - 65536 if signed and word >= 32768 else word) * scale, 6))
-        values[slot, "phase"].add(block[0] % len(PHASES))
-    return len(reports), values
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """One value of one report, as one reply carried it."""
+    slot: int
+    number: int  # of the report: a receiver that starts anew counts anew
+    name: str
+    value: float
+    measured_us: int
+    end_us: int  # of the reply
+
+
+class Wire:
+    """What the line carried, from the replies' own bytes."""
+
+    def __init__(self, log: pathlib.Path):
+        self.readings: list[Reading] = []
+        self.by_value: dict[tuple[int, str, float], list[Reading]] = defaultdict(list)
+        reports: set[tuple[int, int]] = set()
+        for slot, block, end_us in sensor_blocks(log):
+            reports.add((slot, block[0]))
+            values = {"phase": float(block[0] % len(PHASES))}
+            for name, (offset, signed, scale) in VALUES.items():
+                word = block[offset]
+                if word != NOT_AVAILABLE[offset]:
+                    values[name] = round((word - 65536 if signed and word >= 32768 else word) * scale, 6)
+            for name, value in values.items():
+                reading = Reading(slot, block[0], name, value, end_us - block[1] * 1_000_000, end_us)
+                self.readings.append(reading)
+                self.by_value[slot, name, value].append(reading)
+        self.reports = len(reports)
+
+    def near(self, key: tuple[int, str, float], at_us: int, off_us: int = TIME_OFF_US) -> list[Reading]:
+        """The readings of a value that was measured at about that time."""
+        return [one for one in self.by_value.get(key, ()) if abs(one.measured_us - at_us) < off_us]
+
+    def count_reports(self, key: tuple[int, str, float], at_us: int) -> int:
+        """Different reports with that value at about that time, the next ones included."""
+        found: list[Reading] = []
+        for one in self.near(key, at_us, 2 * TIME_OFF_US):
+            if not any(one.number == other.number and abs(one.measured_us - other.measured_us) < TIME_OFF_US for other in found):
+                found.append(one)
+        return len(found)
 
 
 class Judge:
@@ -117,7 +148,8 @@ class Judge:
         self.line_log = line_log
         self.sync_trace = sync_trace
         self.slots = slots
-        self.untraced: dict[int, set[int]] = {}  # slot -> seconds of temperatures that judge() found stored, but not traced
+        # Stored, but not traced, as judge() found them: (slot, name) -> when they were measured.
+        self.untraced: dict[tuple[int, str], list[int]] = {}
 
     def journalled(self) -> list[dict]:
         """Good samples with numbers that were synced."""
@@ -168,16 +200,19 @@ class Judge:
             start = end
         return found
 
-    def judge(self, api: Api, until_us: int | None = None) -> Verdict:
-        """until_us: in a store that runs on, what is journalled later need not be stored yet."""
+    def judge(self, api: Api, until_us: int | None = None, deaths_us: Sequence[int] = (), slack_s: float = 0) -> Verdict:
+        """until_us: in a store that runs on, what is journalled later need not be stored yet. deaths_us: of the gateway, rising.
+        A death between a sync and its line in the trace leaves what was synced untraced: stored all the same, it must have been
+        read within slack_s before one, and be no second sample of its report."""
         by_point = self._by_point()
-        reports, on_line = line_values(self.line_log)
-        verdict = Verdict(measured=reports)
+        verdict = Verdict()
         self._judge_texts(api, verdict, until_us)
         stored = {point: self.stored(api, point, min(row["utc_ms"] for row in rows), max(row["utc_ms"] for row in rows))
                   for point, rows in by_point.items()}
         # What was synced before the store was asked must be there; what is there was synced by now.
         later = self._by_point()
+        wire = Wire(self.line_log)
+        verdict.measured = wire.reports
         for point, rows in by_point.items():
             # The line never carried what is said of it: such a sample is judged by the journal alone.
             is_diagnostic = rows[0].get("diag", False)
@@ -185,9 +220,10 @@ class Judge:
             verdict.journalled += 0 if is_diagnostic else len(rows)
             verdict.stored += sum(count for count, _, _ in stored[point].values())
             for row in rows if not is_diagnostic else ():
-                self._check_line(verdict, on_line, row)
+                self._check_line(verdict, wire, row)
             due = Counter(row["utc_ms"] // SECOND_MS for row in rows if is_due(row, until_us))
             self._judge_point(verdict, stored[point], rows, due, later[point])
+            self._judge_untraced(verdict, wire, stored[point], later[point], deaths_us, slack_s)
         if by_point:
             self._count_gaps(api, verdict, next(iter(by_point)), [row["utc_ms"] for rows in by_point.values() for row in rows])
         return verdict
@@ -216,11 +252,30 @@ class Judge:
                 verdict.doubled.append(f"{here}: {found} for {len(synced)}")
             elif found and not self._fits(synced, found, low, high):
                 verdict.wrong.append(f"{here}: journal {synced}, store {low} to {high}")
-        # A kill between the sync and its trace line leaves a journalled sample untraced: it may be stored, once.
-        untraced = set(stored) - set(values)
-        if name == "temperature" and (slot := self.slots.get(rows[0].get("sensor"))) is not None:
-            self.untraced[slot] = untraced
-        verdict.doubled += [f"point {rows[0]['p']} at {second}: stored twice" for second in untraced if stored[second][0] > 1]
+    def _judge_untraced(self, verdict: Verdict, wire: Wire, stored: dict[int, tuple[int, float, float]], later: list[dict],
+                        deaths_us: Sequence[int], slack_s: float) -> None:
+        name, slot = later[0].get("name"), self.slots.get(later[0].get("sensor"))
+        offset_us = later[0]["utc_ms"] * 1000 - later[0]["at_us"]
+        untraced = set(stored) - {row["utc_ms"] // SECOND_MS for row in later}
+        times_us = {second: second * 1_000_000 + 500_000 - offset_us for second in untraced}
+        if slot is not None:
+            self.untraced[slot, name] = list(times_us.values())
+        for second, at_us in times_us.items():
+            here = f"point {later[0]['p']} ({later[0].get('sensor')}, {name}) at {second}, which was never traced"
+            count, value, _ = stored[second]
+            key = (slot, name, round(float(value), 6))
+            is_read = slot is not None and (name in VALUES or name == "phase")
+            read_us = [one.end_us for one in wire.near(key, at_us)] if is_read else [at_us]
+            excused = any(0 < death_us - end_us < slack_s * 1e6 for death_us in deaths_us for end_us in read_us)
+            if not read_us:
+                verdict.invented.append(f"{here}: {value}, the line did not carry it then")
+            elif not excused or count > 1:
+                verdict.doubled.append(f"{here}: {count} times {value}" + ("" if excused else ", and no death excuses it"))
+            elif name in EVERY:
+                same = [row["at_us"] for row in later if round(float(row["v"]), 6) == key[2]] + list(times_us.values())
+                samples = sum(abs(one - at_us) < TIME_OFF_US for one in same)
+                if samples > (reports := wire.count_reports(key, at_us)):
+                    verdict.doubled.append(f"{here}: {samples} samples of {value} with those traced, the line carried {reports} reports")
 
     @staticmethod
     def _fits(synced: list[float], found: int, low: float, high: float) -> bool:
@@ -235,84 +290,68 @@ class Judge:
             verdict.gaps += 1
             verdict.gap_samples += gap["count"]
 
-    def _proven(self, carried: dict[tuple[int, float], list[tuple[int, int]]], deaths_us: list[int]) -> list[int]:
+    def _of_reports(self) -> list[dict]:
+        """Good samples of sensors that were synced, of the values that each report brings."""
+        return [row for row in self.journalled() if row.get("name") in EVERY and row.get("sensor") in self.slots]
+
+    def _key(self, row: dict) -> tuple[int, str, float]:
+        return self.slots[row["sensor"]], row["name"], round(float(row["v"]), 6)
+
+    def _proven(self, wire: Wire, deaths_us: Sequence[int]) -> list[int]:
         """For each life of the gateway (the last one has no death): when the line carried the latest report that this life
         is known to have journalled, at the earliest. What came before that it cannot have lost by its death."""
         proven = [0] * (len(deaths_us) + 1)
-        for row in self._temperatures():
+        for row in self._of_reports():
             life = bisect.bisect_left(deaths_us, row["told_us"])
             begin_us = deaths_us[life - 1] if life else 0
-            ends = [end_us for measured_us, end_us in carried.get((self.slots[row["sensor"]], round(float(row["v"]), 6)), [])
-                    if abs(measured_us - row["at_us"]) < TIME_OFF_US and begin_us < end_us <= row["told_us"]]
+            ends = [one.end_us for one in wire.near(self._key(row), row["at_us"]) if begin_us < one.end_us <= row["told_us"]]
             proven[life] = max(proven[life], min(ends, default=0))
         return proven
 
-    def _temperatures(self) -> list[dict]:
-        """Good samples of sensors' temperatures that were synced."""
-        return [row for row in self.journalled() if row.get("name") == "temperature" and row.get("sensor") in self.slots]
-
-    def missed(self, deaths_us: list[int], slack_s: float, until_us: int | None = None) -> list[str]:
-        """Reports that the line carried and the journal never synced, but for those that a death took along: read within
-        slack_s before one, and nothing that was read later was journalled in that life. After judge(), which knows what
+    def missed(self, deaths_us: Sequence[int], slack_s: float, until_us: int | None = None) -> list[str]:
+        """Values of reports that the line carried and the journal never synced, but for those that a death took along: read
+        within slack_s before one, and nothing that was read later was journalled in that life. After judge(), which knows what
         is stored. deaths_us: of the gateway, and of whatever carries the replies to it; rising. until_us: in a store that
         runs on, what the line carries later is left for another time, since it is on its way still."""
-        offset_us = next((row["utc_ms"] * 1000 - row["at_us"] for row in self.journalled()), 0)
-        traced: dict[tuple[int, float], list[int]] = defaultdict(list)
-        for row in self._temperatures():
-            traced[self.slots[row["sensor"]], round(float(row["v"]), 6)].append(row["at_us"])
-        offset, _, scale = VALUES["temperature"]
-        blocks = []  # key, value, measured, end of the reply
-        carried: dict[tuple[int, float], list[tuple[int, int]]] = defaultdict(list)
-        for slot, block, end_us in sensor_blocks(self.line_log):
-            word = block[offset]
-            if word != NOT_AVAILABLE[offset] and (until_us is None or end_us <= until_us):
-                value = round((word - 65536 if word >= 32768 else word) * scale, 6)
-                measured_us = end_us - block[1] * 1_000_000
-                blocks.append(((slot, block[0], word), value, measured_us, end_us))
-                carried[slot, value].append((measured_us, end_us))
-        proven = self._proven(carried, deaths_us)
+        traced: dict[tuple[int, str, float], list[int]] = defaultdict(list)
+        for row in self._of_reports():
+            traced[self._key(row)].append(row["at_us"])
+        wire = Wire(self.line_log)
+        proven = self._proven(wire, deaths_us)
         # A receiver that starts anew counts its reports anew, with other values.
-        missing: dict[tuple[int, int, int], str] = {}
-        found: set[tuple[int, int, int]] = set()
-        for key, value, measured_us, end_us in blocks:
-            slot, number, _ = key
-            near = any(abs(at_us - measured_us) < TIME_OFF_US for at_us in traced.get((slot, value), []))
-            second = (measured_us + offset_us) // 1_000_000
-            if near or any(abs(one - second) <= 1 for one in self.untraced.get(slot, ())):
+        missing: dict[tuple[int, int, str, float], str] = {}
+        found: set[tuple[int, int, str, float]] = set()
+        for one in wire.readings:
+            if one.name not in EVERY or (until_us is not None and one.end_us > until_us):
+                continue
+            key = (one.slot, one.number, one.name, one.value)
+            times_us = [*traced.get((one.slot, one.name, one.value), ()), *self.untraced.get((one.slot, one.name), ())]
+            if any(abs(at_us - one.measured_us) < TIME_OFF_US for at_us in times_us):
                 found.add(key)
                 continue
-            life = bisect.bisect_left(deaths_us, end_us)
-            is_excused = life < len(deaths_us) and end_us >= proven[life] and deaths_us[life] - end_us < slack_s * 1e6
+            life = bisect.bisect_left(deaths_us, one.end_us)
+            is_excused = life < len(deaths_us) and one.end_us >= proven[life] and deaths_us[life] - one.end_us < slack_s * 1e6
             if not is_excused:
-                missing.setdefault(key, f"slot {slot}, report {number}: {value} measured at {measured_us} us")
+                missing.setdefault(key, f"slot {one.slot}, report {one.number}: {one.name} {one.value} measured at {one.measured_us} us")
         return [text for key, text in missing.items() if key not in found]
 
     def repeated(self) -> list[str]:
         """Reports that were journalled more than once: more samples of a value at a time than the line carried reports."""
-        offset, _, scale = VALUES["temperature"]
-        synced = self._temperatures()
-        carried: dict[tuple[int, float], list[tuple[int, int]]] = defaultdict(list)  # number of the report, time
-        for slot, block, end_us in sensor_blocks(self.line_log):
-            word = block[offset]
-            value = round((word - 65536 if word >= 32768 else word) * scale, 6)
-            at_us = end_us - block[1] * 1_000_000
-            if not any(number == block[0] and abs(at_us - other) < TIME_OFF_US for number, other in carried[slot, value]):
-                carried[slot, value].append((block[0], at_us))
-        traced: dict[tuple[int, float], list[int]] = defaultdict(list)
-        for row in synced:
-            traced[self.slots[row["sensor"]], round(float(row["v"]), 6)].append(row["at_us"])
+        traced: dict[tuple[int, str, float], list[int]] = defaultdict(list)
+        for row in self._of_reports():
+            traced[self._key(row)].append(row["at_us"])
+        wire = Wire(self.line_log)
         found = []
-        for (slot, value), times in traced.items():
+        for key, times in traced.items():
             for at_us in times:
                 samples = sum(abs(other - at_us) < TIME_OFF_US for other in times)
-                reports = sum(abs(other - at_us) < 2 * TIME_OFF_US for _, other in carried[slot, value])
-                if samples > reports:
-                    found.append(f"slot {slot}: {value} at {at_us} us was journalled {samples} times, the line carried {reports}")
+                if samples > (reports := wire.count_reports(key, at_us)):
+                    found.append(f"slot {key[0]}: {key[1]} {key[2]} at {at_us} us was journalled {samples} times, "
+                                 f"the line carried {reports}")
         return found
 
-    def _check_line(self, verdict: Verdict, on_line: dict[tuple[int, str], set[float]], row: dict) -> None:
-        slot, name = self.slots.get(row.get("sensor")), row.get("name")
-        if slot is None or (name not in VALUES and name != "phase"):
+    def _check_line(self, verdict: Verdict, wire: Wire, row: dict) -> None:
+        if row.get("sensor") not in self.slots or (row.get("name") not in VALUES and row.get("name") != "phase"):
             return
-        if round(float(row["v"]), 6) not in on_line.get((slot, name), set()):
-            verdict.invented.append(f"{row['sensor']}, {name} = {row['v']}: the line never carried it")
+        if not wire.near(self._key(row), row["at_us"]):
+            verdict.invented.append(f"{row['sensor']}, {row['name']} = {row['v']}: the line did not carry it then ({row['at_us']} us)")

@@ -51,6 +51,7 @@ export class LiveLine {
   private generation = 0;
   private stopped = false;
   private refreshing = false;
+  private outdated = false; // what is being fetched may be from before a later call for it
   private held: LiveEvent[] = [];
   private current: Link = { state: "loading", heardAt: null, error: null };
 
@@ -154,15 +155,19 @@ export class LiveLine {
 
   /** A new overview while the stream goes on: what arrives meanwhile is applied again on top of it. */
   private async refresh(): Promise<void> {
+    this.outdated = true;
     if (this.refreshing) return;
     const mine = this.generation;
     this.refreshing = true;
     try {
-      const overview = await this.world.overview(this.site);
-      if (mine !== this.generation) return;
-      this.sink.overview(overview);
-      for (const event of this.held) this.sink.event(event);
-      this.held = [];
+      while (this.outdated) {
+        this.outdated = false;
+        const overview = await this.world.overview(this.site);
+        if (mine !== this.generation) return;
+        this.sink.overview(overview);
+        for (const event of this.held) this.sink.event(event);
+        this.held = [];
+      }
       this.refreshing = false;
     } catch (cause) {
       if (mine === this.generation) this.failed(cause);

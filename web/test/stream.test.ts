@@ -190,6 +190,28 @@ test("reload fetches the overview; what arrives meanwhile is applied on top of i
   assert.equal(seen.events.length, 3);
 });
 
+test("a second reload while the first one fetches has the overview fetched once more", async () => {
+  const { line, seen, source, settle, reply } = setUp();
+  line.start();
+  await settle();
+  source().fire("open");
+  const finish: ((o: Overview) => void)[] = [];
+  reply(() => new Promise((resolve) => finish.push(resolve)));
+  source().fire("reload", {});
+  source().fire("catalogue", {});
+  source().fire("catalogue", {});
+  assert.equal(finish.length, 1);
+  finish[0]?.(overview([]));
+  await settle();
+  assert.equal(finish.length, 2, "what came may be from before the later two");
+  source().fire("sample", sample);
+  finish[1]?.(overview([sensor("new", [point()])]));
+  await settle();
+  assert.equal(seen.overviews.length, 3);
+  assert.equal(seen.events.length, 2, "the sample is applied again after it");
+  assert.equal(finish.length, 2);
+});
+
 test("a stream that falls silent is not believed", async () => {
   const { line, seen, sources, source, settle, advance } = setUp();
   line.start();

@@ -12,17 +12,15 @@
 void latest_of_points(struct store *store, uint32_t site, const struct site_catalogue *catalogue,
                       uint32_t *series_of, struct latest *latest)
 {
-    for (uint32_t i = 0; i < catalogue->tm.point_count; i++) {
-        series_of[i] = UINT32_MAX;
-        latest[i] = (struct latest){.good_at_ms = INT64_MIN, .received_ms = INT64_MIN};
-    }
     pthread_mutex_lock(&store->lock);
-    for (uint32_t s = 0; s < store->series_count; s++) {
-        uint32_t index = 0;
-        if (store->series[s].site == site &&
-            tm_catalogue_index(&catalogue->tm, store->series[s].point, &index) == OK) {
-            series_of[index] = s;
-            latest[index] = store->series[s].latest;
+    for (uint32_t i = 0; i < catalogue->tm.point_count; i++) {
+        uint32_t series = 0;
+        if (store_find_series_locked(store, site, catalogue->tm.points[i].id, &series)) {
+            series_of[i] = series;
+            latest[i] = store->series[series].latest;
+        } else {
+            series_of[i] = UINT32_MAX;
+            latest[i] = (struct latest){.good_at_ms = INT64_MIN, .received_ms = INT64_MIN};
         }
     }
     pthread_mutex_unlock(&store->lock);

@@ -362,14 +362,16 @@ bool store_find_site(struct store *store, struct bytes device, uint32_t *site)
     return is_found;
 }
 
+bool store_find_series_locked(const struct store *store, uint32_t site, uint32_t point,
+                              uint32_t *series)
+{
+    return series_map_find(&store->map, site, point, series) && *series < store->series_count;
+}
+
 bool store_find_series(struct store *store, uint32_t site, uint32_t point, uint32_t *series)
 {
-    bool is_found = false;
     pthread_mutex_lock(&store->lock);
-    for (uint32_t i = 0; i < store->series_count && !is_found; i++) {
-        is_found = store->series[i].site == site && store->series[i].point == point;
-        *series = is_found ? i : *series;
-    }
+    bool is_found = store_find_series_locked(store, site, point, series);
     pthread_mutex_unlock(&store->lock);
     return is_found;
 }

@@ -110,5 +110,8 @@ NODISCARD enum err store_query_text(struct store_reader *reader, int64_t id, cha
 // Finds a published site or series; false if there is none.
 bool store_find_site(struct store *store, struct bytes device, uint32_t *site);
 bool store_find_series(struct store *store, uint32_t site, uint32_t point, uint32_t *series);
+// The same for who holds store->lock, and goes on under it.
+bool store_find_series_locked(const struct store *store, uint32_t site, uint32_t point,
+                              uint32_t *series);
 
 #endif

@@ -37,12 +37,12 @@ struct store {
     struct store_stats published;
     struct store_site *sites; // site_max
     struct series *series;    // series_max
+    struct series_map map;    // of those in the batch too; the writer alone looks without the lock
     struct block_pool blocks;
 
     // The writing thread's own.
     struct db db;
     struct seen seen;
-    struct series_map map;
     struct dirty_list dirty; // series with samples in this batch
     uint32_t sites_used;
     uint32_t series_used;

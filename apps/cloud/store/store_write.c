@@ -89,7 +89,9 @@ enum err store_series(struct store *store, uint32_t site, uint32_t point, uint32
     enum err err = db_run(&store->db, s);
     if (err == OK) {
         store_series_reset(&store->series[store->series_used], site, point);
+        pthread_mutex_lock(&store->lock);
         series_map_add(&store->map, site, point, store->series_used);
+        pthread_mutex_unlock(&store->lock);
         *series = store->series_used++;
     }
     return err;

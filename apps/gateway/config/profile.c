@@ -59,7 +59,7 @@ static bool has_key(const struct doc_node *object, const char *key)
 
 uint32_t profile_order(uint32_t word)
 {
-    return word <= 4 ? word - 1 : word - 5;
+    return word <= 4 ? word - 1 : word <= 12 ? word - 5 : word - 13;
 }
 
 // What four letters mean for a 64-bit value: the same habit applied to all its registers.
@@ -73,23 +73,23 @@ static void check_order(struct config_report *report, const struct profile *prof
 {
     uint32_t bytes = profile_type_bytes(point->type);
     if (point->order_word == 0) {
-        point->order = bytes == 8 ? widen(profile->order) : profile->order;
-        if (bytes < 4) {
-            point->order &= ORDER_SWAP_BYTES;
-        }
+        point->order = bytes == 8 ? widen(profile->order) : bytes == 4 ? profile->order : 0;
         return;
     }
     const char *word = ORDER_WORDS[point->order_word];
-    if (bytes < 4) {
-        doc_error(report, key_or(point->node, "order"),
-                  "%s takes one register and has no word order", TYPE_WORDS[point->type]);
+    bool is_part = point->type == TYPE_U8_HIGH || point->type == TYPE_U8_LOW;
+    if (bytes == 0 || is_part || table_is_bits(point->table)) {
+        doc_error(report, key_or(point->node, "order"), "%s has no byte order here%s",
+                  TYPE_WORDS[point->type],
+                  bytes == 0 ? "; \"text_order\" says where its characters lie" : "");
     } else if (strlen(word) != bytes) {
         doc_error(report, key_or(point->node, "order"),
                   "%s is an order of %zu bytes, %s has %u; expected %s", word, strlen(word),
                   TYPE_WORDS[point->type], bytes,
-                  bytes == 4 ? "ABCD, BADC, CDAB or DCBA"
-                             : "ABCDEFGH, BADCFEHG, CDABGHEF, DCBAHGFE, EFGHABCD, FEHGBADC, "
-                               "GHEFCDAB or HGFEDCBA");
+                  bytes == 2   ? "AB or BA"
+                  : bytes == 4 ? "ABCD, BADC, CDAB or DCBA"
+                               : "ABCDEFGH, BADCFEHG, CDABGHEF, DCBAHGFE, EFGHABCD, FEHGBADC, "
+                                 "GHEFCDAB or HGFEDCBA");
     }
     point->order = profile_order(point->order_word);
 }
@@ -193,6 +193,9 @@ static void check_numbers(struct config_report *report, struct profile_point *po
     if (point->decimals > 15 && point->decimals != DECIMALS_ALL) {
         doc_error(report, key_or(node, "decimals"), "expected 0 to 15, or 255 for no rounding");
         point->decimals = 15;
+    }
+    if (is_number(point->type)) {
+        profile_check_sentinels(report, point);
     }
     profile_check_band(report, node, point->low, point->high, point->hysteresis);
     bool has_scale = point->scale != 1 || point->offset != 0;

@@ -34,7 +34,7 @@ enum point_type {
 
 // Where the bytes of a wide value lie: a set of swaps against big-endian (A is the highest byte).
 enum byte_order {
-    ORDER_SWAP_BYTES = 1,  // in each register: BADC
+    ORDER_SWAP_BYTES = 1,  // in each register: BA, BADC
     ORDER_SWAP_WORDS = 2,  // the registers of each pair: CDAB
     ORDER_SWAP_DWORDS = 4, // the pairs of a 64-bit value: EFGHABCD
     ORDER_COUNT = 8
@@ -128,7 +128,7 @@ struct profile {
     uint32_t version;
     uint32_t base;       // 0 or 1: what the first address of a table is called in this file
     uint32_t order_word; // as written
-    uint32_t order;      // enum byte_order of points that state none
+    uint32_t order;      // enum byte_order of wide points that state none
     struct profile_group *groups;
     size_t group_count;
     struct profile_point *points;

@@ -13,6 +13,9 @@ void profile_check(struct config_report *report, struct profile *profile);
 void profile_check_band(struct config_report *report, const struct doc_node *node, double low,
                         double high, double hysteresis);
 
+// Sentinels become the nearest number of the point's type; refused if that cannot hold them.
+void profile_check_sentinels(struct config_report *report, const struct profile_point *point);
+
 // Bytes of a value on the wire; 0 for a string.
 uint32_t profile_type_bytes(uint32_t type);
 

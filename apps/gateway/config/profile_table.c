@@ -4,19 +4,22 @@
 #include "apps/gateway/config/profile.h"
 #include "apps/gateway/config/profile_words.h"
 
+#include <float.h>
+
 const char *const TABLE_WORDS[] = {"coil", "discrete", "input", "holding", NULL};
 const char *const TYPE_WORDS[] = {"bool", "u8_high", "u8_low", "u16",    "i16", "u32",
                                   "i32",  "u64",     "i64",    "f16",    "f32", "f64",
                                   "bits", "bcd16",   "bcd32",  "string", NULL};
-const char *const ORDER_WORDS[] = {"profile",  "ABCD",     "BADC",     "CDAB",     "DCBA",
-                                   "ABCDEFGH", "BADCFEHG", "CDABGHEF", "DCBAHGFE", "EFGHABCD",
-                                   "FEHGBADC", "GHEFCDAB", "HGFEDCBA", NULL};
+const char *const ORDER_WORDS[] = {
+    "profile",  "ABCD",     "BADC",     "CDAB",     "DCBA",     "ABCDEFGH", "BADCFEHG", "CDABGHEF",
+    "DCBAHGFE", "EFGHABCD", "FEHGBADC", "GHEFCDAB", "HGFEDCBA", "AB",       "BA",       NULL};
 static const char *const TEXT_WORDS[] = {"high_low", "low_high", "high", "low", NULL};
 static const char *const REASON_WORDS[] = {"unavailable", "fault", "range", NULL};
 
 static const struct field SENTINEL_FIELDS[] = {
-    {"value", FIELD_REAL, FIELD_REQUIRED, AT(profile_sentinel, value), .min = -1.9e19,
-     .max = 1.9e19, .help = "raw number, before scale and offset, that means \"no value\""},
+    {"value", FIELD_REAL, FIELD_REQUIRED, AT(profile_sentinel, value), .min = -DBL_MAX,
+     .max = DBL_MAX,
+     .help = "raw number of the type, before scale and offset, that means \"no value\""},
     {"reason", FIELD_WORD, 0, AT(profile_sentinel, reason), .words = REASON_WORDS,
      .help = "what the device means by it"},
 };
@@ -54,7 +57,8 @@ static const struct field POINT_FIELDS[] = {
     {"type", FIELD_WORD, 0, AT(profile_point, type), .words = TYPE_WORDS, .fallback = TYPE_U16,
      .help = "how to read it"},
     {"order", FIELD_WORD, 0, AT(profile_point, order_word), .words = ORDER_WORDS,
-     .help = "where the bytes of a wide value lie, A being the highest"},
+     .help = "where the value's bytes lie, A being the highest: AB or BA in one register, ABCD to "
+             "DCBA in two, ABCDEFGH to HGFEDCBA in four"},
     {"text_order", FIELD_WORD, 0, AT(profile_point, text), .words = TEXT_WORDS,
      .help = "characters in a register: two of them, or one in the high or low byte"},
     {"bit", FIELD_UINT, 0, AT(profile_point, bit), .max = 15,
@@ -132,7 +136,8 @@ static const struct field PROFILE_FIELDS[] = {
     {"base", FIELD_UINT, 0, AT(profile, base), .max = 1,
      .help = "what the first address of a table is called in this file: 0 or 1"},
     {"order", FIELD_WORD, 0, AT(profile, order_word), .words = ORDER_WORDS, .fallback = 1,
-     .help = "byte order of wide values whose point says nothing (ABCD to DCBA)"},
+     .help = "byte order of values of two registers and more whose point says nothing (ABCD to "
+             "DCBA)"},
     {"groups", FIELD_LIST, FIELD_REQUIRED, LIST_AT(profile, groups, group_count), .min = 1,
      .max = 32, .kind = &GROUP_KIND, .help = "poll groups: points with one interval"},
     {"points", FIELD_LIST, 0, LIST_AT(profile, points, point_count), .max = 2000,

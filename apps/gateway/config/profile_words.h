@@ -5,6 +5,6 @@
 
 extern const char *const TABLE_WORDS[]; // enum table
 extern const char *const TYPE_WORDS[];  // enum point_type
-extern const char *const ORDER_WORDS[]; // "profile", four of 32 bits, eight of 64 bits
+extern const char *const ORDER_WORDS[]; // "profile", 4 of 32 bits, 8 of 64 bits, 2 of 16
 
 #endif

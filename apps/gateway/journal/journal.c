@@ -80,6 +80,7 @@ void journal_set_catalogue(struct journal *journal, uint64_t now_us,
         journal_flush(journal, now_us);
     }
     journal->catalogue = catalogue;
+    journal->fit_sorted = 0;
     journal->catalogue_cursor = (struct tm_catalogue_cursor){.index = 0};
     journal->must_send_catalogue = true;
 }

@@ -123,6 +123,7 @@ bool journal_build_samples(struct journal *journal)
     struct journal_log *log = &journal->logs[LANE_TELEMETRY];
     const struct tm_encode_memory memory = {.order = journal->order,
                                             .capacity = COUNT_OF(journal->order)};
+    journal->fit_sorted = 0; // the packer has the order now
     while (journal_unsealed(journal) > 0) {
         const struct journal_boot *boot = first_boot(journal);
         bool has_utc = boot->utc_offset_ms != JOURNAL_UTC_UNKNOWN;

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#define INTEGER_END 0x1p63 // of int64_t
+
 // What the registers say before scale and offset.
 struct raw {
     bool is_real;
@@ -109,6 +111,12 @@ static bool read_raw(const struct profile_point *point, uint64_t bits, struct ra
     return false;
 }
 
+// `integer` says it all.
+static bool is_whole(const struct raw *raw)
+{
+    return !raw->is_real && (raw->is_negative || raw->natural <= INT64_MAX);
+}
+
 static bool is_sentinel(const struct profile_point *point, const struct raw *raw,
                         enum tm_reason *reason)
 {
@@ -124,20 +132,39 @@ static bool is_sentinel(const struct profile_point *point, const struct raw *raw
     return false;
 }
 
-static struct tm_value scaled(const struct profile_point *point, const struct raw *raw)
+// False: what the catalogue says of the point cannot hold it.
+static bool scaled(const struct profile_point *point, const struct raw *raw, struct tm_value *out)
 {
-    bool is_whole = !raw->is_real && (raw->is_negative || raw->natural <= INT64_MAX);
-    if (is_whole && point->power != POWER_NONE && point->decimals == DECIMALS_ALL) {
-        return tm_int(raw->integer, point->power);
-    }
     double value = raw->real * point->scale + point->offset;
-    if (point->decimals != DECIMALS_ALL) {
-        double counts = round(value * pow(10, point->decimals));
-        if (fabs(counts) < 9e15) {
-            return tm_int((int64_t)counts, -(int)point->decimals);
-        }
+    if (decode_type(point) == TM_TYPE_DOUBLE) {
+        *out = tm_double(value);
+        return isfinite(value);
     }
-    return tm_double(value);
+    int exponent = decode_exponent(point);
+    int64_t exact = 0;
+    if (point->power != POWER_NONE && is_whole(raw) &&
+        tm_rescale(raw->integer, point->power, exponent, &exact)) {
+        *out = tm_int(exact, exponent);
+        return true;
+    }
+    double counts = round(value * pow(10, -exponent));
+    if (point->decimals == DECIMALS_ALL || !(fabs(counts) < INTEGER_END)) {
+        return false;
+    }
+    *out = tm_int((int64_t)counts, exponent);
+    return true;
+}
+
+static bool valued(const struct profile_point *point, const struct raw *raw, struct tm_value *out)
+{
+    switch (decode_type(point)) {
+    case TM_TYPE_BOOL: *out = tm_bool(raw->natural != 0); return true;
+    case TM_TYPE_ENUM: *out = tm_enum(raw->integer); return is_whole(raw);
+    case TM_TYPE_INT:
+    case TM_TYPE_DOUBLE:
+    case TM_TYPE_TEXT: break;
+    }
+    return scaled(point, raw, out);
 }
 
 static void decode_text(const struct profile_point *point, const uint8_t *data, struct decoded *out)
@@ -178,16 +205,7 @@ enum decode_result decode_point(const struct profile_point *point, struct bytes 
     if (is_value && is_sentinel(point, &raw, &out->reason)) {
         return DECODE_SENTINEL;
     }
-    if (!is_value) {
-        return DECODE_INVALID;
-    }
-    out->value = point->type == TYPE_BOOL ? tm_bool(raw.natural != 0)
-                 : point->label_count > 0 ? tm_enum(raw.integer)
-                                          : scaled(point, &raw);
-    if (out->value.kind == TM_DOUBLE && !isfinite(out->value.u.d)) {
-        return DECODE_INVALID;
-    }
-    return DECODE_VALUE;
+    return is_value && valued(point, &raw, &out->value) ? DECODE_VALUE : DECODE_INVALID;
 }
 
 enum decode_result decode_bit(const struct profile_point *point, bool bit, struct decoded *out)

@@ -11,12 +11,12 @@
 enum decode_result {
     DECODE_VALUE,
     DECODE_SENTINEL, // the device's word for "no value"; .reason says why
-    DECODE_INVALID,  // no value of this type: BCD digits above 9, NaN, infinity
+    DECODE_INVALID,  // no value: BCD digits above 9, NaN, infinity, more than decode_type() holds
     DECODE_SHORT,    // the data end before the point does
 };
 
 // Numbers: a scale that is a power of ten (and offset 0), or `decimals`, give an integer with an
-// exponent; else a double.
+// exponent; else a double. Always of the kind that decode_type() says, whatever the device sends.
 struct decoded {
     struct tm_value value;          // text borrows .text
     enum tm_reason reason;          // of a sentinel

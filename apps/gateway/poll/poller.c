@@ -102,7 +102,7 @@ static void refused(struct poller *poller, struct poller_block *block,
     bool is_address = exception == MB_EX_ADDRESS || exception == MB_EX_VALUE;
     unit->counts.exceptions++;
     if (is_address && plan_split(poller->points, &block->block)) {
-        unit->must_plan = true;
+        unit_cut(poller, unit, block, done->line.at_us);
         return;
     }
     block->refusals += is_address ? 1 : 0;
@@ -110,6 +110,40 @@ static void refused(struct poller *poller, struct poller_block *block,
               &(struct poller_out){
                   .failure = POLL_EXCEPTION, .exception = exception, .at_us = done->line.at_us});
     schedule_next_period(poller, block, done->line.at_us);
+}
+
+// No answer of the unit to this request, whoever says so: asked again, or given up for this period.
+static void failed(struct poller *poller, struct poller_block *block, uint64_t now_us,
+                   const struct poller_out *why)
+{
+    struct poller_unit *unit = poller_unit_of(poller, block);
+    block->tries++;
+    bool is_last = block->tries > unit->retry_max || unit->state != UNIT_ONLINE ||
+                   unit->failures + 1 >= poller->bus->suspend_after;
+    if (is_last) {
+        push_read(poller, block, why);
+        schedule_next_period(poller, block, now_us);
+    }
+    unit_failed(poller, unit, now_us);
+}
+
+// A gateway on the way says that it cannot reach the unit: it waited for it as we would have. Not
+// asked again at once: some say so of a part of what they show as one unit, and no number of tries
+// of that part may make all of it dead.
+static void unreached(struct poller *poller, struct poller_block *block,
+                      const struct poller_done *done, uint8_t exception)
+{
+    struct poller_unit *unit = poller_unit_of(poller, block);
+    uint64_t now_us = done->line.at_us;
+    unit->counts.exceptions++;
+    schedule_pay(poller, now_us, done->busy_us);
+    if (unit->state == UNIT_SUSPENDED) { // asked before that was known
+        schedule_next_period(poller, block, now_us);
+        return;
+    }
+    block->tries = unit->retry_max;
+    failed(poller, block, now_us,
+           &(struct poller_out){.failure = POLL_NO_REPLY, .exception = exception, .at_us = now_us});
 }
 
 // When the reply began: its first start bit. Reckoned back over the bytes heard by then, since the
@@ -128,13 +162,18 @@ static void replied(struct poller *poller, struct poller_block *block,
                     const struct poller_done *done, const struct mb_answer *answer)
 {
     struct poller_unit *unit = poller_unit_of(poller, block);
+    uint8_t exception = answer->reply.exception;
+    if (exception == MB_EX_PATH || exception == MB_EX_TARGET) {
+        unreached(poller, block, done, exception);
+        return;
+    }
     uint64_t first_us = first_byte_us(poller, done);
     uint64_t wait_us = first_us - done->tx_end_us;
     uint32_t delay_us = wait_us > UINT32_MAX ? UINT32_MAX : (uint32_t)wait_us;
     unit_answered(poller, unit, done->line.at_us);
     unit_measured(poller, unit, delay_us);
-    if (answer->reply.exception != MB_EX_NONE) {
-        refused(poller, block, done, answer->reply.exception);
+    if (exception != MB_EX_NONE) {
+        refused(poller, block, done, exception);
         return;
     }
     block->refusals = 0;
@@ -157,17 +196,10 @@ static void unanswered(struct poller *poller, struct poller_block *block,
     *(kind == MB_ANSWER_TIMEOUT ? &unit->counts.timeouts : &unit->counts.bad) += 1;
     schedule_pay(poller, now_us, done->busy_us);
     unit->rest_until_us = time_after(now_us, poller->client.config.late_us);
-    block->tries++;
-    bool is_last = block->tries > unit->retry_max || unit->state != UNIT_ONLINE ||
-                   unit->failures + 1 >= poller->bus->suspend_after;
-    if (is_last) {
-        push_read(poller, block,
-                  &(struct poller_out){.failure = kind == MB_ANSWER_TIMEOUT ? POLL_NO_REPLY
-                                                                            : POLL_BAD_REPLY,
-                                       .at_us = now_us});
-        schedule_next_period(poller, block, now_us);
-    }
-    unit_failed(poller, unit, now_us);
+    failed(
+        poller, block, now_us,
+        &(struct poller_out){.failure = kind == MB_ANSWER_TIMEOUT ? POLL_NO_REPLY : POLL_BAD_REPLY,
+                             .at_us = now_us});
 }
 
 void poller_done(struct poller *poller, uint64_t now_us, const struct poller_done *done)

@@ -19,6 +19,7 @@ enum poller_out_kind {
     POLLER_OUT_RESUME, // the line, which a barrier holds, may go on
     POLLER_OUT_READ,   // block, data, at_us; or why not
     POLLER_OUT_UNIT,   // unit changed its state
+    POLLER_OUT_CUT,    // unit refused block as a whole and is read in parts for now
     POLLER_OUT_ANSWER, // answer: to poller_ask()
 };
 
@@ -26,9 +27,9 @@ struct poller_out {
     enum poller_out_kind kind;
     struct mb_client_send send;
     uint32_t token;
-    struct block block; // READ
+    struct block block; // READ, CUT
     enum poll_failure failure;
-    uint8_t exception;
+    uint8_t exception;  // what the unit, or a gateway on the way to it, said instead
     struct bytes data;  // borrowed until the next call
     uint64_t at_us;     // when the reply's first byte came, or when the failure was certain
     uint32_t jitter_us; // the unit made up its reply at most so long before at_us

@@ -14,6 +14,11 @@ void unit_init(struct poller_unit *unit, const struct config_bus *bus,
 void unit_answered(struct poller *poller, struct poller_unit *unit, uint64_t now_us);
 void unit_measured(struct poller *poller, struct poller_unit *unit, uint32_t delay_us);
 void unit_failed(struct poller *poller, struct poller_unit *unit, uint64_t now_us);
+// Its block was refused and cut in two.
+void unit_cut(struct poller *poller, struct poller_unit *unit, const struct poller_block *block,
+              uint64_t now_us);
+// Undoes cuts between parts that are answered, if it is time to.
+void unit_merge(struct poller *poller, struct poller_unit *unit, uint64_t now_us);
 // It answers: its frames may queue behind one another at the line.
 bool unit_is_trusted(const struct poller_unit *unit);
 void unit_set_state(struct poller *poller, struct poller_unit *unit, enum unit_state state,

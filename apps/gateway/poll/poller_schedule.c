@@ -129,6 +129,7 @@ struct poller_block *schedule_choose(struct poller *poller, uint64_t now_us)
     schedule_earn(poller, now_us);
     for (size_t u = 0; u < poller->unit_count; u++) {
         struct poller_unit *unit = &poller->units[u];
+        unit_merge(poller, unit, now_us);
         if (unit->must_plan && unit->asked == 0) {
             schedule_plan(poller, unit, now_us);
         }

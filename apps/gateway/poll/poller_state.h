@@ -15,7 +15,7 @@ enum { POLLER_DEPTH_MIN = 6, POLLER_DEPTH_MAX = 14 };
 // Why a block has no data.
 enum poll_failure {
     POLL_OK,
-    POLL_NO_REPLY,  // the unit did not answer
+    POLL_NO_REPLY,  // the unit did not answer, or a gateway on the way says so: exception
     POLL_BAD_REPLY, // bytes came, but no answer
     POLL_EXCEPTION, // the unit said no: exception
 };
@@ -45,12 +45,14 @@ struct poller_unit {
     uint32_t failures;      // in a row
     uint64_t rest_until_us; // a late reply may still come
     uint64_t probe_at_us, pause_us, planned_at_us;
-    uint32_t hole_max; // that the plan was made with
+    uint64_t merge_at_us, merge_pause_us; // when cuts are tried without; 0: there are none
+    uint32_t hole_max;                    // that the plan was made with
     uint32_t block_first;
     uint32_t block_count;
     uint32_t asked; // blocks with the client
     bool is_known;  // answered once
     bool must_plan;
+    bool is_merged; // cuts were undone since merge_at_us was last set
 };
 
 struct poller_block {

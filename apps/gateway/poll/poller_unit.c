@@ -6,8 +6,11 @@ enum {
     TIMEOUT_MARGIN_US = 10000, // for the clocks of a tty, which are late by a scheduling delay
     SPREAD_FACTOR = 4,         // as RFC 6298 does for TCP
     REPLAN_REPLIES = 16,
+    MERGE_PERIODS = 4, // a part was read so often before it is tried as one with its neighbour
 };
-#define REPLAN_US (10 * US_PER_MIN)
+#define REPLAN_US    (10 * US_PER_MIN)
+#define MERGE_MIN_US (5 * US_PER_MIN)
+#define MERGE_MAX_US (24 * US_PER_HOUR)
 
 void unit_init(struct poller_unit *unit, const struct config_bus *bus,
                const struct config_device *device)
@@ -94,6 +97,9 @@ void unit_answered(struct poller *poller, struct poller_unit *unit, uint64_t now
         return;
     }
     unit_set_state(poller, unit, UNIT_ONLINE, now_us);
+    if (unit->merge_at_us != 0) { // it may have been started anew, and refuse nothing any more
+        unit->merge_at_us = time_min(unit->merge_at_us, time_after(now_us, MERGE_MIN_US));
+    }
     for (uint32_t i = 0; i < unit->block_count; i++) {
         struct poller_block *block = &poller->blocks[unit->block_first + i];
         if (block->due_us > now_us && block->refusals == 0) {
@@ -117,4 +123,47 @@ void unit_failed(struct poller *poller, struct poller_unit *unit, uint64_t now_u
     unit->pause_us = unit->pause_us > max_us ? max_us : unit->pause_us;
     unit->probe_at_us = time_after(now_us, unit->pause_us);
     unit_set_state(poller, unit, UNIT_SUSPENDED, now_us);
+}
+
+// A device that starts may refuse for a moment all that it has: a cut is not for ever. One that
+// was needed is made again at the next reading, and then it is left alone for twice as long.
+void unit_cut(struct poller *poller, struct poller_unit *unit, const struct poller_block *block,
+              uint64_t now_us)
+{
+    bool is_first = unit->merge_at_us == 0;
+    uint64_t least_us = MERGE_PERIODS * block->block.interval_ms * US_PER_MS;
+    uint64_t pause_us = is_first          ? MERGE_MIN_US
+                        : unit->is_merged ? 2 * unit->merge_pause_us
+                                          : unit->merge_pause_us;
+    pause_us = pause_us < least_us ? least_us : pause_us;
+    unit->merge_pause_us = time_min(pause_us, MERGE_MAX_US);
+    unit->merge_at_us = time_after(now_us, unit->merge_pause_us);
+    unit->is_merged = false;
+    unit->must_plan = true;
+    if (is_first) {
+        poller_push(poller, &(struct poller_out){.kind = POLLER_OUT_CUT,
+                                                 .unit = block->block.unit,
+                                                 .block = block->block,
+                                                 .at_us = now_us});
+    }
+}
+
+void unit_merge(struct poller *poller, struct poller_unit *unit, uint64_t now_us)
+{
+    if (unit->merge_at_us == 0 || now_us < unit->merge_at_us || unit->must_plan ||
+        unit->state != UNIT_ONLINE) {
+        return;
+    }
+    unit->is_merged = false;
+    bool has_cuts = false;
+    for (uint32_t i = 1; i < unit->block_count; i++) {
+        const struct poller_block *block = &poller->blocks[unit->block_first + i];
+        struct item *item = &poller->points->items[block->block.item_first];
+        bool is_good = block->refusals == 0 && (block - 1)->refusals == 0;
+        has_cuts = has_cuts || item->is_split;
+        unit->is_merged = unit->is_merged || (item->is_split && is_good);
+        item->is_split = item->is_split && !is_good;
+    }
+    unit->must_plan = unit->is_merged;
+    unit->merge_at_us = has_cuts ? time_after(now_us, unit->merge_pause_us) : 0;
 }

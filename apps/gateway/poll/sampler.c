@@ -281,11 +281,11 @@ static bool is_worth_sending(const struct profile_report *rule, const struct sam
     return !is_same(value, &state->value);
 }
 
-// -1, 0, +1 for a number against its limits; in the band if it is no number. Out of the band it
-// stays until it is well inside.
+// -1, 0, +1 for a number, or an enumeration's code, against its limits; in the band if it is
+// neither. Out of the band it stays until it is well inside.
 static int side_of(const struct point *point, const struct tm_value *value, int before)
 {
-    if (value->kind != TM_INT && value->kind != TM_DOUBLE) {
+    if (value->kind != TM_INT && value->kind != TM_DOUBLE && value->kind != TM_ENUM) {
         return 0;
     }
     double number = number_of(value);

@@ -357,14 +357,18 @@ static void test_a_long_list_of_points_leaves_nothing_behind(void **state)
     }
 }
 
-// How many samples of one point come before the journal seals a message: it is full.
-static unsigned samples_until_full(struct world *w, bool is_wide)
+// How many samples of one point come before the journal seals a message: it is full. `refused`:
+// the one, from 1, that the format refuses; 0: none.
+static unsigned samples_until_full(struct world *w, bool is_wide, unsigned refused)
 {
     unsigned count = 0;
     for (uint64_t before = w->journal.stats.messages; w->journal.stats.messages == before;) {
         w->now_us++;
         struct tm_sample sample = {.at_us = w->now_us, .point = w->points[0].id};
         sample.value = tm_int(is_wide && count % 2 == 0 ? INT64_C(1) << 52 : 0, 0);
+        if (count + 1 == refused) { // of no kind that the catalogue says
+            sample.value = tm_bool(true);
+        }
         assert_int_equal(journal_add(&w->journal, w->now_us, &sample), OK);
         count++;
         journal_tick(&w->journal, w->now_us);
@@ -381,10 +385,24 @@ static void test_a_full_message_is_noticed_whatever_the_last_one_held(void **sta
     world.cfg.sync_ms = 3600000;
     world_start(&world, true);
     world_flush(&world); // the catalogue leaves
-    unsigned narrow = samples_until_full(&world, false);
-    unsigned wide = samples_until_full(&world, true);
+    unsigned narrow = samples_until_full(&world, false, 0);
+    unsigned wide = samples_until_full(&world, true, 0);
     assert_in_range(narrow, 1000, JOURNAL_WINDOW_MIN);
     assert_in_range(wide, 200, 500);
+    world_deinit(&world);
+}
+
+// A sample that no message can carry used to count as a full one: all before it left at once.
+static void test_a_refused_sample_makes_no_message_full(void **state)
+{
+    (void)state;
+    world_init(&world, 61);
+    world.cfg.max_age_ms = 3600000;
+    world.cfg.sync_ms = 3600000;
+    world_start(&world, true);
+    world_flush(&world);
+    unsigned without = samples_until_full(&world, false, 0);
+    assert_int_equal(samples_until_full(&world, false, 20), without);
     world_deinit(&world);
 }
 
@@ -395,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_a_long_list_of_points_leaves_nothing_behind),
         cmocka_unit_test(test_restarts_and_power_cuts_in_the_middle_of_it),
         cmocka_unit_test(test_a_full_message_is_noticed_whatever_the_last_one_held),
+        cmocka_unit_test(test_a_refused_sample_makes_no_message_full),
         cmocka_unit_test(test_a_flapping_link_leaves_no_hole_open),
         cmocka_unit_test(test_damage_in_the_backlog_is_told_exactly),
         cmocka_unit_test(test_damage_in_live_data_leaves_the_backlog_alone),

@@ -68,7 +68,7 @@ def settle(world: World, judge: Judge, deaths_us: list[int]) -> tuple[Verdict, l
 
     def complete() -> bool:
         nonlocal verdict, missed
-        verdict = judge.judge(world.api)
+        verdict = judge.judge(world.api, None, deaths_us, JOURNAL_S)
         missed = judge.missed(deaths_us, JOURNAL_S)
         return not verdict.lost and not missed
 

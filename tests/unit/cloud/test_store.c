@@ -108,8 +108,12 @@ static void test_nothing_is_seen_before_the_commit(void **state)
 
     assert_int_equal(store_begin(&f->store), OK);
     add(f, 7, sample(T0, 300));
+    add(f, 8, sample(T0, 1));
+    uint32_t unpublished = 0;
+    assert_false(store_find_series(&f->store, 0, 8, &unpublished));
     assert_int_equal(ask(f, found, T0, T0 + 1).n, 1);
     assert_int_equal(store_rollback(&f->store), OK);
+    assert_false(store_find_series(&f->store, 0, 8, &unpublished));
     assert_int_equal(ask(f, found, T0, T0 + 1).n, 1);
     assert_int_equal(f->store.position, 1);
 }

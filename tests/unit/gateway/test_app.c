@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: the gateway from configuration to samples on a scripted bus in virtual time: periods that
-// do not drift, a dead unit's share, refused addresses, relayed values taken once, one transition
+// do not drift, a dead unit's share, relayed values taken once, one transition
 // per loss of quality. Method: real poller, sampler and Modbus client; a bus of a few lines
 // answers.
 #include "tests/unit/gateway/world.h"
@@ -123,30 +123,6 @@ static void test_what_waits_at_the_line_is_bounded_in_time(void **state)
         assert_int_equal(w.queued_max, CASES[i].most);
         close_world(&w);
     }
-}
-
-static void test_an_illegal_address_is_cut_out(void **state)
-{
-    (void)state;
-    static struct world w;
-    open_world(&w, BUS_CONFIG(DEVICE("a", "1")),
-               PLAIN("{\"name\":\"a\",\"address\":1},{\"name\":\"b\",\"address\":2},"
-                     "{\"name\":\"c\",\"address\":3},{\"name\":\"d\",\"address\":4},"
-                     "{\"name\":\"e\",\"address\":5}"));
-    w.illegal = 3;
-    bus_state(&w, BUS_UP);
-    run_until(&w, w.now_us + 20 * US_PER_S);
-    size_t good[6] = {0};
-    size_t bad[6] = {0};
-    for (size_t i = 0; i < w.sample_count; i++) {
-        *(w.samples[i].quality == TM_GOOD ? &good[w.samples[i].point] : &bad[w.samples[i].point]) +=
-            1;
-    }
-    for (uint32_t id = 1; id <= 5; id++) {
-        assert_int_equal(bad[id], id == 3 ? 1 : 0);
-        assert_in_range(good[id], id == 3 ? 0 : 18, id == 3 ? 0 : 24);
-    }
-    close_world(&w);
 }
 
 #define RELAY_CONFIG                                                                               \
@@ -286,6 +262,33 @@ static void test_an_alert_has_patience_and_hysteresis(void **state)
     close_world(&w);
 }
 
+// An enumeration is judged by its code, whatever the code's label says.
+static void test_a_labelled_point_has_limits(void **state)
+{
+    (void)state;
+    static struct world w;
+    open_world(
+        &w,
+        BUS_CONFIG("{\"name\":\"a\",\"unit\":1,\"profile\":\"p\",\"limits\":[{\"point\":"
+                   "\"x\",\"high\":2}]}"),
+        PLAIN("{\"name\":\"x\",\"address\":7,\"labels\":[{\"value\":3,\"text\":\"fault\"}]}"));
+    bus_state(&w, BUS_UP);
+    w.registers[7] = 2;
+    run_until(&w, w.now_us + 3 * US_PER_S);
+    assert_int_equal(w.samples[0].value.kind, TM_ENUM);
+    assert_int_equal(w.alerts, 0);
+    w.registers[7] = 3;
+    run_until(&w, w.now_us + 3 * US_PER_S);
+    assert_int_equal(w.alerts, 1);
+    w.registers[7] = 4; // no label says what it is
+    run_until(&w, w.now_us + 3 * US_PER_S);
+    assert_int_equal(w.alerts, 1);
+    w.registers[7] = 0;
+    run_until(&w, w.now_us + 3 * US_PER_S);
+    assert_int_equal(w.alerts, 2);
+    close_world(&w);
+}
+
 static void test_state_of_a_relay_survives_a_restart(void **state)
 {
     (void)state;
@@ -334,12 +337,12 @@ int main(void)
         cmocka_unit_test(test_a_dead_unit_costs_at_most_its_share),
         cmocka_unit_test(test_blocks_of_one_unit_queue_behind_one_another),
         cmocka_unit_test(test_what_waits_at_the_line_is_bounded_in_time),
-        cmocka_unit_test(test_an_illegal_address_is_cut_out),
         cmocka_unit_test(test_one_relayed_value_polled_a_hundred_times_is_one_sample),
         cmocka_unit_test(test_a_late_reply_is_no_new_report),
         cmocka_unit_test(test_an_age_counted_slowly_is_no_new_report),
         cmocka_unit_test(test_silence_is_one_transition_and_limits_tell),
         cmocka_unit_test(test_an_alert_has_patience_and_hysteresis),
+        cmocka_unit_test(test_a_labelled_point_has_limits),
         cmocka_unit_test(test_state_of_a_relay_survives_a_restart),
         cmocka_unit_test(test_ids_stay_for_ever),
     };

@@ -71,6 +71,7 @@ static void drain(struct world *w)
             break;
         case APP_OUT_RELAY:
         case APP_OUT_REFUSED: break;
+        case APP_OUT_CUT: w->cuts++; break;
         }
     }
 }
@@ -103,9 +104,10 @@ static void start_frame(struct world *w)
     if (send->frame[1] == MB_WRITE_REG || send->frame[1] == MB_WRITE_REGS) {
         w->write_timeout_us = send->reply_timeout_us;
     }
-    uint64_t took_us =
-        is_silent(w, send) ? send->reply_timeout_us + WIRE_US / 2 : WIRE_US + w->late_us;
-    w->dead_us += is_dead(w, unit) ? took_us : 0;
+    uint64_t took_us = is_silent(w, send)       ? send->reply_timeout_us + WIRE_US / 2
+                       : unit == w->unreachable ? WIRE_US + w->unreachable_us
+                                                : WIRE_US + w->late_us;
+    w->dead_us += is_dead(w, unit) || unit == w->unreachable ? took_us : 0;
     w->busy_until_us = w->now_us + took_us;
 }
 
@@ -168,7 +170,8 @@ static void answer(struct world *w, struct line_done *done, const struct line_se
     if (asked.unit == w->unreachable) {
         reply = mb_exception_reply(request.fc, MB_EX_TARGET);
     } else if (is_illegal || request.fc == MB_ENCAPSULATED) {
-        reply = mb_exception_reply(request.fc, is_illegal ? MB_EX_ADDRESS : MB_EX_FUNCTION);
+        uint8_t exception = w->illegal_says != MB_EX_NONE ? w->illegal_says : MB_EX_ADDRESS;
+        reply = mb_exception_reply(request.fc, is_illegal ? exception : MB_EX_FUNCTION);
     } else if (!written(w, &request, &reply)) {
         size_t size = read_values(w, &request, data);
         reply = (struct mb_reply){.fc = request.fc, .data = bytes_of(data, size)};

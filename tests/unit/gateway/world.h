@@ -34,6 +34,7 @@ struct world {
     bool is_tardy;         // replies begin later, and end when they did
     uint32_t late_us;      // every reply comes later by this, as the unit made it up before
     uint32_t illegal;      // register that units refuse; 0: none
+    uint8_t illegal_says;  // with this exception; 0: illegal address
     uint32_t late_until;   // requests that get their reply after the time-out
     uint32_t asked[UNITS]; // requests per unit
     uint64_t last_asked_us;
@@ -54,7 +55,8 @@ struct world {
     uint32_t writes;
     uint32_t write_timeout_us; // that the last write of registers was given
     uint8_t unreachable;       // unit for which a gateway on the way answers; 0: none
-    size_t suspended, online;
+    uint32_t unreachable_us;   // how long that gateway waits before it says so
+    size_t suspended, online, cuts;
 };
 
 void open_world(struct world *w, const char *config, const char *profile);

@@ -192,6 +192,36 @@ static void test_what_is_packed_comes_out_again(void **state)
     }
 }
 
+// A sample that the format refuses neither fills a message nor hides that others do.
+static void test_what_is_refused_does_not_make_a_message_full(void **state)
+{
+    (void)state;
+    random_state = 11;
+    static struct set set;
+    static struct tm_sample samples[SAMPLES];
+    static uint16_t order[SAMPLES];
+    static char out[TM_BODY_SIZE_MAX];
+    struct tm_encode_memory memory = {.order = order, .capacity = SAMPLES};
+    struct tm_axis axis = {.boot_id = 77};
+    make_set(&set);
+    struct tm_body body = {.out = out, .capacity = sizeof(out)};
+    assert_int_equal(tm_encode(&set.catalogue, axis, set.samples, set.count, &memory, &body), OK);
+    size_t count = body.taken;
+    assert_in_range(count, 2, SAMPLES - 2);
+    struct tm_sample refused = {.at_us = set.samples[0].at_us, .point = UINT32_MAX};
+    for (size_t at = 0; at <= count; at += count / 2) {
+        memcpy(samples, set.samples, at * sizeof(*samples));
+        samples[at] = refused;
+        memcpy(samples + at + 1, set.samples + at, (count - at) * sizeof(*samples));
+        const struct tm_catalogue *c = &set.catalogue;
+        size_t half = count / 2 + 1; // what it sorted before, with a refused one or without
+        assert_true(tm_encode_size(c, axis, samples, half, &memory, 0) < body.size);
+        assert_int_equal(tm_encode_size(c, axis, samples, count + 1, &memory, half), body.size);
+        assert_int_equal(tm_encode_size(c, axis, samples, count + 1, &memory, 0), body.size);
+    }
+    assert_int_equal(tm_encode_size(&set.catalogue, axis, &refused, 1, &memory, 0), 0);
+}
+
 static void test_the_same_samples_give_the_same_bytes(void **state)
 {
     (void)state;
@@ -271,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_packed_comes_out_again),
+        cmocka_unit_test(test_what_is_refused_does_not_make_a_message_full),
         cmocka_unit_test(test_the_same_samples_give_the_same_bytes),
         cmocka_unit_test(test_a_damaged_message_is_refused_and_the_next_is_read),
     };

@@ -18,6 +18,7 @@ static const char expected[] =
     "{\"at\":13,\"ev\":\"gap\",\"count\":42,\"from\":1,\"to\":9,\"why\":\"journal_full\"},"
     "{\"at\":14,\"ev\":\"alert\",\"point\":7,\"state\":\"high\",\"value\":8.25,\"limit\":8},"
     "{\"at\":15,\"ev\":\"alert\",\"point\":7,\"state\":\"normal\",\"value\":null,\"limit\":8},"
+    "{\"at\":15,\"ev\":\"alert\",\"point\":8,\"state\":\"low\",\"value\":3,\"limit\":4},"
     "{\"at\":16,\"ev\":\"note\",\"text\":\"a \\\"b\\\"\"},{\"at\":17,\"ev\":\"stop\"}]}";
 
 static struct bytes text(const char *words)
@@ -25,7 +26,7 @@ static struct bytes text(const char *words)
     return bytes_of(words, strlen(words));
 }
 
-enum { EVENTS = 8 };
+enum { EVENTS = 9 };
 
 static void make_events(struct tm_event *events)
 {
@@ -42,8 +43,11 @@ static void make_events(struct tm_event *events)
     events[4].value = tm_int(825, -2);
     events[4].limit = 8;
     events[5] = (struct tm_event){.kind = TM_EVENT_ALERT, .at_ms = 15, .point = 7, .limit = 8};
-    events[6] = (struct tm_event){.kind = TM_EVENT_NOTE, .at_ms = 16, .text = text("a \"b\"")};
-    events[7] = (struct tm_event){.kind = TM_EVENT_STOP, .at_ms = 17};
+    events[6] = (struct tm_event){.kind = TM_EVENT_ALERT, .at_ms = 15, .point = 8, .limit = 4};
+    events[6].state = TM_ALERT_LOW;
+    events[6].value = tm_enum(3);
+    events[7] = (struct tm_event){.kind = TM_EVENT_NOTE, .at_ms = 16, .text = text("a \"b\"")};
+    events[8] = (struct tm_event){.kind = TM_EVENT_STOP, .at_ms = 17};
 }
 
 static void test_events_are_written_and_read(void **state)
