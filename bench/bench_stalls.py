@@ -9,9 +9,9 @@ cloud's store; a look-up of a name, of a second bus's device, that never ends.
 stalls.WHAT.age_ms.p99        from the reply that carried a report to its arrival on the live stream
 stalls.WHAT.poll_late_ms.max  the longest time between two polls of a block, beyond its period
 
-The reference is the calm value. What was measured while a sync hangs cannot be shown before its end: nothing counts that
-is not stored. So the two syncs' ages are those of the hang itself; polls must not move. The guessers run in a process of
-their own at the lowest priority, as they would elsewhere.
+The reference is the calm value. What was measured while a sync of the journal hangs cannot leave before its end, since
+nothing counts that is not synced there: its age is that of the hang itself. Polls, and live updates in the others, must
+not move. The guessers run in a process of their own at the lowest priority, as they would elsewhere.
 """
 
 import argparse

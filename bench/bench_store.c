@@ -5,6 +5,7 @@
 // run.
 #include "apps/cloud/ingest/follower.h"
 #include "apps/cloud/store/query.h"
+#include "apps/cloud/store/store_sync.h"
 #include "base/assert.h"
 #include "base/time.h"
 #include "bench/cloud_feed.h"
@@ -40,6 +41,7 @@ struct bench {
     struct linux_storage storage;
     struct linux_cells cells;
     struct store store;
+    struct store_sync sync;
     struct catalogues catalogues;
     struct follower follower;
     int64_t values[POINTS];
@@ -98,7 +100,9 @@ static double follow(struct bench *b)
     const double start = now_s();
     enum err err = OK;
     while (err == OK) {
-        err = follower_turn(&b->follower, (uint64_t)(now_s() * 1e6));
+        err = follower_turn(&b->follower);
+        must(store_sync_run(&b->sync),
+             "sync"); // one for each commit; the cloud's thread may join some
     }
     must(follower_pass(&b->follower), "pass");
     if (err != ERR_EMPTY) {
@@ -117,6 +121,7 @@ static void open_all(struct bench *b)
     must(linux_storage_open(&b->storage, b->log, true), "storage");
     must(linux_cells_open(&b->cells, b->log), "cells");
     must(store_open(&b->store, &(struct store_config){.path = b->path}), "store");
+    must(store_sync_open(&b->sync, &b->store), "sync");
     must(catalogues_init(&b->catalogues, &b->store), "catalogues");
     const struct follower_config cfg = {.store = &b->store,
                                         .catalogues = &b->catalogues,
@@ -316,6 +321,7 @@ int main(int argc, char **argv)
     measure_rows(&b);
     follower_deinit(&b.follower);
     catalogues_deinit(&b.catalogues);
+    store_sync_close(&b.sync);
     store_close(&b.store);
     const int code = write_rows(&b, argv[2]);
     return nftw(b.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 ? code : 1;

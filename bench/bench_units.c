@@ -27,6 +27,7 @@
 
 enum {
     SENSORS = 50,
+    KEPT = 4 * SENSORS, // sensors, and points at their limits
     DAY_S = 86400,
     SEEDS = 5,
     UNITS_GOAL = 450,
@@ -104,7 +105,7 @@ struct bench {
     struct storage storage[LANE_COUNT];
     struct journal journal;
     struct tm_sample window[JOURNAL_WINDOW_MIN];
-    struct journal_relay relays[SENSORS];
+    struct journal_relay relays[KEPT];
     struct budget budget; // counts as for a hub's quota
     struct budget free;   // and as for that of the free tier
     uint64_t clock_us;
@@ -209,7 +210,7 @@ static void open_journal(struct bench *b)
                                  .window = b->window,
                                  .window_capacity = JOURNAL_WINDOW_MIN,
                                  .relays = b->relays,
-                                 .relay_capacity = SENSORS};
+                                 .relay_capacity = KEPT};
     for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
         sim_medium_init(&b->media[lane], 1 + (uint64_t)lane);
         b->storage[lane] = sim_storage(&b->media[lane]);
@@ -328,7 +329,17 @@ static void drain(struct bench *b)
                                                             .sequence = out.relay.sequence,
                                                             .at_us = out.relay.at_us});
             break;
-        case APP_OUT_ALERT: add_event(b, &out.event); break;
+        case APP_OUT_LIMIT:
+            if (out.has_event) {
+                add_event(b, &out.event);
+            }
+            if (out.has_beyond) {
+                err = journal_set_relay(&b->journal, b->now_us,
+                                        &(struct journal_relay){.key = out.key,
+                                                                .sequence = out.beyond != 0,
+                                                                .at_us = out.beyond_from_us});
+            }
+            break;
         case APP_OUT_UNIT: break;
         case APP_OUT_CANCEL: // a receiver that answers is never given up
         case APP_OUT_RESUME:

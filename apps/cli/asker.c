@@ -3,7 +3,6 @@
 
 #include "apps/gateway/config/config_check.h"
 #include "apps/gateway/open_bus_linux.h"
-#include "apps/gateway/poll/outcome.h"
 #include "base/assert.h"
 #include "port/api/clock.h"
 
@@ -41,6 +40,7 @@ bool cli_open_bus(const char *program, const struct line_options *options,
                              .port = options->port,
                              .baud = (uint32_t)options->baud,
                              .format = options->format,
+                             .reply_timeout_ms = (uint32_t)options->timeout_ms,
                              .guard_bits = wiring->guard_bits,
                              .has_echo = wiring->has_echo,
                              .is_sniffed = wiring->is_sniffed};
@@ -60,6 +60,9 @@ bool cli_open_bus(const char *program, const struct line_options *options,
     struct bus_event event = {.kind = BUS_DOWN, .detail = "cannot be opened"};
     // Each way of opening has its own limit and then tells that the bus is down.
     if (err == OK && cli_next_event(*out, TIME_NEVER, &event) && event.kind == BUS_UP) {
+        if (event.detail[0] != '\0') {
+            fprintf(stderr, "%s: %s: %s\n", program, options->port, event.detail);
+        }
         return true;
     }
     fprintf(stderr, "%s: %s: %s\n", program, options->port,
@@ -116,25 +119,27 @@ enum mb_answer_kind asker_ask(struct asker *asker, uint8_t unit, const struct mb
     const enum err err = mb_client_ask(&asker->client, &ask);
     ASSERT(err == OK); // the commands check their bounds
     for (;;) {
-        struct mb_answer answer;
         struct bus_event event;
-        if (mb_client_answer(&asker->client, &answer)) {
-            asker->reply = answer.reply;
-            return answer.kind;
-        }
         send_due(asker);
         if (!cli_next_event(asker->bus, mb_client_deadline_us(&asker->client), &event) ||
             event.kind != BUS_DONE) {
             continue;
         }
-        asker->heard = event.done.outcome;
         const struct mb_line_done done = {
             .token = event.done.token,
             .outcome = poll_outcome(event.done.outcome),
             .at_us = port_now_us(),
             .reply = bytes_of(event.done.reply, event.done.reply_size),
         };
+        struct mb_answer answer;
         mb_client_done(&asker->client, &done);
+        if (mb_client_answer(&asker->client, &answer)) {
+            asker->reply = answer.reply;
+            asker->failure = answer.kind == MB_ANSWER_REPLY || answer.kind == MB_ANSWER_SENT
+                                 ? POLL_OK
+                                 : poll_failure_of(&answer, event.done.outcome, done.reply);
+            return answer.kind;
+        }
     }
 }
 
@@ -167,10 +172,11 @@ bool asker_do(struct asker *asker, uint8_t unit, const struct mb_request *reques
                 (unsigned)asker->options.timeout_ms);
         return false;
     case MB_ANSWER_BAD:
-        fprintf(stderr,
-                "%s: unit %u: what came is no answer (%s): is the speed or format wrong, has "
-                "another unit the same address, is the line terminated?\n",
-                asker->program, unit, line_outcome_name(asker->heard));
+        fprintf(stderr, "%s: unit %u: what came is no answer (%s): %s\n", asker->program, unit,
+                poll_failure_name(asker->failure), poll_failure_hint(asker->failure));
+        return false;
+    case MB_ANSWER_BUSY:
+        fprintf(stderr, "%s: unit %u: %s\n", asker->program, unit, poll_failure_hint(POLL_BUSY));
         return false;
     case MB_ANSWER_WITHDRAWN: // never: nothing is cancelled here
     case MB_ANSWER_LOST:

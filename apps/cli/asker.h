@@ -3,6 +3,7 @@
 #ifndef CLI_ASKER_H
 #define CLI_ASKER_H
 
+#include "apps/gateway/poll/outcome.h"
 #include "modbus/client.h"
 #include "port/linux/bus.h"
 #include "port/linux/options.h"
@@ -52,8 +53,8 @@ struct asker {
     struct line_options options;
     struct bus *bus;
     struct mb_client client;
-    struct mb_reply reply;   // of the last question
-    enum line_outcome heard; // the same: what the line said
+    struct mb_reply reply;     // of the last question
+    enum poll_failure failure; // the same: why there is none
 };
 
 // As cli_open_bus(). late_ms: how long a unit

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
+#include <unistd.h>
 
 #define TEXT(option, member, needed, otherwise, words)                                             \
     {                                                                                              \
@@ -26,8 +28,10 @@ static const struct option OPTIONS[] = {
     TEXT("id-scope", id_scope, 0, NULL, "of the provisioning service; without it --hub is needed"),
     TEXT("registration-id", registration_id, 0, NULL,
          "default: the certificate's common name, else the gateway's id"),
-    TEXT("group-key-file", group_key_file, 0, NULL,
-         "an enrolment group's key: ours is derived, and only that one is kept"),
+    TEXT(
+        "group-key-file", group_key_file, 0, NULL,
+        "an enrolment group's key: ours is derived, and only that one is kept; -, here and for the "
+        "next two: from standard input"),
     TEXT("key-file", key_file, 0, NULL, "our own key, of the enrolment or at the hub"),
     TEXT("connection-string-file", connection_string_file, 0, NULL,
          "HostName=...;DeviceId=...;SharedAccessKey=..."),
@@ -153,6 +157,25 @@ static bool load_certificate(struct enroll *enroll, char *name, size_t capacity)
                                            "Give the certificate that was issued for this key.");
 }
 
+// To the end of standard input. What a person types does not stay on the screen.
+static enum err read_key_in(struct sas_identity *out)
+{
+    struct termios shown;
+    bool is_typed = tcgetattr(STDIN_FILENO, &shown) == 0;
+    if (is_typed) {
+        struct termios hidden = shown;
+        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        fputs("the key (it is not shown), then Enter and Ctrl-D: ", stderr);
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    }
+    const enum err err = credential_read_key_from(STDIN_FILENO, "standard input", out);
+    if (is_typed) {
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+        fputc('\n', stderr);
+    }
+    return err;
+}
+
 static bool load_key(struct enroll *enroll)
 {
     const struct enroll_options *o = &enroll->options;
@@ -160,6 +183,9 @@ static bool load_key(struct enroll *enroll)
                        : o->key_file != NULL     ? o->key_file
                                                  : o->connection_string_file;
     enroll->has_key = true;
+    if (strcmp(file, "-") == 0) {
+        return read_key_in(&enroll->key) == OK;
+    }
     return credential_read_key(file, &enroll->key) == OK;
 }
 

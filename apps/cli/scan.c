@@ -84,8 +84,9 @@ static bool scan_unit(struct asker *asker, uint8_t unit, unsigned *found)
         return false;
     case MB_ANSWER_BAD:
         printf("unit %3u: noise (%s): another speed or format, or several units at this address\n",
-               unit, line_outcome_name(asker->heard));
+               unit, poll_failure_name(asker->failure));
         return true;
+    case MB_ANSWER_BUSY: printf("unit %3u: %s\n", unit, poll_failure_hint(POLL_BUSY)); return true;
     case MB_ANSWER_TIMEOUT:
     case MB_ANSWER_SENT: return true;
     case MB_ANSWER_REPLY: break;

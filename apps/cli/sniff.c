@@ -69,13 +69,13 @@ static void print_frame(struct sniffer *sniffer, uint64_t end_us, bool is_coarse
     const double at_s = ((double)first_us - (double)sniffer->begin_us) / (double)US_PER_S;
     const char *mark = is_coarse ? "~" : "";
     struct sniff_text text;
-    char gap[24] = "-";
+    char silence[24] = "-";
     sniff_words(&sniffer->sniff, frame, &text);
     if (sniffer->end_us != 0 && first_us > sniffer->end_us) {
-        snprintf(gap, sizeof gap, "%s%.3f", mark,
+        snprintf(silence, sizeof silence, "%s%.3f", mark,
                  (double)(first_us - sniffer->end_us) / (double)US_PER_MS);
     }
-    printf("%s%.6f s  gap %s ms  ", mark, at_s, gap);
+    printf("%s%.6f s  silence %s ms  ", mark, at_s, silence);
     if (text.kind == SNIFF_BROKEN) {
         printf("CRC wrong  %s", text.words);
     } else {
@@ -131,7 +131,7 @@ static void print_sum(const struct sniffer *sniffer)
     struct bus_figures figures;
     bus_figures(sniffer->bus, &figures);
     const struct line_stats *line = &figures.line;
-    printf("%llu frames, %llu with a wrong CRC; not shown: %llu broken characters, %llu gaps in "
+    printf("%llu frames, %llu with a wrong CRC; not shown: %llu broken characters, %llu pauses in "
            "frames, %llu too long, %u lost\n",
            (unsigned long long)sniffer->frames, (unsigned long long)sniffer->broken,
            (unsigned long long)line->char_errors, (unsigned long long)line->t1_5_broken,

@@ -139,6 +139,8 @@ static enum err serve(struct cloud *cloud, struct loop *loop)
         .port = s->port,
         .conn_max = (unsigned)s->conn_max,
         .tls = cloud->tls,
+        .proxies = s->trusted_proxies.item,
+        .proxy_count = s->trusted_proxies.count,
         .body_size_max = APP_BODY_SIZE_MAX,
         .handler = {.request = app_request, .gone = app_gone, .ctx = &cloud->app},
     };
@@ -147,6 +149,45 @@ static enum err serve(struct cloud *cloud, struct loop *loop)
         log_info(MODULE, "listening", "url=%s://%s:%u", s->cert != NULL ? "https" : "http", s->host,
                  http_server_port(cloud->app.server));
     }
+    return err;
+}
+
+// Each of them holds a connection.
+static unsigned login_max(const struct settings *s)
+{
+    const uint64_t share = s->conn_max / 16;
+    return share < 2 ? 2 : share > LOGIN_STRANGERS_MAX ? LOGIN_STRANGERS_MAX : (unsigned)share;
+}
+
+static void print_account(void *ctx, const char *name)
+{
+    (void)ctx;
+    printf("account  %s\n", name);
+}
+
+enum err cloud_new_setup_link(struct cloud *cloud)
+{
+    static struct sessions sessions;
+    static struct accounts accounts;
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/accounts.db", cloud->settings.data);
+    if (access(path, F_OK) != 0) { // a mistyped folder is not made
+        log_error(MODULE, "data", "path=%s why=\"%s\"", log_quote(path).text, strerror(errno));
+        return ERR_NOT_FOUND;
+    }
+    enum err err = lock_data(cloud);
+    if (err == OK) {
+        err = accounts_open(&accounts, cloud->settings.data, &sessions, wall_now_ms());
+    }
+    if (err == OK) {
+        err = accounts_new_setup_link(&accounts, wall_now_ms());
+    }
+    if (err == OK) {
+        printf("link     %s/setup-link\n", cloud->settings.data);
+        err = accounts_list(&accounts, print_account, NULL);
+    }
+    accounts_close(&accounts);
+    close(cloud->data_fd);
     return err;
 }
 
@@ -175,6 +216,7 @@ enum err cloud_start(struct cloud *cloud, struct loop *loop)
         .is_tls = s->cert != NULL,
         .overdue_ms = (uint32_t)s->overdue_s * 1000,
         .stream_max = (unsigned)s->conn_max * 3 / 4,
+        .login_max = login_max(s),
     };
     if (err == OK) {
         err = app_init(&cloud->app, &cfg);

@@ -30,6 +30,8 @@ struct cloud {
 // Everything opened, listening, following; says where on the log.
 NODISCARD enum err cloud_start(struct cloud *cloud, struct loop *loop);
 void cloud_stop(struct cloud *cloud);
+// With --new-setup-link, in place of all that: writes the link, and prints where and the accounts.
+NODISCARD enum err cloud_new_setup_link(struct cloud *cloud);
 
 // sources.c: where messages come from, and the hub's service side.
 NODISCARD enum err cloud_open_sources(struct cloud *cloud);

@@ -25,6 +25,9 @@ int main(int argc, char **argv)
     }
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
+    if (cloud.settings.new_setup_link) {
+        return cloud_new_setup_link(&cloud) == OK ? 0 : 1;
+    }
     if (loop_init(&loop, on_turn, NULL) != OK) {
         return 1;
     }

@@ -2,7 +2,7 @@
 #include "apps/cloud/settings.h"
 
 #include "base/assert.h"
-#include "port/linux/http_request.h"
+#include "port/linux/http_origin.h"
 #include "port/linux/listen.h"
 
 #include <arpa/inet.h>
@@ -73,6 +73,14 @@ static const struct option options[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct settings, key),
      .help = "its private key, PEM"},
+    {.name = "trusted-proxy",
+     .type = OPTION_LIST,
+     .offset = offsetof(struct settings, trusted_proxies),
+     .help = "address of a TLS proxy that ends X-Forwarded-For with its client's address"},
+    {.name = "new-setup-link",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct settings, new_setup_link),
+     .help = "write a new set-up link for an account whose password is lost, and end"},
     {.name = "conn-max",
      .type = OPTION_UINT,
      .offset = offsetof(struct settings, conn_max),
@@ -163,7 +171,7 @@ static const char *contradiction(struct settings *s)
     if ((s->cert == NULL) != (s->key == NULL)) {
         return "--cert and --key come together";
     }
-    if (s->hub_log == NULL && !has_kafka) {
+    if (s->hub_log == NULL && !has_kafka && !s->new_setup_link) {
         return "--hub-log is needed, or --kafka-bootstrap with --kafka-topic";
     }
     if (has_kafka != (s->kafka_topic != NULL)) {
@@ -186,6 +194,22 @@ static const char *contradiction(struct settings *s)
     return NULL;
 }
 
+static bool proxies_are_addresses(const struct option_list *proxies)
+{
+    char plain[HTTP_ADDRESS_SIZE];
+    bool is_good = true;
+    for (size_t i = 0; i < proxies->count; i++) {
+        if (!http_address_plain(proxies->item[i], plain)) {
+            fprintf(stderr,
+                    "busward-cloud: --trusted-proxy: \"%s\" is not an address, such as "
+                    "127.0.0.1\n",
+                    proxies->item[i]);
+            is_good = false;
+        }
+    }
+    return is_good;
+}
+
 enum option_result settings_parse(int argc, char **argv, struct settings *out)
 {
     enum option_result result = options_parse(&table, argc, argv, out);
@@ -197,6 +221,9 @@ enum option_result settings_parse(int argc, char **argv, struct settings *out)
                 "busward-cloud: --listen: \"%s\" is not an address and a port, such as "
                 "127.0.0.1:8080\n",
                 out->listen);
+        return OPTIONS_WRONG;
+    }
+    if (!proxies_are_addresses(&out->trusted_proxies)) {
         return OPTIONS_WRONG;
     }
     const char *wrong = contradiction(out);

@@ -21,6 +21,8 @@ struct settings {
     const char *kafka_group;
     const char *kafka_connection_string_file;
     const char *kafka_ca;
+    struct option_list trusted_proxies;
+    bool new_setup_link; // and nothing else
     uint64_t conn_max;
     uint64_t site_max;
     uint64_t series_max;

@@ -4,6 +4,7 @@
 #include "apps/gateway/poll/outcome.h"
 #include "base/assert.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { COARSE_JITTER_US = 5000 }; // how late a tty's bytes may be read
@@ -42,6 +43,11 @@ void app_start(struct app *app, uint64_t now_us)
 void app_set_relay(struct app *app, uint32_t relay, const struct sampler_relay *state)
 {
     sampler_set_relay(&app->sampler, relay, state);
+}
+
+void app_set_limit(struct app *app, uint32_t point, int limit, int beyond, uint64_t beyond_from_us)
+{
+    sampler_set_limit(&app->sampler, point, limit, beyond, beyond_from_us);
 }
 
 static void line_done(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_event *event)
@@ -153,9 +159,12 @@ static struct line_send send_of(const struct mb_client_send *send)
     return out;
 }
 
-static double limit_of(const struct point *point, int limit, int before)
+static double limit_of(const struct point *point, const struct sampler_out *s)
 {
-    return limit < 0 || (limit == 0 && before < 0) ? point->low : point->high;
+    bool is_low = s->limit < 0 || (s->limit == 0 && s->limit_before < 0);
+    double limit = is_low ? point->low : point->high;
+    // An alert of an earlier configuration ends, whose limit is gone.
+    return isnan(limit) ? tm_value_double(&s->sample.value) : limit;
 }
 
 static void take_sample(struct app *app, const struct sampler_out *s, struct app_out *out)
@@ -171,8 +180,13 @@ static void take_sample(struct app *app, const struct sampler_out *s, struct app
         break;
     case SAMPLER_OUT_LIMIT:
         *out = (struct app_out){
-            .kind = APP_OUT_ALERT,
-            .is_urgent = true,
+            .kind = APP_OUT_LIMIT,
+            .is_urgent = s->is_urgent,
+            .has_event = s->limit != s->limit_before,
+            .has_beyond = s->is_beyond_news,
+            .key = s->sample.point,
+            .beyond = s->beyond,
+            .beyond_from_us = s->beyond_from_us,
             .event = {.kind = TM_EVENT_ALERT,
                       .state = s->limit < 0   ? TM_ALERT_LOW
                                : s->limit > 0 ? TM_ALERT_HIGH
@@ -180,21 +194,10 @@ static void take_sample(struct app *app, const struct sampler_out *s, struct app
                       .point = s->sample.point,
                       .at_ms = (int64_t)(s->sample.at_us / US_PER_MS),
                       .value = s->sample.value,
-                      .limit = limit_of(&app->points.all[s->index], s->limit, s->limit_before)},
+                      .limit = limit_of(&app->points.all[s->index], s)},
         };
         break;
     }
-}
-
-static enum tm_reason reason_of(enum poll_failure failure)
-{
-    switch (failure) {
-    case POLL_OK: return TM_REASON_NONE;
-    case POLL_NO_REPLY:
-    case POLL_BAD_REPLY: return TM_REASON_TIMEOUT;
-    case POLL_EXCEPTION: break;
-    }
-    return TM_REASON_EXCEPTION;
 }
 
 // True if there is something for the outside; what is for the sampler goes there.
@@ -216,7 +219,8 @@ static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *po
             sampler_read(&app->sampler, &poll->block, poll->data, poll->at_us, poll->jitter_us);
             return false;
         }
-        sampler_fail_block(&app->sampler, &poll->block, poll->at_us, reason_of(poll->failure));
+        sampler_fail_block(&app->sampler, &poll->block, poll->at_us,
+                           poll_failure_reason(poll->failure));
         *out = (struct app_out){.kind = APP_OUT_REFUSED,
                                 .unit = poll->unit,
                                 .block = poll->block,
@@ -226,7 +230,10 @@ static bool take_poll(struct app *app, uint32_t bus, const struct poller_out *po
         if (poll->state == UNIT_SUSPENDED) {
             sampler_fail_unit(&app->sampler, poll->unit, poll->at_us, TM_REASON_SUSPENDED);
         }
-        *out = (struct app_out){.kind = APP_OUT_UNIT, .unit = poll->unit, .state = poll->state};
+        *out = (struct app_out){.kind = APP_OUT_UNIT,
+                                .unit = poll->unit,
+                                .state = poll->state,
+                                .failure = poll->failure};
         return true;
     case POLLER_OUT_CUT:
         *out = (struct app_out){.kind = APP_OUT_CUT, .unit = poll->unit, .block = poll->block};

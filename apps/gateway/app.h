@@ -17,8 +17,9 @@ enum app_out_kind {
     APP_OUT_RESUME,  // bus: ends the hold of a barrier
     APP_OUT_SAMPLE,  // sample, is_urgent: to the journal
     APP_OUT_RELAY,   // key, relay: state to keep with the samples before it
-    APP_OUT_ALERT,   // event: a limit was crossed
-    APP_OUT_UNIT,    // unit, state: for the log
+    APP_OUT_LIMIT,   // of a point, key: has_event, event: it crossed a limit, to be told;
+                     // has_beyond, beyond, beyond_from_us: to keep with the samples before it
+    APP_OUT_UNIT,    // unit, state, failure: for the log
     APP_OUT_REFUSED, // unit, block, exception: for the log
     APP_OUT_CUT,     // unit, block: for the log
     APP_OUT_ANSWER,  // bus, answer: to app_ask()
@@ -34,8 +35,12 @@ struct app_out {
     uint32_t key;
     struct sampler_relay relay;
     struct tm_event event;
+    bool has_event, has_beyond;
+    int beyond; // as in sampler_point
+    uint64_t beyond_from_us;
     uint32_t unit;
     enum unit_state state;
+    enum poll_failure failure;
     struct block block;
     uint8_t exception;
     struct foreign_answer answer; // its data are borrowed until the next call
@@ -67,6 +72,9 @@ NODISCARD enum err app_init(struct app *app, const struct config *config, struct
 void app_start(struct app *app, uint64_t now_us);
 // What an earlier run knew of a relay: index in app->points.relays.
 void app_set_relay(struct app *app, uint32_t relay, const struct sampler_relay *state);
+
+// What it knew of a point's limits: as sampler_set_limit().
+void app_set_limit(struct app *app, uint32_t point, int limit, int beyond, uint64_t beyond_from_us);
 
 void app_bus_event(struct app *app, uint64_t now_us, uint32_t bus, const struct bus_event *event);
 // Whether the span of a bus's diagnostics is over: then app_figures() is the next input.

@@ -43,6 +43,7 @@ static enum err open_tcp(const struct config_bus *b, struct bus **out)
         .host = b->host,
         .port = (uint16_t)b->tcp_port,
         .rtu_over_tcp = b->port_kind == BUS_RTU_TCP,
+        .reply_timeout_ms = b->reply_timeout_ms,
     };
     return bus_open_tcp(&cfg, out);
 }

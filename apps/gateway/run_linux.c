@@ -2,6 +2,7 @@
 #include "apps/gateway/run_linux.h"
 
 #include "apps/gateway/config/profile_words.h"
+#include "apps/gateway/poll/outcome.h"
 #include "base/assert.h"
 #include "modbus/codes.h"
 #include "port/api/clock.h"
@@ -9,18 +10,23 @@
 #include "port/linux/log.h"
 
 enum { EVENTS_PER_TURN_MAX = 64 };
-#define OVERRUN_TOLD_US US_PER_MIN
+#define TOLD_AGAIN_US US_PER_MIN
 
 static void tell_unit(const struct run *run, const struct app_out *out)
 {
     static const char *const STATES[] = {"online", "probing", "suspended"};
     const struct unit *unit = &run->setup.app.points.units[out->unit];
     const struct config_bus *bus = &run->setup.config.buses[unit->bus];
-    log_event(out->state == UNIT_SUSPENDED ? LOG_LEVEL_WARN
-              : out->state == UNIT_ONLINE  ? LOG_LEVEL_INFO
-                                           : LOG_LEVEL_DEBUG,
-              "poll", "unit", "bus=%s unit=%u device=%s state=%s", log_quote(bus->name).text,
-              unit->device->unit, log_quote(unit->device->name).text, STATES[out->state]);
+    if (out->state == UNIT_SUSPENDED) {
+        log_warn("poll", "unit", "bus=%s unit=%u device=%s state=%s why=%s hint=%s",
+                 log_quote(bus->name).text, unit->device->unit, log_quote(unit->device->name).text,
+                 STATES[out->state], poll_failure_name(out->failure),
+                 log_quote(poll_failure_hint(out->failure)).text);
+        return;
+    }
+    log_event(out->state == UNIT_ONLINE ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "poll", "unit",
+              "bus=%s unit=%u device=%s state=%s", log_quote(bus->name).text, unit->device->unit,
+              log_quote(unit->device->name).text, STATES[out->state]);
 }
 
 static void tell_refused(const struct run *run, const struct app_out *out)
@@ -46,7 +52,7 @@ static void tell_cut(const struct run *run, const struct app_out *out)
 static void tell_overrun(struct run *run, uint64_t now_us, uint32_t b)
 {
     const struct poller_stats *stats = &run->setup.app.buses[b].poller.stats;
-    if (stats->skipped == run->skipped[b] || now_us < run->told_us[b] + OVERRUN_TOLD_US) {
+    if (stats->skipped == run->skipped[b] || now_us < run->told_us[b] + TOLD_AGAIN_US) {
         return;
     }
     log_warn("poll", "overrun", "bus=%s skipped=%llu late_max_ms=%llu",
@@ -57,15 +63,42 @@ static void tell_overrun(struct run *run, uint64_t now_us, uint32_t b)
     run->told_us[b] = now_us;
 }
 
+// Nobody can be asked while others talk without a pause; no unit is to blame.
+static void tell_line_busy(struct run *run, uint64_t now_us, uint32_t b)
+{
+    const uint64_t unsent = run->setup.app.buses[b].poller.stats.unsent;
+    if (unsent == run->unsent[b] || now_us < run->unsent_told_us[b]) {
+        return;
+    }
+    log_warn("poll", "line_busy", "bus=%s unsent=%llu hint=%s",
+             log_quote(run->setup.config.buses[b].name).text,
+             (unsigned long long)(unsent - run->unsent[b]),
+             log_quote(poll_failure_hint(POLL_BUSY)).text);
+    run->unsent[b] = unsent;
+    run->unsent_told_us[b] = now_us + TOLD_AGAIN_US;
+}
+
 static void tell_bus(const struct run *run, uint32_t b, const struct bus_event *event)
 {
     const struct config_bus *bus = &run->setup.config.buses[b];
     if (event->kind == BUS_UP) {
-        log_info("bus", "up", "bus=%s port=%s", log_quote(bus->name).text,
-                 log_quote(bus->port).text);
+        const bool has_note = event->detail[0] != '\0';
+        log_info("bus", "up", "bus=%s port=%s%s%s", log_quote(bus->name).text,
+                 log_quote(bus->port).text, has_note ? " note=" : "",
+                 has_note ? log_quote(event->detail).text : "");
     } else if (event->kind == BUS_DOWN) {
         log_warn("bus", "down", "bus=%s port=%s reason=%s", log_quote(bus->name).text,
                  log_quote(bus->port).text, log_quote(event->detail).text);
+    }
+}
+
+static void take_limit(struct run *run, uint64_t now_us, const struct app_out *out)
+{
+    if (out->has_event) {
+        north_add_event(run->north, now_us, &out->event);
+    }
+    if (out->has_beyond) {
+        north_set_beyond(run->north, now_us, out->key, out->beyond, out->beyond_from_us);
     }
 }
 
@@ -92,7 +125,7 @@ static void act(struct run *run, uint64_t now_us, const struct app_out *out)
     case APP_OUT_RELAY:
         north_set_relay(run->north, now_us, out->key, out->relay.sequence, out->relay.at_us);
         break;
-    case APP_OUT_ALERT: north_add_event(run->north, now_us, &out->event); break;
+    case APP_OUT_LIMIT: take_limit(run, now_us, out); break;
     case APP_OUT_UNIT: tell_unit(run, out); break;
     case APP_OUT_REFUSED: tell_refused(run, out); break;
     case APP_OUT_CUT: tell_cut(run, out); break;
@@ -137,6 +170,7 @@ static uint64_t turn(void *ctx, uint64_t now_us)
         }
         has_more = has_more || count == EVENTS_PER_TURN_MAX;
         tell_overrun(run, now_us, b);
+        tell_line_busy(run, now_us, b);
     }
     take_figures(run, now_us);
     app_tick(app, now_us);
@@ -156,12 +190,39 @@ static void on_bus(void *ctx, int fd)
     (void)fd;
 }
 
+// What an earlier run knew: what was taken of relayed sensors, and what was told of limits.
+static void take_over(struct run *run)
+{
+    struct app *app = &run->setup.app;
+    const struct points *points = &app->points;
+    for (uint32_t i = 0; i < points->relay_count; i++) {
+        struct sampler_relay relay = {0};
+        if (north_find_relay(run->north, points->relays[i].id, &relay.sequence, &relay.at_us)) {
+            app_set_relay(app, i, &relay);
+        }
+    }
+    for (uint32_t i = 0; i < points->point_count; i++) {
+        int side = 0;
+        int beyond = 0;
+        uint64_t beyond_from_us = 0;
+        north_find_limit(run->north, points->all[i].id, &side, &beyond, &beyond_from_us);
+        if (side != 0 || beyond != 0) {
+            app_set_limit(app, i, side, beyond, beyond_from_us);
+        }
+    }
+}
+
 static enum err open_north(struct run *run)
 {
     const struct config *c = &run->setup.config;
     bool has_hub = c->hub.node != NULL;
     struct north_config cfg = {
         .loop = &run->loop,
+        .keys = run->setup.keys,
+        .key_count = run->setup.key_count,
+        .relay_count = run->setup.app.points.relay_count,
+        .prepare = setup_store_ids,
+        .prepare_ctx = &run->setup,
         .data_dir = c->gateway.data_dir,
         .bytes_max = c->journal.bytes_max,
         .segment_size = c->journal.segment_size,
@@ -178,7 +239,6 @@ static enum err open_north(struct run *run)
         .sync_ms = c->telemetry.sync_ms,
         .max_age_ms = c->telemetry.max_age_ms,
         .watch_age_ms = c->telemetry.watch_age_ms,
-        .relay_capacity = run->setup.app.points.relay_count,
         .trust_clock = run->trust_clock,
         .sync_trace = run->sync_trace,
         .host = has_hub ? c->hub.host : NULL,
@@ -215,13 +275,7 @@ static enum err open_north(struct run *run)
         north_close(run->north);
         return err;
     }
-    const struct points *points = &run->setup.app.points;
-    for (uint32_t i = 0; i < points->relay_count; i++) {
-        struct sampler_relay relay = {0};
-        if (north_find_relay(run->north, points->relays[i].id, &relay.sequence, &relay.at_us)) {
-            app_set_relay(&run->setup.app, i, &relay);
-        }
-    }
+    take_over(run);
     north_set_catalogue(run->north, &run->setup.app.catalogue);
     return OK;
 }

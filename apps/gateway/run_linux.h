@@ -22,6 +22,8 @@ struct run {
     struct bus *buses[CONFIG_BUSES_MAX];
     uint64_t skipped[CONFIG_BUSES_MAX]; // periods told so far
     uint64_t told_us[CONFIG_BUSES_MAX];
+    uint64_t unsent[CONFIG_BUSES_MAX]; // requests told so far
+    uint64_t unsent_told_us[CONFIG_BUSES_MAX];
 };
 
 // Until SIGTERM or SIGINT, then OK; ERR_AGAIN: the program must begin anew, with another

@@ -4,10 +4,12 @@
 #include "apps/gateway/config/config_check.h"
 #include "apps/gateway/files_linux.h"
 #include "apps/gateway/open_bus_linux.h"
+#include "port/linux/file.h"
 #include "port/linux/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -81,32 +83,49 @@ static bool write_all(int fd, struct bytes in)
     return true;
 }
 
+static bool put_file(const char *path, struct bytes in)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return false;
+    }
+    bool is_written = write_all(fd, in) && fsync(fd) == 0;
+    int problem = errno;
+    bool is_closed = close(fd) == 0;
+    errno = is_written ? errno : problem;
+    return is_written && is_closed;
+}
+
+static bool sync_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    bool is_synced = fsync(fd) == 0;
+    int problem = errno;
+    close(fd);
+    errno = problem;
+    return is_synced;
+}
+
 // Old or new content, whatever happens: written aside, synced, renamed, folder synced.
-static enum err store_file(const char *folder, const char *name, struct bytes in)
+static enum err store_file(const char *folder, const char *name, struct bytes in, bool is_told)
 {
     char path[PATH_SIZE];
     char aside[PATH_SIZE];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     snprintf(aside, sizeof(aside), "%s/%s.new", folder, name);
-    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        log_error("gateway", "store", "file=%s problem=%s", log_quote(path).text,
-                  log_quote(strerror(errno)).text);
-        return ERR_IO;
+    if (put_file(aside, in) && rename(aside, path) == 0 && sync_folder(folder)) {
+        return OK;
     }
-    bool is_written = write_all(fd, in) && fsync(fd) == 0;
-    bool is_closed = close(fd) == 0;
-    int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_safe = is_written && is_closed && folder_fd >= 0 && rename(aside, path) == 0 &&
-                   fsync(folder_fd) == 0;
-    if (!is_safe) {
+    enum err err = file_error(errno);
+    if (!is_told) {
         log_error("gateway", "store", "file=%s problem=%s", log_quote(path).text,
                   log_quote(strerror(errno)).text);
     }
-    if (folder_fd >= 0) {
-        close(folder_fd);
-    }
-    return is_safe ? OK : ERR_IO;
+    (void)unlink(aside); // what it holds of a full disk
+    return err;
 }
 
 static enum err load_ids(struct setup *setup, const char *folder)
@@ -124,7 +143,7 @@ static enum err load_ids(struct setup *setup, const char *folder)
     return id_map_load(&setup->ids, file, room, &setup->arena);
 }
 
-static enum err store_ids(struct setup *setup, const char *folder)
+static enum err write_ids(struct setup *setup)
 {
     size_t capacity = 64 + setup->ids.count * (POINT_NAME_SIZE + 12);
     uint8_t *text = arena_take(&setup->arena, capacity, 1);
@@ -132,8 +151,41 @@ static enum err store_ids(struct setup *setup, const char *folder)
         return ERR_FULL;
     }
     struct writer w = writer_of(text, capacity);
+    setup->must_store_ids = true;
     enum err err = id_map_write(&setup->ids, &w);
-    return err == OK ? store_file(folder, "ids", writer_bytes(&w)) : err;
+    setup->ids_text = writer_bytes(&w);
+    return err;
+}
+
+enum err setup_store_ids(void *ctx)
+{
+    struct setup *setup = ctx;
+    enum err err = setup->must_store_ids ? store_file(setup->config.gateway.data_dir, "ids",
+                                                      setup->ids_text, setup->is_told)
+                                         : OK;
+    setup->must_store_ids = setup->is_told = err != OK;
+    return err;
+}
+
+static enum err list_keys(struct setup *setup)
+{
+    const struct points *points = &setup->app.points;
+    size_t most = points->relay_count + points->point_count;
+    setup->keys = arena_take(&setup->arena, most + 1, sizeof(*setup->keys));
+    if (setup->keys == NULL) {
+        return ERR_FULL;
+    }
+    setup->key_count = 0;
+    for (size_t i = 0; i < points->relay_count; i++) {
+        setup->keys[setup->key_count++] = points->relays[i].id;
+    }
+    for (size_t i = 0; i < points->point_count; i++) {
+        const struct point *point = &points->all[i];
+        if (!isnan(point->low) || !isnan(point->high)) {
+            setup->keys[setup->key_count++] = point->id;
+        }
+    }
+    return OK;
 }
 
 enum err setup_app(struct setup *setup)
@@ -158,15 +210,25 @@ enum err setup_app(struct setup *setup)
     }
     bool is_changed = false;
     err = app_init(&setup->app, &setup->config, &setup->arena, &setup->ids, &is_changed);
+    err = err == OK ? list_keys(setup) : err;
     if (err != OK) {
         log_error("gateway", "points", "error=%s", err_name(err));
         return err;
     }
-    err = is_changed ? store_ids(setup, folder) : OK;
-    if (err != OK) {
-        log_error("gateway", "ids", "folder=%s error=%s", log_quote(folder).text, err_name(err));
+    err = is_changed ? write_ids(setup) : OK;
+    enum err stored = err == OK ? setup_store_ids(setup) : err;
+    if (stored == ERR_FULL && err == OK) {
+        log_warn("gateway", "ids_wait", "folder=%s error=%s use=%s", log_quote(folder).text,
+                 err_name(stored),
+                 log_quote("make room: until the new points' ids are stored nothing is journalled "
+                           "or sent, samples wait in memory")
+                     .text);
+        return OK;
     }
-    return err;
+    if (stored != OK) {
+        log_error("gateway", "ids", "folder=%s error=%s", log_quote(folder).text, err_name(stored));
+    }
+    return stored;
 }
 
 enum err setup_bus(const struct config *config, uint32_t index, struct bus **out)

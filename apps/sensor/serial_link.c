@@ -53,7 +53,10 @@ static void open_port(struct serial_link *link, uint64_t now_us)
     }
     link->reopen_at_us = TIME_NEVER;
     link->told[0] = '\0';
-    log_info("serial", "open", "port=%s", log_quote(link->config.serial.path).text);
+    char note[96];
+    serial_say_speed(&link->serial, &link->config.serial, note, sizeof(note));
+    log_info("serial", "open", "port=%s%s%s", log_quote(link->config.serial.path).text,
+             note[0] != '\0' ? " note=" : "", note[0] != '\0' ? log_quote(note).text : "");
 }
 
 // The newest name for the PTY; only ever replaces a symbolic link.

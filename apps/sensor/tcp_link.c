@@ -77,6 +77,9 @@ static void on_readable(void *ctx, int fd)
         drop(client, "by_peer");
         return;
     }
+    if (mb_stream_pause(&client->stream, port_now_us())) {
+        mb_server_bad_frame(&client->link->device->server);
+    }
     for (size_t at = 0; at < (size_t)size;) {
         size_t taken = mb_stream_add(&client->stream, bytes_of(data + at, (size_t)size - at));
         if (!take_frames(client)) {

@@ -295,6 +295,21 @@ static void withdrawn(struct mb_client *client, struct mb_client_slot *slot,
     answered(slot, MB_ANSWER_WITHDRAWN);
 }
 
+// The line let nothing out. So no reply of this one can come, and the unit need not rest for it.
+static void unsent(struct mb_client *client, struct mb_client_slot *slot)
+{
+    client->stats.busy++;
+    if (slot->is_doubtful) {
+        client->stats.withdrawn++;
+        answered(slot, MB_ANSWER_WITHDRAWN);
+    } else if (slot->tries <= client->config.retry_max) {
+        client->stats.retries++;
+        slot->state = MB_SLOT_WAITING;
+    } else {
+        answered(slot, MB_ANSWER_BUSY);
+    }
+}
+
 void mb_client_done(struct mb_client *client, const struct mb_line_done *done)
 {
     struct mb_client_slot *slot = NULL;
@@ -304,17 +319,19 @@ void mb_client_done(struct mb_client *client, const struct mb_line_done *done)
         }
     }
     client->must_resume = client->must_resume || done->is_held;
-    if (done->outcome == MB_LINE_REPLY || done->outcome == MB_LINE_NOISE) {
+    if (done->outcome == MB_LINE_REPLY || done->outcome == MB_LINE_NOISE ||
+        done->outcome == MB_LINE_BUSY) {
         mb_client_heard(client, done->at_us);
     }
     if (slot == NULL) {
         return;
     }
-    if (slot->is_doubtful && done->outcome != MB_LINE_LOST) {
+    if (slot->is_doubtful && done->outcome != MB_LINE_LOST && done->outcome != MB_LINE_BUSY) {
         withdrawn(client, slot, done);
         return;
     }
     switch (done->outcome) {
+    case MB_LINE_BUSY: unsent(client, slot); break;
     case MB_LINE_REPLY: replied(client, slot, done); break;
     case MB_LINE_SENT: answered(slot, MB_ANSWER_SENT); break;
     case MB_LINE_TIMEOUT:

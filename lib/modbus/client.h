@@ -55,6 +55,7 @@ enum mb_line_outcome { // what became of a frame at the line
     MB_LINE_SENT,      // a broadcast went out
     MB_LINE_TIMEOUT,
     MB_LINE_NOISE,     // bytes that broke t1.5, parity or length; a collision
+    MB_LINE_BUSY,      // never sent: the line was never quiet
     MB_LINE_CANCELLED, // before it was sent
     MB_LINE_LOST,      // never sent: the port is gone
 };
@@ -72,6 +73,7 @@ enum mb_answer_kind {
     MB_ANSWER_SENT,      // broadcast
     MB_ANSWER_TIMEOUT,   // the last try got nothing
     MB_ANSWER_BAD,       // the last try got bytes that are no answer
+    MB_ANSWER_BUSY,      // the last try could not be sent: it says nothing of the unit
     MB_ANSWER_LOST,      // the port is gone
     MB_ANSWER_WITHDRAWN, // one ahead of it failed: it says nothing of the unit; ask again
 };
@@ -85,7 +87,7 @@ struct mb_answer {
 };
 
 struct mb_client_stats {
-    uint32_t requests, replies, exceptions, timeouts, bad, retries;
+    uint32_t requests, replies, exceptions, timeouts, bad, busy, retries;
     uint32_t rests;      // times a unit had to rest
     uint32_t late_units; // replies from a unit other than the one asked, dropped
     uint32_t withdrawn;  // cancelled or in doubt after a failure ahead of them
@@ -96,14 +98,12 @@ struct mb_client_slot { // private
     uint32_t tag, token, timeout_us;
     uint8_t unit, tries;
     enum mb_answer_kind answer;
-    bool is_silent;   // no reply comes: broadcast or listen-only
-    bool is_trusted;  // others may follow while it is at the line
-    bool is_doubtful; // one ahead of it failed
-    bool must_cancel;
+    bool is_silent;                // no reply comes: broadcast or listen-only
+    bool is_trusted;               // others may follow while it is at the line
+    bool is_doubtful, must_cancel; // one ahead of it failed
     size_t frame_size, reply_size, reply_hint;
     uint64_t order;
-    uint8_t frame[MB_RTU_SIZE_MAX];
-    uint8_t reply[MB_RTU_SIZE_MAX];
+    uint8_t frame[MB_RTU_SIZE_MAX], reply[MB_RTU_SIZE_MAX];
 };
 
 struct mb_client_rest { // private: no request to this unit before until_us

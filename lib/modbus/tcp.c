@@ -51,10 +51,35 @@ size_t mb_stream_add(struct mb_stream *stream, struct bytes in)
     return size;
 }
 
-static enum err drop(struct mb_stream *stream)
+struct bytes mb_stream_held(const struct mb_stream *stream)
 {
+    return bytes_of(stream->buffer + stream->taken, stream->size - stream->taken);
+}
+
+void mb_stream_skip(struct mb_stream *stream, size_t size)
+{
+    size_t held = stream->size - stream->taken;
+    stream->taken += size < held ? size : held;
+}
+
+size_t mb_stream_drop(struct mb_stream *stream)
+{
+    size_t held = stream->size - stream->taken;
     stream->size = 0;
     stream->taken = 0;
+    return held;
+}
+
+bool mb_stream_pause(struct mb_stream *stream, uint64_t now_us)
+{
+    bool is_over = now_us >= stream->heard_us + MB_STREAM_PAUSE_US;
+    stream->heard_us = now_us;
+    return stream->kind == MB_STREAM_RTU && is_over && mb_stream_drop(stream) > 0;
+}
+
+static enum err drop(struct mb_stream *stream)
+{
+    (void)mb_stream_drop(stream);
     return ERR_CORRUPT;
 }
 
@@ -105,6 +130,6 @@ static enum err next_rtu(struct mb_stream *stream, struct bytes in, struct mb_fr
 
 enum err mb_stream_next(struct mb_stream *stream, struct mb_frame *out)
 {
-    struct bytes in = bytes_of(stream->buffer + stream->taken, stream->size - stream->taken);
+    struct bytes in = mb_stream_held(stream);
     return stream->kind == MB_STREAM_TCP ? next_tcp(stream, in, out) : next_rtu(stream, in, out);
 }

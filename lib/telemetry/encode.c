@@ -205,7 +205,7 @@ static bool value_fits(const struct tm_point *point, const struct tm_sample *sam
     int64_t mantissa = 0;
     if (sample->quality != TM_GOOD || value->kind == TM_NULL) {
         return sample->quality != TM_GOOD && value->kind == TM_NULL && sample->quality <= TM_BAD &&
-               sample->reason <= TM_REASON_OTHER;
+               sample->reason <= TM_REASON_LAST;
     }
     switch (point->type) {
     case TM_TYPE_INT:

@@ -9,11 +9,11 @@
 
 static const char *const quality_names[] = {"good", "stale", "bad"};
 static const char *const reason_names[] = {
-    "none",      "silent",      "never", "timeout", "suspended", "port",
-    "exception", "unavailable", "fault", "range",   "config",    "other",
+    "none",  "silent", "never",  "timeout", "suspended", "port",    "exception", "unavailable",
+    "fault", "range",  "config", "other",   "garbled",   "no_echo", "busy",
 };
 _Static_assert(COUNT_OF(quality_names) == TM_BAD + 1, "a name for every quality");
-_Static_assert(COUNT_OF(reason_names) == TM_REASON_OTHER + 1, "a name for every reason");
+_Static_assert(COUNT_OF(reason_names) == TM_REASON_LAST + 1, "a name for every reason");
 
 static bool word_is(struct bytes text, const char *word)
 {
@@ -106,8 +106,7 @@ const char *tm_quality_name(enum tm_quality quality)
 
 const char *tm_reason_name(enum tm_reason reason)
 {
-    ASSERT(reason <= TM_REASON_OTHER);
-    return reason_names[reason];
+    return reason_names[reason <= TM_REASON_LAST ? reason : TM_REASON_OTHER];
 }
 
 enum tm_reason tm_reason_of(struct bytes name)

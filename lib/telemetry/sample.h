@@ -23,7 +23,12 @@ enum tm_reason {
     TM_REASON_RANGE,       // bad: the value cannot be represented, or lies outside its valid range
     TM_REASON_CONFIG,      // stale: the point was taken out of the configuration
     TM_REASON_OTHER,       // a word from a newer version
+    // The numbers above are in journals and stores, so new ones come behind.
+    TM_REASON_GARBLED, // stale: what came from the unit is no answer
+    TM_REASON_NO_ECHO, // stale: the bus does not hear what it sends, though it is said to
+    TM_REASON_BUSY,    // stale: the bus was never quiet, so nothing could be asked
 } __attribute__((packed));
+#define TM_REASON_LAST TM_REASON_BUSY
 
 enum tm_kind {
     TM_NULL,   // no value: stale or bad
@@ -91,7 +96,7 @@ bool tm_rescale(int64_t mantissa, int from, int to, int64_t *out);
 double tm_value_double(const struct tm_value *value);
 // "good", "stale", "bad".
 const char *tm_quality_name(enum tm_quality quality);
-// "none", "silent", "timeout" ...
+// "none", "silent", "timeout" ...; "other" for a number of a newer version.
 const char *tm_reason_name(enum tm_reason reason);
 // The reason with that name; TM_REASON_OTHER for a word unknown here.
 enum tm_reason tm_reason_of(struct bytes name);

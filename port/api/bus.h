@@ -15,7 +15,7 @@ struct bus;
 
 enum bus_event_kind {
     BUS_DONE,  // .done
-    BUS_UP,    // the port opened or the connection stands
+    BUS_UP,    // the port opened or the connection stands; .detail: what to know of it, or ""
     BUS_DOWN,  // it went; .detail says why; it is tried again by itself
     BUS_HEARD, // listen only: .done.reply came, its last byte at .at_us
 };

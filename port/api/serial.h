@@ -14,7 +14,9 @@ enum serial_parity { SERIAL_NONE, SERIAL_EVEN, SERIAL_ODD };
 
 struct serial_cfg {
     const char *path; // borrowed while open; any length
-    uint32_t baud;    // any the hardware can do; never rounded silently
+    // Any the hardware can do. What it makes instead may be 2.5 % off, or it is refused; the port
+    // tells by how much.
+    uint32_t baud;
     enum serial_parity parity;
     uint8_t stop_bits; // 1 or 2; 0: 1
     bool rs485;        // the driver switches direction (TIOCSRS485); refused: ERR_UNSUPPORTED

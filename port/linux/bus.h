@@ -27,10 +27,13 @@ struct bus_tcp_cfg {
     uint16_t port;
     bool rtu_over_tcp;           // RTU bytes as they are; else Modbus TCP
     uint32_t connect_timeout_ms; // 0: 5 s
+    uint32_t reply_timeout_ms;   // the longest wait for a reply; 0: 1 s
 };
 
 // As bus_open_tty(). Names are looked up on a worker thread, reconnects back off with jitter;
-// one request is under way at a time.
+// one request is under way at a time. A peer that acknowledges nothing for four reply time-outs (5
+// to 30 s) is gone. Without BUS_DOWN a new connection takes the place of one over which a reply
+// that comes late could be taken for the next, or which has told nothing for several requests.
 NODISCARD enum err bus_open_tcp(const struct bus_tcp_cfg *cfg, struct bus **out);
 
 struct bus_rt_cfg {

@@ -20,7 +20,9 @@ struct bus_port {
     bool early_reply;     // for the line machine
     bool whole_frames;    // read() gives frames and may hold more; else bursts of a stream
     uint64_t deadline_us; // open() is called then too; TIME_NEVER: none
+    uint32_t stray_bytes; // that read() kept from the line machine, in all
     char problem[320];    // why open() failed or the port went away
+    char note[96];        // what is worth knowing of it while it is open
 };
 
 struct bus_port_ops {
@@ -28,8 +30,11 @@ struct bus_port_ops {
     enum err (*open)(struct bus_port *port, uint64_t now_us);
     // One burst or frame. ERR_AGAIN: none left. ERR_CORRUPT: noise came. ERR_CLOSED: port gone.
     enum err (*read)(struct bus_port *port, uint8_t *data, size_t capacity, size_t *size);
+    // ERR_AGAIN: only after the port was opened anew, which is under way: open(), then write().
     enum err (*write)(struct bus_port *port, struct bytes frame, uint64_t *first_us,
                       uint64_t *end_us);
+    // The reply's time is over: what of one is held back, borrowed. NULL: nothing ever is.
+    struct bytes (*give_up)(struct bus_port *port);
     void (*close)(struct bus_port *port);
     void (*free)(struct bus_port *port); // after close()
 };
@@ -129,6 +134,8 @@ struct bus_line {
     bool open;
     uint64_t retry_us; // when to open again
     bool down_told;
+    struct bytes unsent; // the machine's frame that waits for the port to be opened anew
+    uint32_t stray_told; // of the port's
     struct nap nap;
     struct stay stay;
     cpu_set_t cpus; // where the thread may run; empty: unknown, it is never told to stay

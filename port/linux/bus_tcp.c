@@ -8,17 +8,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/sockios.h>
+
 #include "base/assert.h"
-#include "modbus/tcp.h"
+#include "modbus/connection.h"
 #include "port/api/clock.h"
 #include "port/linux/bus_private.h"
 #include "port/linux/worker.h"
 
 #define CONNECT_TIMEOUT_MS 5000
+#define REPLY_TIMEOUT_MS   1000
 #define HOST_SIZE_MAX      254 // [RFC 1035 2.3.4]
+#define RECEIVES_PER_READ  2   // a babbling peer must not keep the thread from its deadlines
+// A peer that acknowledges nothing for so many reply time-outs is gone, within bounds: a link that
+// loses packets comes back in less than the shortest, and nobody waits longer than the longest.
+#define GONE_TIMEOUTS 4
+#define GONE_MIN_MS   5000
+#define GONE_MAX_MS   30000
+#define PROBE_S       5 // while nothing is asked, a peer is probed so often
 
 enum tcp_state { TCP_CLOSED, TCP_LOOKUP, TCP_CONNECT, TCP_OPEN };
 
@@ -38,13 +49,14 @@ struct tcp_port {
     struct bus_port base; // first, so that one pointer is both
     enum tcp_state state;
     enum mb_stream_kind kind;
-    uint64_t timeout_us;
-    uint16_t transaction;
-    bool asked; // a request is out and not answered
+    uint64_t timeout_us; // of look-up and connection attempt
+    uint64_t reply_timeout_us;
+    uint64_t asked_us;
+    uint64_t quiet_us; // RTU: until then the reply to what was lost with a connection may come
     int socket_fd;
     struct worker *worker;
     struct lookup *lookup;
-    struct mb_stream stream;
+    struct mb_connection connection;
 };
 
 static struct tcp_port *tcp_of(struct bus_port *base)
@@ -88,13 +100,34 @@ static enum err tcp_problem(struct tcp_port *port, enum err err, const char *wha
     return err;
 }
 
+// Whether the peer has not acknowledged all that it was sent.
+static bool is_stalled(const struct tcp_port *port)
+{
+    int size = 0;
+    return port->socket_fd >= 0 && ioctl(port->socket_fd, SIOCOUTQ, &size) == 0 && size > 0;
+}
+
+static void close_socket(struct tcp_port *port)
+{
+    if (port->socket_fd < 0) {
+        return;
+    }
+    if (is_stalled(port)) {
+        // Nobody waits for the reply any more: the request must not arrive after all.
+        struct linger now = {.l_onoff = 1};
+        (void)setsockopt(port->socket_fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    close(port->socket_fd);
+    port->socket_fd = -1;
+}
+
 static void tcp_close(struct bus_port *base)
 {
     struct tcp_port *port = tcp_of(base);
-    if (port->socket_fd >= 0) {
-        close(port->socket_fd);
-        port->socket_fd = -1;
+    if (port->state == TCP_OPEN && port->kind == MB_STREAM_RTU && port->connection.is_asked) {
+        port->quiet_us = time_after(port->asked_us, port->reply_timeout_us);
     }
+    close_socket(port);
     base->fd = -1;
     port->state = TCP_CLOSED;
 }
@@ -114,6 +147,25 @@ static enum err start_lookup(struct tcp_port *port, uint64_t now_us)
     return ERR_AGAIN;
 }
 
+static void set_options(const struct tcp_port *port)
+{
+    uint64_t gone_ms = GONE_TIMEOUTS * port->reply_timeout_us / US_PER_MS;
+    gone_ms = gone_ms < GONE_MIN_MS ? GONE_MIN_MS : gone_ms;
+    const struct {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, (int)time_min(gone_ms, GONE_MAX_MS)},
+        {IPPROTO_TCP, TCP_KEEPIDLE, PROBE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+    };
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        (void)setsockopt(port->socket_fd, options[i].level, options[i].name, &options[i].value,
+                         sizeof options[i].value);
+    }
+}
+
 static enum err start_connect(struct tcp_port *port, uint64_t now_us)
 {
     if (port->lookup->result != 0) {
@@ -124,9 +176,7 @@ static enum err start_connect(struct tcp_port *port, uint64_t now_us)
         return tcp_problem(port, ERR_IO, strerror(errno));
     }
     port->socket_fd = fd;
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    set_options(port);
     if (connect(fd, (const struct sockaddr *)&port->lookup->address, port->lookup->address_size) !=
             0 &&
         errno != EINPROGRESS) {
@@ -153,17 +203,21 @@ static enum err end_connect(struct tcp_port *port, uint64_t now_us)
         return tcp_problem(port, ERR_IO, strerror(error));
     }
     port->lookup->turn--; // this address works: it is the one to come back to
-    mb_stream_init(&port->stream, port->kind, MB_REPLIES);
-    port->asked = false;
+    mb_connection_opened(&port->connection);
     port->state = TCP_OPEN;
-    return tcp_problem(port, OK, "connection closed by the other side"); // for when it is
+    return OK;
 }
 
 static enum err tcp_open(struct bus_port *base, uint64_t now_us)
 {
     struct tcp_port *port = tcp_of(base);
     switch (port->state) {
-    case TCP_CLOSED: return start_lookup(port, now_us);
+    case TCP_CLOSED:
+        if (now_us < port->quiet_us) {
+            base->deadline_us = port->quiet_us;
+            return ERR_AGAIN;
+        }
+        return start_lookup(port, now_us);
     case TCP_LOOKUP:
         worker_collect(port->worker);
         if (!port->lookup->busy) {
@@ -178,42 +232,49 @@ static enum err tcp_open(struct bus_port *base, uint64_t now_us)
     return ERR_STATE;
 }
 
-static enum err fill_stream(struct tcp_port *port)
+// To the address that worked last, without a look-up.
+static enum err renew(struct tcp_port *port, uint64_t now_us)
+{
+    close_socket(port);
+    port->lookup->turn++; // end_connect() comes back to this address, a failure tries the next
+    return start_connect(port, now_us);
+}
+
+static enum err receive(struct tcp_port *port)
 {
     uint8_t data[MB_TCP_SIZE_MAX];
     ssize_t n = recv(port->socket_fd, data, sizeof data, 0);
-    if (n < 0) {
-        return errno == EAGAIN || errno == EINTR ? ERR_AGAIN : ERR_CLOSED;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return ERR_AGAIN;
     }
-    if (n == 0) {
-        return ERR_CLOSED;
+    if (n <= 0) {
+        return tcp_problem(port, ERR_CLOSED,
+                           n == 0 ? "connection closed by the other side" : strerror(errno));
     }
-    size_t taken = mb_stream_add(&port->stream, bytes_of(data, (size_t)n));
-    return taken == (size_t)n ? OK : ERR_CLOSED; // no frame in that many bytes: out of step
+    mb_connection_add(&port->connection, bytes_of(data, (size_t)n));
+    port->base.stray_bytes = port->connection.stray_bytes;
+    return OK;
 }
 
 static enum err tcp_read(struct bus_port *base, uint8_t *data, size_t capacity, size_t *size)
 {
     struct tcp_port *port = tcp_of(base);
-    for (;;) {
+    for (int received = 0;;) {
         struct mb_frame frame;
-        enum err err = mb_stream_next(&port->stream, &frame);
+        enum err err = mb_connection_next(&port->connection, &frame);
         if (err == ERR_EMPTY) {
-            err = fill_stream(port);
+            err = received++ < RECEIVES_PER_READ ? receive(port) : ERR_AGAIN;
             if (err != OK) {
                 return err;
             }
             continue;
         }
         if (err != OK) {
-            return port->kind == MB_STREAM_RTU ? ERR_CORRUPT : ERR_CLOSED;
+            return tcp_problem(port, ERR_CLOSED, "what comes is not Modbus TCP");
         }
-        bool ours =
-            port->kind == MB_STREAM_RTU || (port->asked && frame.transaction == port->transaction);
+        base->stray_bytes = port->connection.stray_bytes;
         struct writer out = writer_of(data, capacity);
-        // An answer to an earlier transaction is dropped here, where its number shows it.
-        if (ours && mb_rtu_encode(frame.unit, frame.pdu, &out) == OK) {
-            port->asked = false;
+        if (mb_rtu_encode(frame.unit, frame.pdu, &out) == OK) {
             *size = out.size;
             return OK;
         }
@@ -224,22 +285,33 @@ static enum err tcp_write(struct bus_port *base, struct bytes rtu, uint64_t *fir
                           uint64_t *end_us)
 {
     struct tcp_port *port = tcp_of(base);
-    struct mb_frame frame;
     uint8_t data[MB_TCP_SIZE_MAX];
     struct writer out = writer_of(data, sizeof data);
     *first_us = port_now_us();
     *end_us = *first_us;
-    if (mb_rtu_decode(rtu, &frame) != OK) {
+    if (mb_connection_must_renew(&port->connection, rtu)) {
+        return renew(port, *first_us);
+    }
+    enum err err = mb_connection_ask(&port->connection, rtu, &out);
+    base->stray_bytes = port->connection.stray_bytes;
+    if (err == ERR_ARG) {
         return OK; // never a frame of the gateway's; it is not sent and times out
     }
-    frame.transaction = ++port->transaction;
-    if (mb_stream_encode(port->kind, &frame, &out) != OK) {
-        return ERR_CLOSED;
-    }
+    ASSERT(err == OK); // there is room for every frame
+    port->asked_us = *first_us;
     ssize_t n = send(port->socket_fd, out.data, out.size, MSG_NOSIGNAL);
-    port->asked = true;
     // A peer that lets one frame wait in a full buffer is as good as gone.
-    return n == (ssize_t)out.size ? OK : ERR_CLOSED;
+    return n == (ssize_t)out.size
+               ? OK
+               : tcp_problem(port, ERR_CLOSED, n < 0 ? strerror(errno) : "takes no more requests");
+}
+
+static struct bytes tcp_give_up(struct bus_port *base)
+{
+    struct tcp_port *port = tcp_of(base);
+    struct bytes held = mb_connection_give_up(&port->connection, is_stalled(port));
+    base->stray_bytes = port->connection.stray_bytes;
+    return held;
 }
 
 static void tcp_free(struct bus_port *base)
@@ -249,8 +321,12 @@ static void tcp_free(struct bus_port *base)
     free(port);
 }
 
-static const struct bus_port_ops TCP_OPS = {
-    .open = tcp_open, .read = tcp_read, .write = tcp_write, .close = tcp_close, .free = tcp_free};
+static const struct bus_port_ops TCP_OPS = {.open = tcp_open,
+                                            .read = tcp_read,
+                                            .write = tcp_write,
+                                            .give_up = tcp_give_up,
+                                            .close = tcp_close,
+                                            .free = tcp_free};
 
 enum err bus_open_tcp(const struct bus_tcp_cfg *cfg, struct bus **out)
 {
@@ -273,6 +349,10 @@ enum err bus_open_tcp(const struct bus_tcp_cfg *cfg, struct bus **out)
     uint32_t timeout_ms =
         cfg->connect_timeout_ms == 0 ? CONNECT_TIMEOUT_MS : cfg->connect_timeout_ms;
     port->timeout_us = timeout_ms * US_PER_MS;
+    uint32_t reply_timeout_ms =
+        cfg->reply_timeout_ms == 0 ? REPLY_TIMEOUT_MS : cfg->reply_timeout_ms;
+    port->reply_timeout_us = reply_timeout_ms * US_PER_MS;
+    mb_connection_init(&port->connection, port->kind);
     snprintf(lookup->host, sizeof lookup->host, "%s", cfg->host);
     snprintf(lookup->service, sizeof lookup->service, "%u", cfg->port);
     char name[16];

@@ -18,14 +18,24 @@ static struct bus_line *line_of(struct bus *bus)
     return (struct bus_line *)(void *)bus;
 }
 
+static struct bus_figures figures_of(const struct bus_line *bus)
+{
+    struct bus_figures figures = {.line = bus->line.stats};
+    figures.line.late_bytes += bus->port->stray_bytes;
+    return figures;
+}
+
 static void tell_done(struct bus_line *bus, const struct line_done *done)
 {
-    const struct bus_figures figures = {.line = bus->line.stats};
+    const struct bus_figures figures = figures_of(bus);
     // One wake-up of the loop serves several transactions: while enough SENDs are here already, a
     // reply waits for the next one, if that is soon.
     bool may_wait = done->outcome == LINE_REPLY && line_queue_count(&bus->line) >= HOLD_SENDS_MIN;
     bus_set_figures(&bus->base, &figures);
-    bus_tell_done(&bus->base, done, 0, may_wait);
+    struct line_done told = *done;
+    told.late_bytes += bus->port->stray_bytes - bus->stray_told;
+    bus->stray_told = bus->port->stray_bytes;
+    bus_tell_done(&bus->base, &told, 0, may_wait);
 }
 
 static void tell_heard(struct bus_line *bus, uint64_t at_us, struct bytes frame)
@@ -41,6 +51,7 @@ static void port_down(struct bus_line *bus, uint64_t now_us)
     bus->port->deadline_us = TIME_NEVER;
     bool was_open = bus->open;
     bus->open = false;
+    bus->unsent = bytes_of(NULL, 0);
     line_port(&bus->line, now_us, false);
     bus->retry_us = now_us + bus_retry_delay_us(&bus->base, was_open);
     if (was_open || !bus->down_told) {
@@ -61,7 +72,7 @@ static void try_open(struct bus_line *bus, uint64_t now_us)
         now_us = port_now_us();
         line_set_early(&bus->line, bus->port->early_reply);
         line_port(&bus->line, now_us, true);
-        bus_tell_state(&bus->base, now_us, true, "");
+        bus_tell_state(&bus->base, now_us, true, bus->port->note);
     } else if (err != ERR_AGAIN) {
         port_down(bus, now_us);
     }
@@ -112,21 +123,52 @@ static bool read_port(struct bus_line *bus)
 }
 
 // False: the port went away.
+static bool write_frame(struct bus_line *bus, struct bytes frame)
+{
+    uint64_t first_us = 0;
+    uint64_t end_us = 0;
+    enum err err = bus->ops->write(bus->port, frame, &first_us, &end_us);
+    bus->unsent = err == ERR_AGAIN ? frame : bytes_of(NULL, 0);
+    if (err == OK) {
+        bus->port->events = POLLIN;
+        bus->port->deadline_us = TIME_NEVER;
+        line_tx_done(&bus->line, first_us, first_us, end_us);
+    }
+    return err == OK || err == ERR_AGAIN;
+}
+
+// Goes on with a port that is opened anew for a frame. False: it went away.
+static bool renew_port(struct bus_line *bus, uint64_t now_us)
+{
+    enum err err = bus->ops->open(bus->port, now_us);
+    return err == OK ? write_frame(bus, bus->unsent) : err == ERR_AGAIN;
+}
+
+// What a port holds back of a reply is noise once its time is over.
+static void give_up(struct bus_line *bus, uint64_t now_us)
+{
+    if (bus->ops->give_up == NULL || now_us < line_deadline_us(&bus->line)) {
+        return;
+    }
+    struct bytes held = bus->ops->give_up(bus->port);
+    if (held.size > 0) {
+        line_rx(&bus->line, now_us, held, LINE_RX_CHAR_ERROR);
+    }
+}
+
+// False: the port went away.
 static bool send_outputs(struct bus_line *bus)
 {
     struct line_out out;
     while (line_next(&bus->line, &out)) {
-        uint64_t first_us = 0;
-        uint64_t end_us = 0;
         switch (out.kind) {
         case LINE_OUT_DE_ON:
         case LINE_OUT_DE_OFF: break; // the adapter or the kernel switches
         case LINE_OUT_HEARD: tell_heard(bus, out.at_us, out.frame); break;
         case LINE_OUT_TX:
-            if (bus->ops->write(bus->port, out.frame, &first_us, &end_us) != OK) {
+            if (!write_frame(bus, out.frame)) {
                 return false;
             }
-            line_tx_done(&bus->line, first_us, first_us, end_us);
             break;
         case LINE_OUT_DONE: tell_done(bus, out.done); break;
         }
@@ -136,8 +178,11 @@ static bool send_outputs(struct bus_line *bus)
 
 static uint64_t next_deadline_us(const struct bus_line *bus)
 {
-    return bus->open ? time_min(line_deadline_us(&bus->line), bus->base.tell_us)
-                     : time_min(bus->retry_us, bus->port->deadline_us);
+    if (!bus->open) {
+        return time_min(bus->retry_us, bus->port->deadline_us);
+    }
+    uint64_t at_us = time_min(line_deadline_us(&bus->line), bus->base.tell_us);
+    return time_min(at_us, bus->port->deadline_us); // of an open port: it is opened anew
 }
 
 static void stay_here(const struct bus_line *bus)
@@ -216,14 +261,20 @@ static void *line_main(void *ctx)
             }
             continue;
         }
+        if (bus->unsent.size > 0) {
+            bool is_due = ready || now_us >= bus->port->deadline_us;
+            good = good && (!is_due || renew_port(bus, now_us));
+            ready = false;
+        }
         if (!good || (ready && !read_port(bus))) {
             port_down(bus, now_us);
             continue;
         }
         now_us = port_now_us();
+        give_up(bus, now_us);
         line_tick(&bus->line, now_us);
         if (bus->base.heard != NULL) { // no DONE will tell them
-            const struct bus_figures figures = {.line = bus->line.stats};
+            const struct bus_figures figures = figures_of(bus);
             bus_set_figures(&bus->base, &figures);
         }
         if (now_us >= bus->base.tell_us) {

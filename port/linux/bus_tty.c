@@ -23,6 +23,9 @@ static enum err tty_open(struct bus_port *base, uint64_t now_us)
     base->early_reply = port->serial.pty;
     snprintf(base->problem, sizeof base->problem, "%s",
              err == OK ? "the device went away" : port->serial.problem);
+    if (err == OK) {
+        serial_say_speed(&port->serial, &port->cfg, base->note, sizeof base->note);
+    }
     return err;
 }
 

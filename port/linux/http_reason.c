@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 
-#include <stddef.h>
+#include <stdio.h>
 
 const char *http_reason(int status)
 {
@@ -40,4 +40,15 @@ const char *http_reason(int status)
         }
     }
     return "Unknown";
+}
+
+size_t http_plain_error(int status, const char *words, char *out, size_t capacity)
+{
+    const int size = snprintf(out, capacity, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}",
+                              status == 503   ? "busy"
+                              : status == 413 ? "too_large"
+                                              : "bad_request",
+                              words);
+    ASSERT(size > 0 && (size_t)size < capacity);
+    return (size_t)size;
 }

@@ -314,6 +314,11 @@ bool http_has_header(const struct http_request *request, const char *name)
     return find_header(request, name, &value) > 0;
 }
 
+bool http_last_header(const struct http_request *request, const char *name, struct bytes *value)
+{
+    return find_header(request, name, value) > 0;
+}
+
 struct bytes http_cookie(const struct http_request *request, const char *wanted)
 {
     struct bytes name;

@@ -50,6 +50,8 @@ int http_parse(struct bytes head, uint32_t body_size_max, struct http_request *o
 // Empty: absent, or there more than once, which nobody can understand for certain.
 struct bytes http_header(const struct http_request *request, const char *name);
 bool http_has_header(const struct http_request *request, const char *name);
+// The value of the last one of that name; false: there is none.
+bool http_last_header(const struct http_request *request, const char *name, struct bytes *value);
 // The n-th header from 0; false behind the last.
 bool http_header_at(const struct http_request *request, unsigned index, struct bytes *name,
                     struct bytes *value);

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "port/api/clock.h"
 #include "port/linux/http_address.h"
+#include "port/linux/http_origin.h"
 #include "port/linux/http_places.h"
 #include "port/linux/http_reason.h"
 #include "port/linux/http_tls.h"
@@ -38,9 +39,11 @@ struct http_conn {
     bool is_spare;
     bool keep_alive;
     bool is_head;
+    bool is_proxy; // the peer, whose word on who asks is taken
     struct http_peer peer;
-    time_t begun_s; // when the request under way began to come; 0: none
-    time_t since_s; // when it was accepted, answered, or had read its answer
+    char origin[HTTP_ADDRESS_SIZE]; // who asked for the request under way
+    time_t begun_s;                 // when the request under way began to come; 0: none
+    time_t since_s;                 // when it was accepted, answered, or had read its answer
     struct http_conn *next_free;
 };
 
@@ -98,17 +101,6 @@ static void conn_free(struct http_conn *conn)
     server->free = conn;
 }
 
-static size_t plain_error(int status, const char *words, char *out, size_t capacity)
-{
-    const int size = snprintf(out, capacity, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}",
-                              status == 503   ? "busy"
-                              : status == 413 ? "too_large"
-                                              : "bad_request",
-                              words);
-    ASSERT(size > 0 && (size_t)size < capacity);
-    return (size_t)size;
-}
-
 static void reply_plain_error(struct http_conn *conn, int status)
 {
     char body[256];
@@ -117,7 +109,7 @@ static void reply_plain_error(struct http_conn *conn, int status)
         status == 503 ? "no connection is free, come back in a moment" : http_reason(status);
     const size_t size = handler->error_body != NULL
                             ? handler->error_body(status, words, body, sizeof(body))
-                            : plain_error(status, words, body, sizeof(body));
+                            : http_plain_error(status, words, body, sizeof(body));
     conn->keep_alive = false;
     http_reply(conn, &(struct http_reply){
                          .status = status,
@@ -171,6 +163,7 @@ static bool take_request(struct http_conn *conn)
         reply_plain_error(conn, 503);
         return false;
     }
+    (void)http_origin_of(&request, conn->peer.text, conn->is_proxy, conn->origin);
     server->cfg.handler.request(server->cfg.handler.ctx, conn, &request,
                                 bytes_of(data + head_size, request.content_length));
     if (conn->state != CONN_FREE) {
@@ -297,6 +290,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
                                .peer = http_address_peer(address),
                                .since_s = clock_s(),
                                .is_spare = is_spare};
+    conn->is_proxy = http_is_among(conn->peer.text, server->cfg.proxies, server->cfg.proxy_count);
     server->stats.refused += conn->is_spare ? 1 : 0;
     if (is_spare) {
         http_places_enter_spare(&server->places, place_of(conn), port_now_us(), conn->peer.number);
@@ -389,7 +383,12 @@ void http_vouch(struct http_conn *conn)
 
 const char *http_address(const struct http_conn *conn)
 {
-    return conn->peer.text;
+    return conn->origin;
+}
+
+bool http_came_by_proxy(const struct http_conn *conn)
+{
+    return conn->is_proxy;
 }
 
 bool http_is_loopback(const struct http_conn *conn)

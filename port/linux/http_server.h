@@ -49,7 +49,10 @@ struct http_server_config {
     const char *host; // an address, not a name
     uint16_t port;    // 0: any free one
     unsigned conn_max;
-    struct tls *tls;        // NULL: plain
+    struct tls *tls; // NULL: plain
+    // Proxies whose X-Forwarded-For says who asked; addresses that outlive the server.
+    const char *const *proxies;
+    size_t proxy_count;
     uint32_t body_size_max; // 0: HTTP_BODY_SIZE_DEFAULT; at most HTTP_BODY_SIZE_MAX
     struct http_handler handler;
 };
@@ -92,8 +95,11 @@ void http_close(struct http_conn *conn);
 // Who asked has proved who it is: this connection keeps its place as long as it lasts.
 void http_vouch(struct http_conn *conn);
 
-// The peer's address as text.
+// The address of who asked, as text: the peer, or whom a trusted proxy asks for. "": the proxy does
+// not say. Until the request is answered.
 const char *http_address(const struct http_conn *conn);
+bool http_came_by_proxy(const struct http_conn *conn);
+// Of the peer itself.
 bool http_is_loopback(const struct http_conn *conn);
 
 #endif

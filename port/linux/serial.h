@@ -11,7 +11,8 @@ enum { SERIAL_PROBLEM_SIZE = 320 };
 struct serial {
     int fd;                            // -1: closed; for poll()
     bool pty;                          // no speed, no parity, no wire time of its own
-    uint32_t char_ns;                  // of one character at this speed and format
+    uint32_t baud;                     // that the driver makes; a PTY: the one asked for
+    uint32_t char_ns;                  // of one character at that speed, rounded down
     char problem[SERIAL_PROBLEM_SIZE]; // path: what is wrong
 };
 
@@ -22,8 +23,12 @@ struct serial {
 NODISCARD enum err serial_open(struct serial *serial, const struct serial_cfg *cfg);
 // ERR_AGAIN: nothing there. ERR_CLOSED: the device is gone (close it).
 NODISCARD enum err serial_read(struct serial *serial, uint8_t *data, size_t capacity, size_t *size);
+// How far that is off the speed asked for, in words; "" if it is the same.
+void serial_say_speed(const struct serial *serial, const struct serial_cfg *cfg, char *out,
+                      size_t capacity);
 // Writes the whole frame (up to 256 bytes, so one call). first_us and end_us: when it is on the
-// wire, computed from the time of writing and the speed. ERR_CLOSED. ERR_IO: the driver took less.
+// wire at the earliest, computed from the time of writing and the speed that the driver makes.
+// ERR_CLOSED. ERR_IO: the driver took less.
 NODISCARD enum err serial_write(struct serial *serial, struct bytes frame, uint64_t *first_us,
                                 uint64_t *end_us);
 // Throws away what was received.

@@ -125,6 +125,14 @@ static enum err storage_read(void *ctx, uint64_t id, uint64_t offset, void *out,
     return file_read_at(s->read_fd, offset, out, size, got);
 }
 
+// Best effort: without it a full disk takes nothing more, which every append tells.
+static void reserve(const struct linux_storage *s)
+{
+    if (s->reserve > 0) {
+        (void)!fallocate(s->append_fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)s->reserve);
+    }
+}
+
 static enum err open_append(struct linux_storage *s, uint64_t id, int flags)
 {
     if (s->is_read_only) {
@@ -140,6 +148,7 @@ static enum err open_append(struct linux_storage *s, uint64_t id, int flags)
         return err;
     }
     s->append_id = id;
+    reserve(s);
     s->is_folder_unsynced |= (flags & O_CREAT) != 0;
     return OK;
 }
@@ -178,7 +187,11 @@ static enum err storage_truncate(void *ctx, uint64_t id, uint64_t size)
     if (err != OK) {
         return err;
     }
-    return ftruncate(s->append_fd, (off_t)size) == 0 ? OK : file_error(errno);
+    if (ftruncate(s->append_fd, (off_t)size) != 0) {
+        return file_error(errno);
+    }
+    reserve(s); // which it gave back
+    return OK;
 }
 
 static enum err storage_remove(void *ctx, uint64_t id)
@@ -233,6 +246,11 @@ enum err linux_storage_open(struct linux_storage *s, const char *folder, bool is
         .read_fd = -1,
     };
     return OK;
+}
+
+void linux_storage_reserve(struct linux_storage *s, uint64_t bytes)
+{
+    s->reserve = bytes;
 }
 
 void linux_storage_close(struct linux_storage *s)

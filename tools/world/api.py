@@ -26,8 +26,9 @@ class Api:
         self.csrf = ""
         self.user = "owner"
         self.password = secrets.token_urlsafe(12)
-        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
+        self.jar = http.cookiejar.CookieJar()
+        cookies = urllib.request.HTTPCookieProcessor(self.jar)
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
 
     def call(self, method: str, path: str, body: dict | None = None) -> dict:
         headers = {"Accept": "application/json"}
@@ -51,6 +52,10 @@ class Api:
     def log_in(self) -> None:
         self.csrf = ""
         self.csrf = self.call("POST", "/api/login", {"name": self.user, "password": self.password})["csrf"]
+
+    def device(self) -> str:
+        """The cookie by which the cloud knows this browser at its next login."""
+        return next(f"{cookie.name}={cookie.value}" for cookie in self.jar if cookie.name == "busward_device")
 
     def overview(self, site: str) -> dict:
         return self.call("GET", f"/api/sites/{site}/overview")

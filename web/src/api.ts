@@ -59,6 +59,8 @@ export const api = {
     post<Session>("/api/setup", { token, name, password }).then(keepSession),
   login: (name: string, password: string) =>
     post<Session>("/api/login", { name, password }).then(keepSession),
+  changePassword: (password: string, new_password: string) =>
+    post<void>("/api/password", { password, new_password }),
   logout: () => post<void>("/api/logout", {}),
   /** 503 says why in the same form. */
   health: async (): Promise<Health> => {

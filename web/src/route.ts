@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 export type Route =
-  | { view: "sites" }
+  | { view: "sites" | "password" }
   | { view: "site" | "diagnostics" | "gateway"; site: string }
   | { view: "sensor"; site: string; sensor: string }
   | { view: "setup"; token: string }
@@ -31,6 +31,7 @@ export function parseRoute(path: string, hash: string): Route {
   if (parts.length === 1 && parts[0] === "setup") {
     return { view: "setup", token: decode(hash.replace(/^#(token=)?/, "")) };
   }
+  if (parts.length === 1 && parts[0] === "password") return { view: "password" };
   const [root, site, inner, sensor] = parts;
   if (root === "sites" && site) {
     if (parts.length === 2) return { view: "site", site };
@@ -44,6 +45,7 @@ export function parseRoute(path: string, hash: string): Route {
 
 export const paths = {
   sites: "/",
+  password: "/password",
   site: (site: string) => `/sites/${partOf(site)}`,
   diagnostics: (site: string) => `${paths.site(site)}/diagnostics`,
   gateway: (site: string) => `${paths.site(site)}/gateway`,

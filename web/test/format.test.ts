@@ -74,6 +74,24 @@ test("both languages fill in the same names", () => {
   }
 });
 
+test("every reason and figure of a gateway has words in both languages", () => {
+  const read = (path: string) =>
+    new TextDecoder().decode(readFileSync(join(process.env.BUSWARD_WEB ?? "", "..", path)));
+  const table = read("lib/telemetry/sample.c").match(/reason_names\[\] = \{([^}]+)\}/)?.[1] ?? "";
+  const reasons = [...table.matchAll(/"(\w+)"/g)].map(([, word]) => `reason.${word}`).slice(1);
+  const figures = [
+    ...read("apps/gateway/poll/diagnostics_table.c").matchAll(
+      /\{(?:COUNT|SHARE|DELAY|STATE|FIGURE)\("(\w+)"/g,
+    ),
+  ].map(([, word]) => `figure.${word}`);
+  assert(reasons.includes("reason.no_echo") && reasons.length >= 14, reasons.join());
+  assert(figures.includes("figure.unsent") && figures.length >= 26, figures.join());
+  for (const key of [...reasons, ...figures] as (keyof typeof en)[]) {
+    assert(en[key] && de[key], key);
+  }
+  assert.match(makeTongue("en", "UTC").reason("garbled"), /check format/);
+});
+
 test("one and many have their own words", () => {
   assert.equal(plural(translator("en"), "en", "site.sensors", 1), "1 sensor");
   assert.equal(plural(translator("de"), "de", "site.sensors", 3), "3 Sensoren");

@@ -76,6 +76,10 @@ const posts = {
     if (body.password.startsWith("not")) return refuse(response, 401, "unauthorized");
     return logIn(response, 200, body.name);
   },
+  "/api/password": (response, body) => {
+    if (body.password.startsWith("not")) return refuse(response, 403, "wrong_password");
+    response.writeHead(204).end();
+  },
   "/api/logout": (response) => {
     response.writeHead(204, { "Set-Cookie": "busward_session=; Max-Age=0; Path=/" }).end();
   },

@@ -117,6 +117,7 @@ const FIGURES = [
   ["character_errors", "", 0, () => 1],
   ["overruns", "", 0, () => 0],
   ["stray_bytes", "", 0, () => 0],
+  ["unsent", "", 0, () => 0],
   ["poll_delay", "ms", 0, (_, at) => 14 + drift(3, at, 30 * MINUTE) * 9],
   ["dead_share", "%", 1, (_, at) => 2.1 + drift(4, at, 40 * MINUTE)],
   ["times", "", 0, () => 0, ["exact"]],

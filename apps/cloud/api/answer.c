@@ -33,6 +33,11 @@ void answer_busy(struct http_conn *conn, int status, unsigned retry_s, const cha
     answer_failure(conn, status, headers, status == 429 ? "too_many" : "busy", message);
 }
 
+void answer_disk_full(struct http_conn *conn, const char *message)
+{
+    answer_failure(conn, 503, "Retry-After: 30\r\n", "disk_full", message);
+}
+
 void answer_json(struct http_conn *conn, int status, struct bytes body, const char *headers)
 {
     char all[768];

@@ -5,6 +5,7 @@
 #include "apps/cloud/api/answer.h"
 #include "apps/cloud/api/gateway.h"
 #include "apps/cloud/api/health.h"
+#include "apps/cloud/api/logins.h"
 #include "apps/cloud/api/notices.h"
 #include "apps/cloud/api/reads.h"
 #include "apps/cloud/api/routes.h"
@@ -70,9 +71,8 @@ enum err app_init(struct app *app, const struct app_config *cfg)
     memset(app, 0, sizeof(*app));
     app->cfg = *cfg;
     sessions_init(&app->sessions);
-    throttle_init(&app->throttle);
     enum err err = accounts_open(&app->accounts, cfg->data, &app->sessions, wall_now_ms());
-    app->has_account = app->accounts.has_account;
+    logins_init(app);
     if (err == OK && cfg->web != NULL) {
         err = files_load(&app->files, cfg->web);
     }
@@ -94,7 +94,7 @@ enum err app_init(struct app *app, const struct app_config *cfg)
         err = reader_init(app, &app->readers[i], i);
     }
     if (err == OK) {
-        err = worker_start("accounts", APP_ACCOUNT_JOBS_MAX, &app->account_worker);
+        err = worker_start("accounts", APP_ACCOUNT_JOBS_MAX + 1, &app->account_worker);
     }
     return err == OK ? gateway_init(app) : err;
 }
@@ -245,8 +245,9 @@ static void dispatch(struct app *app, struct http_conn *conn, const struct http_
     case ROUTE_NONE: answer_error(conn, 404, "not_found", "there is no such path"); break;
     case ROUTE_FILES: files_reply(&app->files, conn, request); break;
     case ROUTE_SESSION: session_get(app, conn, session); break;
-    case ROUTE_SETUP: session_setup(app, conn, body); break;
-    case ROUTE_LOGIN: session_login(app, conn, http_cookie(request, "busward_device"), body); break;
+    case ROUTE_SETUP: logins_setup(app, conn, body); break;
+    case ROUTE_LOGIN: logins_login(app, conn, http_cookie(request, "busward_device"), body); break;
+    case ROUTE_PASSWORD: logins_password(app, conn, session, body); break;
     case ROUTE_LOGOUT: session_logout(app, conn, session); break;
     case ROUTE_SITES:
     case ROUTE_OVERVIEW:
@@ -304,12 +305,26 @@ static bool may_pass(struct http_conn *conn, const struct http_request *request,
     return true;
 }
 
+// Who asked would be noted, and slowed down, as the proxy.
+static void refuse_unnamed(struct http_conn *conn)
+{
+    static const char why[] =
+        "the proxy named in --trusted-proxy must end X-Forwarded-For with the "
+        "address of who asked it";
+    log_warn(MODULE, "no_origin", "why=\"%s\"", why);
+    answer_error(conn, 400, "bad_request", why);
+}
+
 void app_request(void *ctx, struct http_conn *conn, const struct http_request *request,
                  struct bytes body)
 {
     struct app *app = ctx;
     struct routed r;
     route_request(request, &r);
+    if (http_address(conn)[0] == '\0' && r.route != ROUTE_HEALTH && r.route != ROUTE_METRICS) {
+        refuse_unnamed(conn);
+        return;
+    }
     struct session *session =
         sessions_find(&app->sessions, http_cookie(request, "busward_session"), wall_now_ms());
     if (session != NULL) {
@@ -338,6 +353,7 @@ void app_gone(void *ctx, struct http_conn *conn)
     stream_gone(app, conn);
     gateway_gone(app, conn);
     notices_gone(app, conn);
+    logins_gone(app, conn);
     for (size_t i = 0; i < COUNT_OF(app->reads); i++) {
         app->reads[i].conn = app->reads[i].conn == conn ? NULL : app->reads[i].conn;
     }

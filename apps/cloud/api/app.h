@@ -89,6 +89,7 @@ struct app_config {
     bool is_tls;
     uint32_t overdue_ms;
     unsigned stream_max; // fewer than connections: a page needs some for the rest, too
+    unsigned login_max;  // strangers who wait for their password to be looked at
 };
 
 struct app {
@@ -97,8 +98,13 @@ struct app {
     struct files files;
     struct accounts accounts;
     bool has_account;
+    bool has_setup_link; // the loop's copy of what the accounts have
+    uint8_t setup_hash[SESSION_HASH_SIZE];
     struct sessions sessions;
     struct throttle throttle;
+    struct login_queue login_queue;
+    struct login_job logins[LOGIN_PLACES];
+    bool is_login_running; // at the worker
     struct app_reader readers[APP_READERS];
     struct worker *account_worker;
     struct read_job reads[APP_READERS * APP_READS_MAX];

@@ -120,7 +120,7 @@ static size_t put_more_metrics(const struct app *app, char *text, size_t size)
 
 void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
 {
-    if (!http_is_loopback(conn) || is_forwarded) {
+    if (!http_is_loopback(conn) || is_forwarded || http_came_by_proxy(conn)) {
         answer_error(conn, 403, "forbidden", "answered to this machine only");
         return;
     }

@@ -21,6 +21,7 @@ static const struct {
     {"api/setup", ROUTE_SETUP, true, true, CAN_SEE},
     {"api/login", ROUTE_LOGIN, true, true, CAN_SEE},
     {"api/logout", ROUTE_LOGOUT, true, false, CAN_SEE},
+    {"api/password", ROUTE_PASSWORD, true, false, CAN_SEE},
     {"api/sites", ROUTE_SITES, false, false, CAN_SEE},
     {"api/sites/*/overview", ROUTE_OVERVIEW, false, false, CAN_SEE},
     {"api/sites/*/points/*", ROUTE_POINT, false, false, CAN_SEE},
@@ -139,6 +140,7 @@ static void take_parameters(const struct http_request *request, struct routed *o
     case ROUTE_SETUP:
     case ROUTE_LOGIN:
     case ROUTE_LOGOUT:
+    case ROUTE_PASSWORD:
     case ROUTE_SITES:
     case ROUTE_OVERVIEW:
     case ROUTE_STREAM:

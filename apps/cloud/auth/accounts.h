@@ -24,10 +24,11 @@ enum {
 struct accounts {
     sqlite3 *handle;
     char folder[512];
-    bool has_account;                       // as of opening and accounts_setup
-    char setup_token[SETUP_TOKEN_SIZE + 1]; // "" once there is an account
-    char nobody[128];                       // a hash to verify when the name is unknown
-    uint8_t device_key[DEVICE_KEY_SIZE];    // the same after every restart; read by all
+    bool has_account;                      // as of opening and accounts_setup
+    bool has_setup_link;                   // without an account, or made for a new password
+    uint8_t setup_hash[SESSION_HASH_SIZE]; // of its token
+    char nobody[128];                      // a hash to verify when the name is unknown
+    uint8_t device_key[DEVICE_KEY_SIZE];   // the same after every restart; read by all
 };
 
 // Opens DATA/accounts.db; without any account makes a new DATA/setup-link (0600) and logs its path.
@@ -42,25 +43,39 @@ bool account_name_is_good(struct bytes name);
 struct credentials {
     char name[USER_NAME_MAX + 1];
     char password[PASSWORD_SIZE_MAX + 1];
-    char setup_token[SETUP_TOKEN_SIZE + 1]; // accounts_setup
+    char new_password[PASSWORD_SIZE_MAX + 1]; // accounts_change_password
+    char setup_token[SETUP_TOKEN_SIZE + 1];   // accounts_setup
     char address[64];
 };
 
 struct login {
     struct session session;             // to be added to the table
     char token[SESSION_TOKEN_SIZE + 1]; // for the cookie
+    bool is_stored; // else, as on a full disk, it lives in memory alone and ends with the process
     // The session that made room in the file, the one used longest ago; to be dropped.
     bool has_evicted;
     uint8_t evicted[SESSION_HASH_SIZE];
 };
 
-// Makes the first account, owner of everything, and logs it in. ERR_EXISTS: there is one already;
-// ERR_DENIED: wrong token.
+// Makes the first account, owner of everything, and logs it in; or, by a link made later, sets the
+// password of an account, whose sessions all end, and logs it in. ERR_EXISTS: there is no link;
+// ERR_DENIED: wrong token; ERR_NOT_FOUND: no such account.
 NODISCARD enum err accounts_setup(struct accounts *accounts, const struct credentials *given,
                                   int64_t now_ms, struct login *out);
-// ERR_DENIED: name or password is wrong; takes as long for an unknown name.
+// ERR_DENIED: name or password is wrong, whether or not that could be written down; takes as long
+// for an unknown name.
 NODISCARD enum err accounts_login(struct accounts *accounts, const struct credentials *given,
                                   int64_t now_ms, struct login *out);
+// The account's sessions end, but for the one of that hash. ERR_DENIED: the old one is wrong.
+NODISCARD enum err accounts_change_password(struct accounts *accounts,
+                                            const struct credentials *given,
+                                            const uint8_t session[SESSION_HASH_SIZE],
+                                            int64_t now_ms);
+// For who can log in no more: a new DATA/setup-link that lets an account have a new password.
+NODISCARD enum err accounts_new_setup_link(struct accounts *accounts, int64_t now_ms);
+// The names, oldest first, a hundred at most.
+NODISCARD enum err accounts_list(struct accounts *accounts,
+                                 void (*row)(void *ctx, const char *name), void *ctx);
 // Deletes the rows of sessions that are over and notes when the others were used, all or nothing.
 // What had ended stays ended after any restart once this returned OK.
 NODISCARD enum err accounts_save_sessions(struct accounts *accounts,

@@ -30,6 +30,16 @@ struct session *sessions_add(struct sessions *sessions, const struct session *se
     return place;
 }
 
+bool sessions_has_room(const struct sessions *sessions)
+{
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        if (sessions->table[i].state == SESSION_FREE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void clear(struct session *session)
 {
     sodium_memzero(session, sizeof(*session));

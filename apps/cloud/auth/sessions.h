@@ -53,6 +53,8 @@ void session_hash(struct bytes token, uint8_t hash[SESSION_HASH_SIZE]);
 // set. Who opens a session in the file makes room there first (accounts_login) and tells it by
 // sessions_drop; should there be none, the session used longest ago gives way.
 struct session *sessions_add(struct sessions *sessions, const struct session *session);
+// Whether one more can be added without another giving way.
+bool sessions_has_room(const struct sessions *sessions);
 // The session of that hash, whose row is gone. Fine if there is none.
 void sessions_drop(struct sessions *sessions, const uint8_t hash[SESSION_HASH_SIZE]);
 // NULL: no such session, or its time is over. Marks it as used.

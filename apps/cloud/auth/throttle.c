@@ -34,6 +34,11 @@ static uint64_t hash_of(struct bytes key)
     return hash != 0 ? hash : 1;
 }
 
+static bool is_forgotten(const struct throttle_key *k, uint64_t now_us)
+{
+    return now_us - k->last_us >= THROTTLE_FORGET_US && now_us >= k->blocked_until_us;
+}
+
 static const struct throttle_key *find(const struct throttle *throttle, struct bytes key)
 {
     const uint64_t hash = hash_of(key);
@@ -51,24 +56,57 @@ uint64_t throttle_wait_us(const struct throttle *throttle, uint64_t now_us, stru
     return k != NULL && k->blocked_until_us > now_us ? k->blocked_until_us - now_us : 0;
 }
 
+uint32_t throttle_failures(const struct throttle *throttle, uint64_t now_us, struct bytes key)
+{
+    const struct throttle_key *k = find(throttle, key);
+    return k != NULL && !is_forgotten(k, now_us) ? k->failures : 0;
+}
+
+uint64_t throttle_spare_wait_us(const struct throttle *throttle, uint64_t now_us, struct bytes key)
+{
+    const struct throttle_key *k = find(throttle, key);
+    return k != NULL && k->spare_at_us > now_us ? k->spare_at_us - now_us : 0;
+}
+
+void throttle_take_spare(struct throttle *throttle, uint64_t now_us, struct bytes key)
+{
+    const uint64_t hash = hash_of(key);
+    for (size_t i = 0; i < THROTTLE_KEYS; i++) {
+        if (throttle->keys[i].hash == hash) {
+            throttle->keys[i].spare_at_us = now_us + THROTTLE_SPARE_US;
+        }
+    }
+}
+
+// Which of two keys is the smaller loss: a free one, one that need not wait, of these the one that
+// failed less often; of those that have to wait, and of those that had to, whose wait ends first.
+static bool is_less(const struct throttle_key *a, const struct throttle_key *b)
+{
+    if ((a->hash == 0) != (b->hash == 0)) {
+        return a->hash == 0;
+    }
+    if (a->blocked_until_us != b->blocked_until_us) {
+        return a->blocked_until_us < b->blocked_until_us;
+    }
+    return a->failures != b->failures ? a->failures < b->failures : a->last_us < b->last_us;
+}
+
 static struct throttle_key *take(struct throttle *throttle, uint64_t now_us, struct bytes key)
 {
     const uint64_t hash = hash_of(key);
-    struct throttle_key *oldest = &throttle->keys[0];
+    struct throttle_key *least = &throttle->keys[0];
     for (size_t i = 0; i < THROTTLE_KEYS; i++) {
         struct throttle_key *k = &throttle->keys[i];
+        if (is_forgotten(k, now_us)) {
+            *k = (struct throttle_key){.hash = k->hash == hash ? hash : 0};
+        }
         if (k->hash == hash) {
-            if (now_us - k->last_us >= THROTTLE_FORGET_US && now_us >= k->blocked_until_us) {
-                k->failures = 0;
-            }
             return k;
         }
-        if (oldest->hash != 0 && (k->hash == 0 || k->last_us < oldest->last_us)) {
-            oldest = k;
-        }
+        least = is_less(k, least) ? k : least;
     }
-    *oldest = (struct throttle_key){.hash = hash};
-    return oldest;
+    *least = (struct throttle_key){.hash = hash};
+    return least;
 }
 
 void throttle_failed(struct throttle *throttle, uint64_t now_us, struct bytes key)

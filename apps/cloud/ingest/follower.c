@@ -15,6 +15,7 @@ enum err follower_init(struct follower *f, const struct follower_config *cfg)
 {
     memset(f, 0, sizeof(*f));
     f->cfg = *cfg;
+    pthread_mutex_init(&f->pass_lock, NULL);
     f->buffer = malloc(FOLLOWER_BUFFER_SIZE);
     enum err err = ingest_init(&f->ingest, cfg->store, cfg->catalogues);
     if (err == OK && f->buffer == NULL) {
@@ -27,6 +28,7 @@ void follower_deinit(struct follower *f)
 {
     ingest_deinit(&f->ingest);
     free(f->buffer);
+    pthread_mutex_destroy(&f->pass_lock);
 }
 
 static void count_corrupt(struct follower *f)
@@ -77,9 +79,16 @@ static enum err fill(struct follower *f)
 
 enum err follower_pass(struct follower *f)
 {
-    return f->is_open && f->reader.passed < f->cfg.store->position
-               ? hub_log_reader_pass(&f->reader, f->cfg.store->position)
-               : OK;
+    enum err err = OK;
+    pthread_mutex_lock(&f->pass_lock);
+    // What the store may lose to a power cut must stay in the log.
+    const uint64_t durable = store_durable(f->cfg.store);
+    if (f->may_pass && f->passed < durable) {
+        err = hub_log_reader_pass(&f->reader, durable);
+        f->passed = err == OK ? durable : f->passed;
+    }
+    pthread_mutex_unlock(&f->pass_lock);
+    return err;
 }
 
 static enum err undo(struct follower *f, enum err why)
@@ -119,7 +128,7 @@ static enum err cannot_open(struct follower *f, enum err err)
     return err;
 }
 
-enum err follower_turn(struct follower *f, uint64_t now_us)
+enum err follower_turn(struct follower *f)
 {
     if (f->must_undo) {
         return undo(f, ERR_IO);
@@ -145,12 +154,5 @@ enum err follower_turn(struct follower *f, uint64_t now_us)
     ingest_tell(&f->ingest, f->cfg.live);
     atomic_store(&f->state, FOLLOWER_OK);
     atomic_store(&f->behind, f->reader.synced > f->last ? f->reader.synced - f->last : 0);
-    if (now_us - f->passed_at_us >= FOLLOWER_PASS_MS * US_PER_MS) {
-        f->passed_at_us = now_us;
-        err = follower_pass(f);
-        if (err != OK) {
-            log_warn(MODULE, "pass", "err=%s", err_name(err));
-        }
-    }
     return OK;
 }

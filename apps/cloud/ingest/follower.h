@@ -10,6 +10,7 @@
 #include "apps/cloud/ingest/log_folder.h"
 #include "apps/hub/log_reader.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum {
@@ -46,8 +47,10 @@ struct follower {
     bool must_undo; // the last rollback failed
     enum err said;  // why the log cannot be opened, as last logged
     uint64_t last;  // sequence read last
-    uint64_t passed_at_us;
     uint64_t corrupt_told;
+    pthread_mutex_t pass_lock; // of the next two and of the log's cells, against who opens it
+    bool may_pass;             // the log is the one that the store knows
+    uint64_t passed;
     // For everybody:
     _Atomic(enum follower_state) state;
     atomic_uint_fast64_t corrupt;  // damaged places in the log
@@ -69,8 +72,9 @@ uint64_t follower_record_hash(const struct hub_record *record);
 
 // One batch. OK: something was committed; ERR_EMPTY: nothing to read; ERR_NOT_FOUND, ERR_AGAIN: no
 // log yet; else the batch was undone.
-NODISCARD enum err follower_turn(struct follower *f, uint64_t now_us);
-// Tells the hub how far the store is. Durable when it returns.
+NODISCARD enum err follower_turn(struct follower *f);
+// Tells the hub how far the store is, as far as no power cut takes it back. Durable when it
+// returns. May be called on another thread.
 NODISCARD enum err follower_pass(struct follower *f);
 
 #endif

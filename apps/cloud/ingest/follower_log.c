@@ -124,7 +124,7 @@ static enum err open_reader(struct follower *f)
     return hub_log_reader_open(&f->reader, &cfg);
 }
 
-enum err follower_open_log(struct follower *f)
+static enum err open_log(struct follower *f)
 {
     const struct store *store = f->cfg.store;
     enum err err = open_reader(f);
@@ -148,5 +148,16 @@ enum err follower_open_log(struct follower *f)
         log_info(MODULE, "open", "position=%" PRIu64 " head=%" PRIu64, store->position,
                  f->reader.synced);
     }
+    return err;
+}
+
+enum err follower_open_log(struct follower *f)
+{
+    pthread_mutex_lock(&f->pass_lock);
+    f->may_pass = false;
+    enum err err = open_log(f);
+    f->may_pass = err == OK;
+    f->passed = err == OK ? f->reader.passed : 0;
+    pthread_mutex_unlock(&f->pass_lock);
     return err;
 }

@@ -16,7 +16,8 @@
 
 // Quality and reason are stored as these numbers; they must never change their meaning.
 _Static_assert(TM_GOOD == 0 && TM_STALE == 1 && TM_BAD == 2, "qualities are stored");
-_Static_assert(TM_REASON_NONE == 0 && TM_REASON_CONFIG == 10 && TM_REASON_OTHER == 11,
+_Static_assert(TM_REASON_NONE == 0 && TM_REASON_CONFIG == 10 && TM_REASON_OTHER == 11 &&
+                   TM_REASON_GARBLED == 12 && TM_REASON_NO_ECHO == 13 && TM_REASON_BUSY == 14,
                "reasons are stored");
 
 struct message {

@@ -53,20 +53,6 @@ static bool wait(struct ingest_thread *t, int timeout_ms)
     return (fds[0].revents & POLLIN) != 0;
 }
 
-// Tells the hub, at most once a second; the hub may wait, so a failure is only logged.
-static void pass_now_and_then(struct follower *f)
-{
-    const uint64_t now_us = clock_us();
-    if (now_us - f->passed_at_us < FOLLOWER_PASS_MS * US_PER_MS) {
-        return;
-    }
-    f->passed_at_us = now_us;
-    const enum err err = follower_pass(f);
-    if (err != OK) {
-        log_warn(MODULE, "pass", "err=%s", err_name(err));
-    }
-}
-
 // One batch of the log; returns how long there is nothing to do for it.
 static int turn_log(struct ingest_thread *t)
 {
@@ -80,7 +66,7 @@ static int turn_log(struct ingest_thread *t)
         watch(t);
     }
     const bool was_open = f->is_open;
-    const enum err err = follower_turn(f, clock_us());
+    const enum err err = follower_turn(f);
     if (was_open && !f->is_open && t->head_watch >= 0) { // what comes next may be another file
         (void)inotify_rm_watch(t->inotify_fd, t->head_watch);
         t->head_watch = -1;
@@ -91,8 +77,7 @@ static int turn_log(struct ingest_thread *t)
     if (err != ERR_EMPTY || !f->is_open) {
         return FOLLOWER_RETRY_MS;
     }
-    pass_now_and_then(f);
-    return f->reader.passed < f->cfg.store->position ? FOLLOWER_PASS_MS : FOLLOWER_LOOK_MS;
+    return FOLLOWER_LOOK_MS;
 }
 
 static int turn_kafka(struct ingest_thread *t)
@@ -111,12 +96,12 @@ static void *run(void *ctx)
     while (!must_stop) {
         const int log_ms = turn_log(t);
         const int kafka_ms = turn_kafka(t);
+        if (log_ms == 0 || kafka_ms == 0) {
+            sync_thread_wake(&t->sync);
+        }
         must_stop = wait(t, log_ms < kafka_ms ? log_ms : kafka_ms);
     }
-    if (t->follower->cfg.folder != NULL) {
-        t->follower->passed_at_us = 0;
-        pass_now_and_then(t->follower);
-    }
+    sync_thread_stop(&t->sync);
     return NULL;
 }
 
@@ -127,11 +112,16 @@ enum err ingest_thread_start(struct ingest_thread *t, struct follower *follower,
     if (follower->cfg.folder == NULL) {
         atomic_store(&follower->state, FOLLOWER_OFF);
     }
+    enum err err = sync_thread_start(&t->sync, follower);
+    if (err != OK) {
+        return err;
+    }
     t->stop_fd = eventfd(0, EFD_CLOEXEC);
     t->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     t->has_thread =
         t->stop_fd >= 0 && t->inotify_fd >= 0 && pthread_create(&t->thread, NULL, run, t) == 0;
     if (!t->has_thread) {
+        sync_thread_stop(&t->sync);
         return ERR_FULL;
     }
     (void)pthread_setname_np(t->thread, "ingest");

@@ -6,11 +6,13 @@
 
 #include "apps/cloud/ingest/follower.h"
 #include "apps/cloud/ingest/kafka_source.h"
+#include "apps/cloud/ingest/sync_thread.h"
 
 struct ingest_thread {
     struct follower *follower;
     struct kafka_source *kafka; // NULL: none
     // Private:
+    struct sync_thread sync;
     int inotify_fd;
     int head_watch;
     int stop_fd;

@@ -8,6 +8,8 @@
 
 #define MODULE "store"
 
+enum { LOG_PAGES_MAX = 16000 }; // of 4 KiB: the journal_size_limit below
+
 #define ASIDE_ROW_SIZE "length(properties) + length(payload) + 128"
 _Static_assert(DB_ASIDE_ROW_SIZE == 128, "as in ASIDE_ROW_SIZE");
 
@@ -193,6 +195,17 @@ static enum err add_columns(struct db *db)
     return err;
 }
 
+// Moving the log into the file is store_sync.h's; when that does not keep up the writer has to.
+static int note_log(void *ctx, sqlite3 *handle, const char *name, int pages)
+{
+    int *log_pages = ctx;
+    *log_pages = pages;
+    if (pages >= LOG_PAGES_MAX) {
+        (void)sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    }
+    return SQLITE_OK;
+}
+
 enum err db_open(struct db *db, const char *path, const char *vfs)
 {
     *db = (struct db){0};
@@ -204,10 +217,9 @@ enum err db_open(struct db *db, const char *path, const char *vfs)
         return err;
     }
     sqlite3_busy_timeout(db->handle, 5000);
-    enum err err =
-        run_text(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                     "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
-                     "PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY;");
+    enum err err = run_text(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                                "PRAGMA journal_size_limit=67108864;"
+                                "PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY;");
     if (err == OK) {
         err = run_text(db, "BEGIN IMMEDIATE");
     }
@@ -222,6 +234,12 @@ enum err db_open(struct db *db, const char *path, const char *vfs)
     }
     if (err == OK) {
         err = check_format(db);
+    }
+    if (err == OK) {
+        // The connection that made the log's file must be the first to sync it: only that also
+        // makes sure of the file's name. A disk that is full now may do so later.
+        (void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        (void)sqlite3_wal_hook(db->handle, note_log, &db->log_pages);
     }
     for (int i = 0; err == OK && i < SQL_COUNT; i++) {
         code = sqlite3_prepare_v3(db->handle, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -241,6 +259,20 @@ void db_close(struct db *db)
     }
     sqlite3_close(db->handle);
     *db = (struct db){0};
+}
+
+enum err db_open_sync(sqlite3 **handle, const char *path, const char *vfs)
+{
+    int code = sqlite3_open_v2(path, handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
+    if (code == SQLITE_OK) {
+        sqlite3_busy_timeout(*handle, 0);
+        // The question opens the write-ahead log.
+        code = sqlite3_exec(*handle,
+                            "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;"
+                            "PRAGMA journal_size_limit=67108864; SELECT position FROM state",
+                            NULL, NULL, NULL);
+    }
+    return code == SQLITE_OK ? OK : db_error(*handle, code, "open for syncs");
 }
 
 enum err db_open_reader(sqlite3 **handle, const char *path, const char *vfs)

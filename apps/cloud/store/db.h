@@ -73,6 +73,7 @@ enum { DB_ASIDE_ROW_SIZE = 128 }; // what a row of `aside` costs beside its byte
 struct db {
     sqlite3 *handle;
     sqlite3_stmt *statements[SQL_COUNT];
+    int log_pages; // of the write-ahead log after the newest commit
 };
 
 // Opens with our settings and makes the tables. Logs what SQLite says.
@@ -80,6 +81,8 @@ NODISCARD enum err db_open(struct db *db, const char *path, const char *vfs);
 void db_close(struct db *db);
 
 // A reading connection of another thread.
+// For store_sync.h; to be closed also if this fails.
+NODISCARD enum err db_open_sync(sqlite3 **handle, const char *path, const char *vfs);
 NODISCARD enum err db_open_reader(sqlite3 **handle, const char *path, const char *vfs);
 
 // The statement, reset and ready to bind.

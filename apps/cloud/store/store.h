@@ -7,7 +7,8 @@
 //   store_close
 //
 // A batch is one transaction: samples, the position in the hub's log and the numbers of the
-// messages seen are durable together or not at all. Until the commit no reader sees any of it.
+// messages seen are in the file together or not at all, and what a power cut takes back it takes
+// back whole (store_sync.h). Until the commit no reader sees any of it.
 // After an error of any store function in a batch call store_rollback: memory is then what the file
 // says.
 #ifndef CLOUD_STORE_H
@@ -32,6 +33,9 @@ struct store {
     // Readers hold the lock for a copy; the writer holds it to publish a commit.
     pthread_mutex_t lock;
     uint64_t commit_no;    // of the newest published commit
+    uint64_t durable;      // position that no power cut takes back (store_sync.h)
+    uint64_t rewinds;      // times that the position went back: another log
+    int log_pages;         // of SQLite's write-ahead log
     uint32_t site_count;   // published
     uint32_t series_count; // published
     struct store_stats published;
@@ -61,6 +65,8 @@ struct store {
 // Opens or makes the file. ERR_UNSUPPORTED: a newer format; ERR_CORRUPT; ERR_IO; ERR_FULL.
 NODISCARD enum err store_open(struct store *store, const struct store_config *cfg);
 void store_close(struct store *store);
+// Up to where the source of the messages may forget them.
+uint64_t store_durable(struct store *store);
 
 NODISCARD enum err store_begin(struct store *store);
 

@@ -240,7 +240,12 @@ static void publish(struct store *store, uint64_t position)
         series->latest = series->next;
         series->open_count = series->open.count;
     }
+    if (position < store->position) {
+        store->rewinds++;
+        store->durable = 0;
+    }
     store->commit_no++;
+    store->log_pages = store->db.log_pages;
     store->position = position;
     store->record_hash = store->batch_record_hash;
     store->site_count = store->sites_used;
@@ -288,6 +293,14 @@ enum err store_commit(struct store *store, uint64_t position)
     store->in_batch = false;
     publish(store, position);
     return OK;
+}
+
+uint64_t store_durable(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    uint64_t durable = store->durable;
+    pthread_mutex_unlock(&store->lock);
+    return durable;
 }
 
 enum err store_rollback(struct store *store)

@@ -248,6 +248,7 @@ enum err store_open(struct store *store, const struct store_config *cfg)
     store->cfg.flight_device_bytes =
         cfg->flight_device_bytes > 0 ? cfg->flight_device_bytes : STORE_FLIGHT_DEVICE_BYTES;
     store->cfg.flight_bytes = cfg->flight_bytes > 0 ? cfg->flight_bytes : STORE_FLIGHT_BYTES;
+    store->cfg.move_pages = cfg->move_pages > 0 ? cfg->move_pages : 4000;
     store->cfg.series_max = cfg->series_max > 0 ? cfg->series_max : 20000;
     if (pthread_mutex_init(&store->lock, NULL) != 0) {
         return ERR_FULL;

@@ -28,6 +28,7 @@ struct store_config {
     uint32_t series_max; // default 20,000
     // Less in tests; 0: the STORE_* of that name.
     uint32_t log_samples_min;
+    int move_pages; // of SQLite's write-ahead log move into the file together; 0: 4000
     uint32_t aside_device_bytes;
     uint32_t aside_bytes;
     uint32_t flight_device_bytes; // these two: see flight.h

@@ -61,9 +61,13 @@ void journal_set_clock(struct journal *journal, uint64_t now_us, struct wall_tim
             was_steady ? journal->steady_us : time_after(now_us, STEADY_S * US_PER_S);
         return;
     }
+    if (is_known && journal_unsealed(journal) > 0) {
+        // What was measured before the step is sealed as it was dated then.
+        boot = journal_enter_boot(journal, boot->boot, offset_ms);
+    }
     boot->utc_offset_ms = offset_ms;
+    boot->is_dirty = true;
     journal->steady_us = time_after(now_us, STEADY_S * US_PER_S);
-    journal->anchor_dirty = true;
     mark_dirty(journal, now_us);
     (void)journal_add_event(journal, now_us,
                             &(struct tm_event){.kind = TM_EVENT_CLOCK,
@@ -114,7 +118,10 @@ enum err journal_add(struct journal *journal, uint64_t now_us, const struct tm_s
     if (!journal_window_add(journal, sample)) {
         journal->stats.samples_dropped++;
         journal->dropped_while_failing++;
-        journal_gap_add_sample(journal, sample, "medium");
+        journal_gap_add_sample(journal, sample, journal->is_failing ? "medium" : "window");
+        if (!journal->is_failing) {
+            journal_notify(journal, JOURNAL_NO_ROOM, LANE_TELEMETRY, 1);
+        }
         return ERR_FULL;
     }
     journal->stats.samples++;
@@ -144,6 +151,9 @@ enum err journal_set_relay(struct journal *journal, uint64_t now_us,
     size_t at = 0;
     while (at < journal->relay_count && journal->cfg.relays[at].key != relay->key) {
         at++;
+    }
+    if (at == journal->cfg.relay_capacity) {
+        at = journal_relay_to_forget(journal, relay->key);
     }
     if (at == journal->cfg.relay_capacity) {
         return ERR_FULL;
@@ -206,7 +216,8 @@ bool journal_add_event(struct journal *journal, uint64_t now_us, const struct tm
     (void)now_us;
     char *text = free_event_text(journal);
     if (journal->event_count == JOURNAL_EVENTS_MAX || text == NULL) {
-        journal_notify(journal, JOURNAL_REFUSED, LANE_ALERTS, 1);
+        journal_add_event_gap(journal, 1, event->at_ms, event->at_ms);
+        journal_notify(journal, JOURNAL_NO_ROOM, LANE_ALERTS, 1);
         return false;
     }
     size_t size = event->text.size < TM_TEXT_SIZE_MAX ? event->text.size : TM_TEXT_SIZE_MAX;
@@ -301,11 +312,20 @@ static enum err commit_due(struct journal *journal, uint64_t now_us)
     return ERR_EMPTY;
 }
 
+static enum err prepare(struct journal *journal)
+{
+    bool must_ask = !journal->is_prepared && journal->cfg.prepare != NULL;
+    enum err err = must_ask ? journal->cfg.prepare(journal->cfg.prepare_ctx) : OK;
+    journal->is_prepared = err == OK;
+    return err;
+}
+
 // Bounded: what is left keeps the deadline in the past.
 static void work(struct journal *journal, uint64_t now_us)
 {
     // While failing: acknowledged messages may make the room that is missing.
-    enum err err = journal->is_failing ? journal_trim(journal) : OK;
+    enum err err = prepare(journal);
+    err = err == OK && journal->is_failing ? journal_trim(journal) : err;
     for (unsigned i = 0; err == OK && i < COMMITS_PER_TICK_MAX; i++) {
         err = commit_due(journal, now_us);
     }
@@ -347,11 +367,15 @@ void journal_flush(struct journal *journal, uint64_t now_us)
 
 struct journal_synced journal_take_synced(struct journal *journal)
 {
-    const struct journal_boot *boot = journal_present_boot(journal);
+    uint64_t first = journal->sample_first + journal->synced_from;
+    const struct journal_boot *boot = journal_boot_of(journal, first);
     struct journal_synced out = {.samples = &journal->cfg.window[journal->synced_from],
-                                 .count = journal->synced_to - journal->synced_from,
                                  .boot = boot->boot,
                                  .utc_offset_ms = boot->utc_offset_ms};
-    journal->synced_from = journal->synced_to;
+    while (journal->synced_from < journal->synced_to &&
+           journal_boot_of(journal, first + out.count) == boot) {
+        journal->synced_from++;
+        out.count++;
+    }
     return out;
 }

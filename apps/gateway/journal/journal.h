@@ -24,7 +24,8 @@ NODISCARD enum err journal_open(struct journal *journal, const struct journal_co
                                 uint64_t now_us, struct journal_recovery *out);
 
 // The clock is trusted and says that `now_us` is `utc`; call it once a minute or so and at every
-// step. Small drift is ignored, a step or the first knowledge becomes an anchor record.
+// step. Small drift is ignored. The first knowledge dates all that this boot measured; a step dates
+// what is added from now on, and what was added before is sealed at the next tick as it was dated.
 void journal_set_clock(struct journal *journal, uint64_t now_us, struct wall_time utc);
 
 // The list of points that explains the samples from here on; until the first one nothing is sealed.
@@ -34,9 +35,12 @@ void journal_set_catalogue(struct journal *journal, uint64_t now_us,
                            const struct tm_catalogue *catalogue);
 
 // One sample; at_us is this boot's monotonic time. ERR_FULL: dropped and counted, a gap marker
-// tells of it later (the medium is full and so is the window).
+// tells of it later (the window is full: of a medium that takes nothing, or see journal_has_room).
 NODISCARD enum err journal_add(struct journal *journal, uint64_t now_us,
                                const struct tm_sample *sample);
+
+// False: journal_tick() must seal some of those that wait first. A medium that is well makes room.
+bool journal_has_room(const struct journal *journal, const struct tm_sample *sample);
 
 // `count` samples measured from from_us to to_us never came here; a gap marker tells.
 void journal_add_gap(struct journal *journal, uint64_t count, uint64_t from_us, uint64_t to_us);
@@ -48,16 +52,22 @@ void journal_hurry(struct journal *journal, uint64_t now_us);
 void journal_set_watched(struct journal *journal, uint64_t now_us, bool is_watched);
 
 // What was last taken from a relaying receiver's sensor (key, sequence, at_us); synced together
-// with the samples added before it. ERR_FULL: more keys than cfg->relay_capacity.
+// with the samples added before it. ERR_FULL: more keys than cfg->relay_capacity, none of them of
+// an earlier configuration.
 NODISCARD enum err journal_set_relay(struct journal *journal, uint64_t now_us,
                                      const struct journal_relay *relay);
 // The state of that key, from this run or an earlier one.
 bool journal_find_relay(const struct journal *journal, uint32_t key, struct journal_relay *out);
 
 // An alert or another event for the cloud; synced and sealed at the next tick, the text is copied.
-// at_ms, from_ms and to_ms: monotonic milliseconds of this boot. False: too many at once; refused,
-// and a notice says so.
+// at_ms, from_ms and to_ms: monotonic milliseconds of this boot. False: too many wait; refused, and
+// a gap marker and a notice say so.
 bool journal_add_event(struct journal *journal, uint64_t now_us, const struct tm_event *event);
+
+// `count` events of from_ms to to_ms never came here; a gap marker tells.
+void journal_add_event_gap(struct journal *journal, uint64_t count, int64_t from_ms, int64_t to_ms);
+// The side of its limits that the last synced alert told of a point, in this run or an earlier one.
+int journal_find_side(const struct journal *journal, uint32_t point);
 
 // The hub took the message: it is never handed out again.
 void journal_ack(struct journal *journal, uint64_t now_us, enum journal_lane lane,
@@ -94,8 +104,9 @@ void journal_set_max_age(struct journal *journal, uint32_t max_age_ms);
 // Things worth a log line, oldest first; false when there is none.
 bool journal_next(struct journal *journal, struct journal_notice *out);
 
-// Samples that became durable and were not told of before, for the sync trace: valid until the next
-// call. To be taken after each journal_tick, journal_flush and journal_set_catalogue.
+// Samples of one clock that became durable and were not told of before, for the sync trace: valid
+// until the next call. To be taken after each journal_tick, journal_flush and
+// journal_set_catalogue, until there are none.
 struct journal_synced journal_take_synced(struct journal *journal);
 
 #endif

@@ -84,6 +84,12 @@ static enum err append_checkpoint(struct journal *journal, enum journal_lane lan
         err = checkpoint_relays(journal, at, count);
         at += count;
     }
+    for (size_t at = 0; err == OK && lane == LANE_ALERTS && at < journal->side_count;) {
+        uint64_t other;
+        w = writer_of(journal->record, sizeof(journal->record));
+        at += journal_put_all_sides(journal, &w, at);
+        err = append_record(journal, lane, &w, &other);
+    }
     return err;
 }
 
@@ -137,21 +143,63 @@ bool journal_may_put_acks(const struct journal *journal, enum journal_lane lane)
 }
 
 struct contents {
+    struct journal_boot *anchor;  // NULL: none
     size_t samples_from, samples; // put as samples, not sealed
+    size_t samples_end;           // beyond it they are dated by an anchor still to come
     uint64_t samples_to;          // all below are in the log with this record
     size_t relays;
     bool has_acks;
 };
+
+// What a boot's clock said goes into the log after the samples that came before it said so, and
+// ahead of those that came after: read back, each is dated as it was.
+static void put_anchor(struct journal *journal, struct writer *w, struct contents *put)
+{
+    uint64_t next = journal->sample_first + put->samples_from;
+    size_t at = 0;
+    while (at < journal->boot_count && !journal->boots[at].is_dirty) {
+        at++;
+    }
+    if (at < journal->boot_count && journal->boots[at].first_ordinal <= next) {
+        put->anchor = &journal->boots[at++];
+        journal_put_anchor(w, put->anchor);
+    }
+    while (at < journal->boot_count && !journal->boots[at].is_dirty) {
+        at++;
+    }
+    put->samples_end = at < journal->boot_count
+                           ? (size_t)(journal->boots[at].first_ordinal - journal->sample_first)
+                           : journal->count;
+}
+
+static void put_telemetry(struct journal *journal, struct writer *w, struct contents *put,
+                          size_t sealed)
+{
+    size_t unsealed_journalled = put->samples_from - sealed;
+    size_t room =
+        unsealed_journalled < JOURNAL_UNSEALED_MAX ? JOURNAL_UNSEALED_MAX - unsealed_journalled : 0;
+    size_t left = put->samples_end > put->samples_from ? put->samples_end - put->samples_from : 0;
+    if (left > 0 && room > 0) {
+        put->samples = journal_put_samples(
+            w, journal->cfg.boot, journal->sample_first + put->samples_from,
+            &journal->cfg.window[put->samples_from], left < room ? left : room, SAMPLES_END);
+    }
+    put->samples_to = journal->sample_first + put->samples_from + put->samples;
+    put->relays = put_dirty_relays(journal, w, put->samples_to);
+}
 
 static struct contents put_contents(struct journal *journal, enum journal_lane lane,
                                     struct writer *w)
 {
     struct journal_log *log = &journal->logs[lane];
     struct contents put = {.samples = 0};
-    if (lane == LANE_TELEMETRY && journal->anchor_dirty) {
-        journal_put_anchor(w, journal_present_boot(journal));
+    bool is_telemetry = lane == LANE_TELEMETRY;
+    size_t sealed = journal->sealed_count + (log->payload_size > 0 ? log->taken : 0);
+    put.samples_from = sealed > journal->journalled_count ? sealed : journal->journalled_count;
+    if (is_telemetry) {
+        put_anchor(journal, w, &put);
     }
-    if (lane == LANE_TELEMETRY && journal->budget_dirty) {
+    if (is_telemetry && journal->budget_dirty) {
         journal_put_budget(w, &journal->budget);
     }
     if (log->payload_size > 0) {
@@ -161,22 +209,11 @@ static struct contents put_contents(struct journal *journal, enum journal_lane l
     if (put.has_acks) {
         journal_put_acks(w, &log->acks);
     }
-    if (lane == LANE_ALERTS) {
-        return put;
+    if (is_telemetry) {
+        put_telemetry(journal, w, &put, sealed);
+    } else if (log->payload_size > 0) {
+        journal_put_told(journal, w, log->taken);
     }
-    size_t sealed = journal->sealed_count + (log->payload_size > 0 ? log->taken : 0);
-    put.samples_from = sealed > journal->journalled_count ? sealed : journal->journalled_count;
-    size_t unsealed_journalled = put.samples_from - sealed;
-    size_t room =
-        unsealed_journalled < JOURNAL_UNSEALED_MAX ? JOURNAL_UNSEALED_MAX - unsealed_journalled : 0;
-    size_t left = journal->count - put.samples_from;
-    if (left > 0 && room > 0) {
-        put.samples = journal_put_samples(
-            w, journal->cfg.boot, journal->sample_first + put.samples_from,
-            &journal->cfg.window[put.samples_from], left < room ? left : room, SAMPLES_END);
-    }
-    put.samples_to = journal->sample_first + put.samples_from + put.samples;
-    put.relays = put_dirty_relays(journal, w, put.samples_to);
     return put;
 }
 
@@ -193,6 +230,7 @@ static void after_seal(struct journal *journal, enum journal_lane lane, uint64_t
     log->seal_next++;
     journal->stats.messages++;
     if (lane == LANE_ALERTS) {
+        journal_keep_told(journal, log->taken);
         journal->event_count -= log->taken;
         memmove(&journal->events[0], &journal->events[log->taken],
                 journal->event_count * sizeof(journal->events[0]));
@@ -223,7 +261,9 @@ static void after_commit(struct journal *journal, enum journal_lane lane,
     if (lane == LANE_ALERTS) {
         return;
     }
-    journal->anchor_dirty = false;
+    if (put->anchor != NULL) {
+        put->anchor->is_dirty = false;
+    }
     journal->budget_dirty = false;
     if (put->samples > 0) {
         journal->journalled_count = put->samples_from + put->samples;
@@ -231,8 +271,12 @@ static void after_commit(struct journal *journal, enum journal_lane lane,
     }
     journal->synced_to = journal->journalled_count;
     clean_relays(journal, put->samples_to, put->relays);
-    bool is_clean = journal->journalled_count == journal->count && journal->relay_dirty_count == 0;
-    journal->dirty_since_us = is_clean ? TIME_NEVER : now_us;
+    bool is_clean = journal->journalled_count == journal->count &&
+                    journal->relay_dirty_count == 0 && !journal_present_boot(journal)->is_dirty;
+    bool has_part = put->samples_end < journal->count && (put->samples > 0 || put->anchor != NULL);
+    if (!has_part) { // else the rest goes with the next anchor, at once
+        journal->dirty_since_us = is_clean ? TIME_NEVER : now_us;
+    }
 }
 
 static enum err commit_contents(struct journal *journal, enum journal_lane lane, uint64_t now_us)
@@ -259,10 +303,11 @@ static enum err commit_contents(struct journal *journal, enum journal_lane lane,
 }
 
 // What a checkpoint says must be true of the log before it: it waits for samples and markers.
-static bool may_checkpoint(const struct journal *journal, enum journal_lane lane)
+static bool may_checkpoint(struct journal *journal, enum journal_lane lane)
 {
     return journal_may_put_acks(journal, lane) &&
-           (lane == LANE_ALERTS || journal->relay_dirty_count == 0);
+           (lane == LANE_ALERTS ||
+            (journal->relay_dirty_count == 0 && !journal_present_boot(journal)->is_dirty));
 }
 
 enum err journal_commit(struct journal *journal, enum journal_lane lane, uint64_t now_us)

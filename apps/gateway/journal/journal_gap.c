@@ -44,6 +44,12 @@ void journal_add_gap(struct journal *journal, uint64_t count, uint64_t from_us, 
     add_span(journal, journal_present_boot(journal), "queue", count, from_us, to_us);
 }
 
+void journal_add_event_gap(struct journal *journal, uint64_t count, int64_t from_ms, int64_t to_ms)
+{
+    add_span(journal, journal_present_boot(journal), "alerts", count, (uint64_t)from_ms * US_PER_MS,
+             (uint64_t)to_ms * US_PER_MS);
+}
+
 void journal_gap_add_sample(struct journal *journal, const struct tm_sample *sample,
                             const char *why)
 {
@@ -51,10 +57,7 @@ void journal_gap_add_sample(struct journal *journal, const struct tm_sample *sam
     const struct journal_boot *boot = journal_present_boot(journal);
     const struct tm_sample *window = journal->cfg.window;
     if (sample >= window && sample < window + journal->count) {
-        uint64_t ordinal = journal->sample_first + (uint64_t)(sample - window);
-        while (boot > journal->boots && boot->first_ordinal > ordinal) {
-            boot--;
-        }
+        boot = journal_boot_of(journal, journal->sample_first + (uint64_t)(sample - window));
     }
     add_span(journal, boot, why, 1, sample->at_us, sample->at_us);
 }

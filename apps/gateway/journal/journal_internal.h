@@ -10,17 +10,25 @@
 // journal.c
 void journal_notify(struct journal *journal, enum journal_notice_kind kind, enum journal_lane lane,
                     uint64_t count);
-struct journal_boot *journal_present_boot(struct journal *journal);
-size_t journal_unsealed(const struct journal *journal);
 
 // journal_window.c: samples not sealed yet, as journal.window[]
+size_t journal_unsealed(const struct journal *journal);
+struct journal_boot *journal_present_boot(struct journal *journal);
+// A new present boot, for the samples to come; it may be the same one by another clock.
+struct journal_boot *journal_enter_boot(struct journal *journal, uint64_t boot,
+                                        int64_t utc_offset_ms);
+// What dates the sample with that ordinal.
+const struct journal_boot *journal_boot_of(const struct journal *journal, uint64_t ordinal);
 void journal_window_compact(struct journal *journal);
 // Copies the sample and its text. False: no room.
 bool journal_window_add(struct journal *journal, const struct tm_sample *sample);
 // The samples with an ordinal below `end` are sealed.
 void journal_window_sealed(struct journal *journal, uint64_t end_ordinal);
-// Index in the window at which samples of another boot than the first unsealed one begin.
+// Index in the window at which samples begin that are not dated as the first unsealed one.
 size_t journal_window_run_end(const struct journal *journal);
+// So many texts wait that a message is due: some, or so many that the next may find no room.
+bool journal_has_many_texts(const struct journal *journal);
+bool journal_is_full_of_texts(const struct journal *journal);
 void journal_batch_add(struct journal *journal, uint64_t record, uint64_t end_ordinal);
 
 // journal_gap.c
@@ -28,6 +36,18 @@ void journal_gap_add(struct journal *journal, const struct journal_gap *gap);
 // One sample that will never be in a message.
 void journal_gap_add_sample(struct journal *journal, const struct tm_sample *sample,
                             const char *why);
+
+// journal_limits.c
+bool journal_is_key(const struct journal *journal, uint32_t key);
+// The index in the table of relays of one that may make place for the key; else relay_capacity.
+size_t journal_relay_to_forget(const struct journal *journal, uint32_t key);
+void journal_set_side(struct journal *journal, const struct journal_side *side);
+// The sides that the first `events` of journal.events[] tell: into their record, into the table.
+void journal_put_told(const struct journal *journal, struct writer *w, size_t events);
+void journal_keep_told(struct journal *journal, size_t events);
+// A section of the table's sides from the index on; returns how many.
+size_t journal_put_all_sides(const struct journal *journal, struct writer *w, size_t from);
+NODISCARD enum err journal_recover_sides(struct journal *journal, struct journal_sides *in);
 
 // journal_seal.c: put a message into the lane's log.payload if one is due; false if none is.
 bool journal_samples_due(const struct journal *journal, uint64_t now_us);

@@ -15,6 +15,7 @@ enum {
     WATCH_AGE_DEFAULT_MS = 100,
     SEGMENTS_MIN = 6,
     RELAY_CHECKPOINT_SIZE = 40, // bytes per relay in a checkpoint
+    SIDE_CHECKPOINT_SIZE = 8,
 };
 
 struct recovery {
@@ -32,17 +33,20 @@ static uint64_t next_sample(const struct journal *journal)
 // The entry of that boot, made if it is not the latest.
 static struct journal_boot *enter_boot(struct journal *journal, uint64_t boot)
 {
-    if (journal->boot_count > 0 && journal_present_boot(journal)->boot == boot) {
-        return journal_present_boot(journal);
+    bool is_latest = journal->boot_count > 0 && journal_present_boot(journal)->boot == boot;
+    return is_latest ? journal_present_boot(journal)
+                     : journal_enter_boot(journal, boot, JOURNAL_UTC_UNKNOWN);
+}
+
+// The first knowledge of the time dates what its boot measured before, another one does not.
+static void recover_anchor(struct journal *journal, const struct journal_boot *anchor)
+{
+    struct journal_boot *boot = enter_boot(journal, anchor->boot);
+    if (boot->utc_offset_ms == JOURNAL_UTC_UNKNOWN) {
+        boot->utc_offset_ms = anchor->utc_offset_ms;
+    } else if (boot->utc_offset_ms != anchor->utc_offset_ms) {
+        (void)journal_enter_boot(journal, anchor->boot, anchor->utc_offset_ms);
     }
-    if (journal->boot_count == JOURNAL_BOOTS_MAX) {
-        journal->boot_count--;
-        memmove(&journal->boots[0], &journal->boots[1],
-                journal->boot_count * sizeof(journal->boots[0]));
-    }
-    journal->boots[journal->boot_count++] = (struct journal_boot){
-        .boot = boot, .utc_offset_ms = JOURNAL_UTC_UNKNOWN, .first_ordinal = next_sample(journal)};
-    return journal_present_boot(journal);
 }
 
 static enum err recover_samples(struct recovery *r, struct journal_samples *in)
@@ -102,6 +106,7 @@ static enum err recover_relays(struct recovery *r, struct journal_relays *in)
         while (at < journal->relay_count && journal->cfg.relays[at].key != relay.key) {
             at++;
         }
+        at = at == journal->cfg.relay_capacity ? journal_relay_to_forget(journal, relay.key) : at;
         if (at < journal->cfg.relay_capacity) {
             journal->cfg.relays[at] = relay;
             journal->relay_count += at == journal->relay_count;
@@ -114,7 +119,7 @@ static void date_relays(struct journal *journal)
 {
     for (size_t i = 0; i < journal->relay_count; i++) {
         struct journal_relay *relay = &journal->cfg.relays[i];
-        for (size_t b = 0; b < journal->boot_count; b++) {
+        for (size_t b = journal->boot_count; b-- > 0;) {
             int64_t offset_ms = journal->boots[b].utc_offset_ms;
             if (relay->utc_ms == JOURNAL_UTC_UNKNOWN && relay->boot == journal->boots[b].boot &&
                 offset_ms != JOURNAL_UTC_UNKNOWN) {
@@ -141,15 +146,14 @@ static enum err recover_section(struct recovery *r, struct journal_section *sect
 {
     struct journal_log *log = &r->journal->logs[r->lane];
     switch (section->tag) {
-    case SECTION_ANCHOR: {
-        struct journal_boot *boot = enter_boot(r->journal, section->u.anchor.boot);
-        boot->utc_offset_ms = section->u.anchor.utc_offset_ms;
+    case SECTION_ANCHOR:
+        recover_anchor(r->journal, &section->u.anchor);
         // A relay of an earlier boot is dated while that boot is still in the table.
         date_relays(r->journal);
         return OK;
-    }
     case SECTION_SAMPLES: return recover_samples(r, &section->u.samples);
     case SECTION_RELAYS: return recover_relays(r, &section->u.relays);
+    case SECTION_SIDES: return journal_recover_sides(r->journal, &section->u.sides);
     case SECTION_SEAL: recover_seal(r, &section->u.seal); return OK;
     case SECTION_ACKS: log->acks = section->u.acks; return OK;
     case SECTION_COUNTERS: recover_counters(r, &section->u.counters); return OK;
@@ -240,6 +244,7 @@ static enum err check_config(struct journal_config *cfg)
                    cfg->window_capacity >= JOURNAL_WINDOW_MIN &&
                    cfg->segment_size >= JOURNAL_SEGMENT_SIZE_MIN &&
                    cfg->segment_size / 2 >= cfg->relay_capacity * RELAY_CHECKPOINT_SIZE &&
+                   cfg->segment_size / 2 >= cfg->side_capacity * SIDE_CHECKPOINT_SIZE &&
                    cfg->bytes_max / SEGMENTS_MIN >= cfg->segment_size;
     return is_good ? OK : ERR_ARG;
 }

@@ -137,6 +137,17 @@ void journal_put_relay(struct writer *w, const struct journal_relay *relay, bool
     }
 }
 
+void journal_put_sides(struct writer *w, const struct journal_side *sides, size_t count)
+{
+    size_t begun = journal_section_begin(w, SECTION_SIDES);
+    put_u16le(w, (uint16_t)count);
+    for (size_t i = 0; i < count; i++) {
+        put_u32le(w, sides[i].point);
+        put_u8(w, (uint8_t)(sides[i].side + 1));
+    }
+    journal_section_end(w, begun);
+}
+
 static void put_value(struct writer *w, const struct tm_value *value)
 {
     switch (value->kind) {
@@ -284,6 +295,11 @@ static bool get_section(struct reader *r, struct journal_section *out)
         out->u.budget.day = get_u32le(r);
         out->u.budget.used = get_u32le(r);
         break;
+    case SECTION_SIDES:
+        out->u.sides.count = get_u16le(r);
+        out->u.sides.body = *r;
+        is_open = true;
+        break;
     default: return false;
     }
     return is_open ? !r->failed : reader_done(r);
@@ -333,9 +349,10 @@ enum err journal_sample_get(struct journal_samples *in, const struct tm_sample *
     uint8_t flags = get_u8(r);
     uint8_t kind = flags >> FLAG_KIND_SHIFT & FLAG_KIND;
     uint8_t reason = flags & FLAG_REASON ? get_u8(r) : TM_REASON_NONE;
-    if (kind > TM_TEXT || (flags & FLAG_QUALITY) > TM_BAD || reason > TM_REASON_OTHER) {
+    if (kind > TM_TEXT || (flags & FLAG_QUALITY) > TM_BAD) {
         return ERR_CORRUPT;
     }
+    reason = reason <= TM_REASON_LAST ? reason : TM_REASON_OTHER; // a newer version wrote it
     struct tm_sample found = {.quality = (enum tm_quality)(flags & FLAG_QUALITY),
                               .reason = (enum tm_reason)reason,
                               .value.kind = (enum tm_kind)kind};
@@ -365,4 +382,13 @@ enum err journal_relay_get(struct journal_relays *in, struct journal_relay *out)
     }
     *out = found;
     return OK;
+}
+
+enum err journal_side_get(struct journal_sides *in, struct journal_side *out)
+{
+    struct reader *r = &in->body;
+    out->point = get_u32le(r);
+    uint8_t coded = get_u8(r);
+    out->side = (int8_t)(coded - 1);
+    return r->failed || coded > 2 ? ERR_CORRUPT : OK;
 }

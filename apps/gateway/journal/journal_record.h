@@ -16,6 +16,7 @@ enum journal_tag {
     SECTION_ACKS = 5,     // all that is acknowledged
     SECTION_COUNTERS = 6, // where the ordinals stand
     SECTION_BUDGET = 7,   // units of the hub's daily quota that may have been spent
+    SECTION_SIDES = 8,    // what was told of points at their limits
 };
 
 struct journal_samples {
@@ -32,6 +33,11 @@ struct journal_relays {
     struct reader body; // for journal_relay_get, count times
 };
 
+struct journal_sides {
+    uint32_t count;
+    struct reader body; // for journal_side_get, count times
+};
+
 struct journal_counters {
     uint64_t seal_next;
     uint64_t sample_next;
@@ -43,6 +49,7 @@ struct journal_section {
         struct journal_boot anchor; // first_ordinal unused
         struct journal_samples samples;
         struct journal_relays relays;
+        struct journal_sides sides;
         struct journal_seal seal;
         struct journal_acks acks;
         struct journal_counters counters;
@@ -60,6 +67,7 @@ void journal_put_seal(struct writer *w, const struct journal_seal *seal, struct 
 void journal_put_acks(struct writer *w, const struct journal_acks *acks);
 void journal_put_counters(struct writer *w, const struct journal_counters *counters);
 void journal_put_budget(struct writer *w, const struct journal_budget *budget);
+void journal_put_sides(struct writer *w, const struct journal_side *sides, size_t count);
 // As many of the samples as fit before `limit` bytes; returns how many.
 size_t journal_put_samples(struct writer *w, uint64_t boot, uint64_t first_ordinal,
                            const struct tm_sample *samples, size_t count, size_t limit);
@@ -72,5 +80,6 @@ NODISCARD enum err journal_sample_get(struct journal_samples *in, const struct t
 // A relay state, is_dirty false.
 NODISCARD enum err journal_relay_get(struct journal_relays *in, struct journal_relay *out);
 void journal_put_relay(struct writer *w, const struct journal_relay *relay, bool with_utc);
+NODISCARD enum err journal_side_get(struct journal_sides *in, struct journal_side *out);
 
 #endif

@@ -98,15 +98,10 @@ static void set_span(struct journal_seal *seal, const struct tm_sample *samples,
     seal->sample_count = count;
 }
 
-// The boot of the first unsealed sample.
+// What dates the first unsealed sample.
 static const struct journal_boot *first_boot(const struct journal *journal)
 {
-    uint64_t first = journal->sample_first + journal->sealed_count;
-    size_t at = 0;
-    while (at + 1 < journal->boot_count && journal->boots[at + 1].first_ordinal <= first) {
-        at++;
-    }
-    return &journal->boots[at];
+    return journal_boot_of(journal, journal->sample_first + journal->sealed_count);
 }
 
 // The format refused the first sample: it is given up, and a gap marker tells.
@@ -201,7 +196,7 @@ bool journal_samples_due(const struct journal *journal, uint64_t now_us)
     }
     const struct journal_boot *boot = first_boot(journal);
     bool is_present = boot == &journal->boots[journal->boot_count - 1];
-    if (!is_present || unsealed >= JOURNAL_UNSEALED_MAX) {
+    if (!is_present || unsealed >= JOURNAL_UNSEALED_MAX || journal_is_full_of_texts(journal)) {
         return true;
     }
     if (boot->utc_offset_ms == JOURNAL_UTC_UNKNOWN) {
@@ -211,8 +206,8 @@ bool journal_samples_due(const struct journal *journal, uint64_t now_us)
     if (journal->is_watched) {
         age_us = time_min(age_us, journal->cfg.watch_age_ms * US_PER_MS);
     }
-    return journal->is_message_full || now_us >= journal->hurry_us ||
-           now_us >= time_after(journal->oldest_us, age_us);
+    return journal->is_message_full || journal_has_many_texts(journal) ||
+           now_us >= journal->hurry_us || now_us >= time_after(journal->oldest_us, age_us);
 }
 
 bool journal_build(struct journal *journal, enum journal_lane lane, uint64_t now_us)

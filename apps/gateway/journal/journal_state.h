@@ -61,11 +61,12 @@ struct journal_log {
     bool can_trim;
 };
 
-// Anchor of one boot.
+// What dates the samples from first_ordinal on. A boot has several if its clock stepped.
 struct journal_boot {
     uint64_t boot;
     int64_t utc_offset_ms;  // or JOURNAL_UTC_UNKNOWN
     uint64_t first_ordinal; // of its samples in the window
+    bool is_dirty;          // not in the log yet
 };
 
 struct journal_batch {
@@ -102,11 +103,13 @@ struct journal {
     struct tm_event events[JOURNAL_EVENTS_MAX];
     char event_texts[JOURNAL_EVENTS_MAX][TM_TEXT_SIZE_MAX];
     size_t event_count;
-    char texts[JOURNAL_TEXTS_MAX][TM_TEXT_SIZE_MAX];
+    char texts[JOURNAL_TEXTS_SIZE];  // of the samples in the window, in their order
+    size_t texts_size, texts_sealed; // the latter of samples that are sealed
     struct journal_gap gaps[JOURNAL_GAPS_MAX];
     size_t gap_count;
     size_t relay_count;
     size_t relay_dirty_count;
+    size_t side_count;
     struct journal_notice notices[JOURNAL_NOTICES_MAX];
     size_t notice_count;
     uint64_t dirty_since_us; // TIME_NEVER: nothing to sync
@@ -118,7 +121,7 @@ struct journal {
     bool is_message_full;
     bool is_watched;
     bool must_sync; // while flushing
-    bool anchor_dirty;
+    bool is_prepared;
     uint64_t dropped_while_failing;
     uint16_t order[TM_PACK_SAMPLE_MAX];
     uint8_t record[JOURNAL_RECORD_SIZE_MAX];

@@ -20,15 +20,15 @@ enum {
     JOURNAL_SEGMENT_SIZE_MIN = 32 * 1024,
     JOURNAL_UNSEALED_MAX = 1024, // samples in the log that no sealed message holds yet
     JOURNAL_WINDOW_MIN = 2048,   // samples in memory: those and what comes while the medium stalls
-    JOURNAL_EVENTS_MAX = 16,
-    JOURNAL_TEXTS_MAX = 32,    // samples with text in the window
-    JOURNAL_HANDED_MAX = 32,   // messages handed out and not acknowledged, per lane
+    JOURNAL_EVENTS_MAX = 64,     // waiting in memory
+    JOURNAL_TEXTS_SIZE = 32 * 1024, // bytes of texts in the window: with more a message is due
+    JOURNAL_HANDED_MAX = 32,        // messages handed out and not acknowledged, per lane
     JOURNAL_LIVE_LAG_MAX = 16, // sealed messages; with more before it, new data goes ahead of them
     JOURNAL_HOLES_MAX = 64,    // spans of messages left behind that way
     JOURNAL_DESCENT_MAX = 32,
     JOURNAL_LIVE_KEPT = 2, // the newest messages are live even then
     JOURNAL_GAPS_MAX = 8,
-    JOURNAL_BOOTS_MAX = 8, // boots whose samples are in the window
+    JOURNAL_BOOTS_MAX = 8, // boots, and steps of their clocks, whose samples are in the window
     JOURNAL_BATCHES_MAX = 64,
     JOURNAL_NOTICES_MAX = 8,
 };
@@ -38,15 +38,22 @@ _Static_assert((int)JOURNAL_WINDOW_MIN > (int)JOURNAL_UNSEALED_MAX, "recovery fi
 // Says of a time in UTC that it is not known.
 #define JOURNAL_UTC_UNKNOWN INT64_MIN
 
+// What is kept with the samples that bear it out: of a sensor, or of a point near its limits.
 struct journal_relay {
-    uint32_t key;      // stable name of the sensor, chosen by the caller
-    uint32_t sequence; // its sequence register
+    uint32_t key;      // stable name, chosen by the caller
+    uint32_t sequence; // the sensor's sequence register; anything
     uint64_t at_us;    // time of measurement of its last sample, monotonic time of `boot`
     // Set by the journal:
     uint64_t boot;       // equal to cfg->boot if at_us can be compared with now
     int64_t utc_ms;      // the same time; JOURNAL_UTC_UNKNOWN if that boot did not know it
     bool is_dirty;       // not in the log yet
     uint64_t samples_to; // while dirty: the samples that it stands for have lower ordinals
+};
+
+// What was last told of a point: -1 below its low limit, +1 above its high one, 0 in the band.
+struct journal_side {
+    uint32_t point;
+    int8_t side;
 };
 
 // Which of the messages left behind go first.
@@ -73,6 +80,14 @@ struct journal_config {
     size_t window_capacity;   // at least JOURNAL_WINDOW_MIN
     struct journal_relay *relays;
     size_t relay_capacity;
+    struct journal_side *sides; // points beyond a limit
+    size_t side_capacity;
+    // Nothing is written before this said OK; what it says else is as if the medium had said it.
+    enum err (*prepare)(void *ctx); // NULL: nothing to wait for
+    void *prepare_ctx;
+    // Sensors and points of this configuration; what is known of others is kept as there is room.
+    const uint32_t *keys;
+    size_t key_count;
 };
 
 struct journal_recovery {
@@ -99,6 +114,7 @@ enum journal_notice_kind {
     JOURNAL_EXPIRED,        // `count` samples were given up for their age
     JOURNAL_DAMAGED,        // part of a log does not check and was skipped
     JOURNAL_REFUSED,        // `count` samples that the telemetry format cannot carry
+    JOURNAL_NO_ROOM,        // `count` samples or events found none although the medium is well
 };
 
 struct journal_notice {

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { TEXTS_MANY = JOURNAL_TEXTS_SIZE / 4 * 3 };
+
 size_t journal_unsealed(const struct journal *journal)
 {
     return journal->count - journal->sealed_count;
@@ -16,45 +18,82 @@ struct journal_boot *journal_present_boot(struct journal *journal)
     return &journal->boots[journal->boot_count - 1];
 }
 
-static bool is_slot_used(const struct journal *journal, const char *text)
+struct journal_boot *journal_enter_boot(struct journal *journal, uint64_t boot,
+                                        int64_t utc_offset_ms)
 {
-    for (size_t i = 0; i < journal->count; i++) {
-        const struct tm_value *value = &journal->cfg.window[i].value;
-        if (value->kind == TM_TEXT && value->u.text == text) {
-            return true;
-        }
+    if (journal->boot_count == JOURNAL_BOOTS_MAX) {
+        journal->boot_count--;
+        memmove(&journal->boots[0], &journal->boots[1],
+                journal->boot_count * sizeof(journal->boots[0]));
     }
-    return false;
+    journal->boots[journal->boot_count++] =
+        (struct journal_boot){.boot = boot,
+                              .utc_offset_ms = utc_offset_ms,
+                              .first_ordinal = journal->sample_first + journal->count};
+    return journal_present_boot(journal);
 }
 
-static bool copy_text(struct journal *journal, struct tm_value *value)
+const struct journal_boot *journal_boot_of(const struct journal *journal, uint64_t ordinal)
 {
-    if (value->text_size > TM_TEXT_SIZE_MAX) {
-        return false;
+    size_t at = journal->boot_count - 1;
+    while (at > 0 && journal->boots[at].first_ordinal > ordinal) {
+        at--;
     }
-    for (size_t i = 0; i < JOURNAL_TEXTS_MAX; i++) {
-        if (!is_slot_used(journal, journal->texts[i])) {
-            if (value->text_size > 0) {
-                memcpy(journal->texts[i], value->u.text, value->text_size);
-            }
-            value->u.text = journal->texts[i];
-            return true;
-        }
-    }
-    return false;
+    return &journal->boots[at];
+}
+
+bool journal_has_many_texts(const struct journal *journal)
+{
+    return journal->texts_size - journal->texts_sealed >= TEXTS_MANY;
+}
+
+bool journal_is_full_of_texts(const struct journal *journal)
+{
+    return journal->texts_size - journal->texts_sealed > JOURNAL_TEXTS_SIZE - TM_TEXT_SIZE_MAX;
+}
+
+bool journal_has_room(const struct journal *journal, const struct tm_sample *sample)
+{
+    bool has_text = sample->value.kind == TM_TEXT;
+    return journal->count < journal->cfg.window_capacity &&
+           (!has_text || sample->value.text_size <= JOURNAL_TEXTS_SIZE - journal->texts_size);
 }
 
 bool journal_window_add(struct journal *journal, const struct tm_sample *sample)
 {
-    if (journal->count == journal->cfg.window_capacity) {
+    if (!journal_has_room(journal, sample) ||
+        (sample->value.kind == TM_TEXT && sample->value.text_size > TM_TEXT_SIZE_MAX)) {
         return false;
     }
     struct tm_sample copy = *sample;
-    if (copy.value.kind == TM_TEXT && !copy_text(journal, &copy.value)) {
-        return false;
+    if (copy.value.kind == TM_TEXT) {
+        char *text = &journal->texts[journal->texts_size];
+        if (copy.value.text_size > 0) {
+            memcpy(text, copy.value.u.text, copy.value.text_size);
+        }
+        copy.value.u.text = text;
+        journal->texts_size += copy.value.text_size;
     }
     journal->cfg.window[journal->count++] = copy;
     return true;
+}
+
+// The texts of the samples that go were the first ones: the others move to their place.
+static void compact_texts(struct journal *journal, size_t gone)
+{
+    struct tm_sample *window = journal->cfg.window;
+    size_t size = journal->texts_sealed;
+    if (size == 0) {
+        return;
+    }
+    journal->texts_size -= size;
+    journal->texts_sealed = 0;
+    memmove(&journal->texts[0], &journal->texts[size], journal->texts_size);
+    for (size_t i = gone; i < journal->count; i++) {
+        if (window[i].value.kind == TM_TEXT) {
+            window[i].value.u.text -= size;
+        }
+    }
 }
 
 static void forget_boots(struct journal *journal)
@@ -74,8 +113,11 @@ void journal_window_sealed(struct journal *journal, uint64_t end_ordinal)
         end = journal->count;
     }
     if (end > journal->sealed_count) {
-        journal->sealed_count = (size_t)end;
         journal->fit_look_at = journal->fit_sorted = 0; // the next message begins elsewhere
+    }
+    while (journal->sealed_count < end) {
+        const struct tm_value *value = &journal->cfg.window[journal->sealed_count++].value;
+        journal->texts_sealed += value->kind == TM_TEXT ? value->text_size : 0;
     }
     if (journal->sealed_count > journal->journalled_count) {
         journal->journalled_count = journal->sealed_count;
@@ -97,6 +139,7 @@ void journal_window_compact(struct journal *journal)
         return;
     }
     forget_boots(journal);
+    compact_texts(journal, gone);
     journal->count -= gone;
     memmove(&journal->cfg.window[0], &journal->cfg.window[gone],
             journal->count * sizeof(journal->cfg.window[0]));

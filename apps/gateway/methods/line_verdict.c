@@ -101,6 +101,11 @@ static struct verdict_text unit_that_fails(const struct unit_measure *unit, uint
     const uint32_t replies = unit->outcomes[LINE_REPLY] - unit->bad;
     const uint32_t clashes = unit->outcomes[LINE_COLLISION];
     const uint32_t broken = unit->outcomes[LINE_NOISE] + unit->bad;
+    if (asked > 0 && unit->outcomes[LINE_BUSY] == asked) {
+        return say(VERDICT_WRONG,
+                   "could not be asked: the line was never quiet; another client, a unit that "
+                   "babbles, or no bias resistors");
+    }
     if (replies == 0 && broken == 0 && clashes == 0) {
         return say(VERDICT_WRONG,
                    "never answered when asked %" PRIu32

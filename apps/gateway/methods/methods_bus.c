@@ -201,6 +201,9 @@ static bool fail_unit(struct methods *m, struct method_call *call,
     case MB_ANSWER_TIMEOUT:
         call_fail(m, call, STATUS_TIMEOUT, "%sthe unit does not answer", prefix);
         return true;
+    case MB_ANSWER_BUSY:
+        call_fail(m, call, STATUS_TIMEOUT, "%sthe line was never quiet: nothing was sent", prefix);
+        return true;
     case MB_ANSWER_LOST:
         call_fail(m, call, STATUS_NO_BUS, "%sthe port went away", prefix);
         return true;
@@ -212,11 +215,17 @@ static bool fail_unit(struct methods *m, struct method_call *call,
     return true;
 }
 
+// Worth another try, once.
+static bool is_unheard(const struct foreign_answer *answer)
+{
+    return answer->kind == MB_ANSWER_TIMEOUT || answer->kind == MB_ANSWER_BAD ||
+           answer->kind == MB_ANSWER_BUSY;
+}
+
 static void answer_read(struct methods *m, struct method_call *call,
                         const struct foreign_answer *answer)
 {
-    bool is_silent = answer->kind == MB_ANSWER_TIMEOUT || answer->kind == MB_ANSWER_BAD;
-    if (is_silent && ++call->tries < READ_TRIES) {
+    if (is_unheard(answer) && ++call->tries < READ_TRIES) {
         call->state = CALL_WAITING;
         return;
     }
@@ -240,8 +249,7 @@ static void answer_back(struct methods *m, struct method_call *call,
                         const struct foreign_answer *answer)
 {
     if (answer->kind != MB_ANSWER_REPLY || answer->reply.exception != MB_EX_NONE) {
-        bool is_silent = answer->kind == MB_ANSWER_TIMEOUT || answer->kind == MB_ANSWER_BAD;
-        if (is_silent && ++call->tries < READ_TRIES) {
+        if (is_unheard(answer) && ++call->tries < READ_TRIES) {
             call->state = CALL_WAITING;
             return;
         }
@@ -280,8 +288,13 @@ static void answer_write(struct methods *m, struct method_call *call,
         call_done(m, call, STATUS_OK);
         return;
     }
-    note_write(m, call, is_refused ? "refused by the unit" : "no answer: unknown");
-    (void)fail_unit(m, call, answer, is_refused ? "" : "it is not known whether it was written: ");
+    bool is_unsent = answer->kind == MB_ANSWER_BUSY;
+    note_write(m, call,
+               is_refused  ? "refused by the unit"
+               : is_unsent ? "not sent: the line was never quiet"
+                           : "no answer: unknown");
+    bool is_certain = is_refused || is_unsent;
+    (void)fail_unit(m, call, answer, is_certain ? "" : "it is not known whether it was written: ");
 }
 
 void call_answer(struct methods *m, struct method_call *call, const struct foreign_answer *answer)

@@ -186,9 +186,8 @@ static void scan_answer(struct methods_job *job, uint64_t now_us,
     }
     // A gateway on the way may say that nobody is there.
     bool is_here = is_reply && exception != MB_EX_PATH && exception != MB_EX_TARGET;
-    job->found[job->unit] = is_here                         ? FOUND_UNIT
-                            : answer->kind == MB_ANSWER_BAD ? FOUND_NOISE
-                                                            : FOUND_NOTHING;
+    bool is_noise = answer->kind == MB_ANSWER_BAD || answer->kind == MB_ANSWER_BUSY;
+    job->found[job->unit] = is_here ? FOUND_UNIT : is_noise ? FOUND_NOISE : FOUND_NOTHING;
     job->found_count += is_here;
     if (is_here && job->must_identify) {
         job->step = STEP_IDENTIFY;

@@ -6,11 +6,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#ifndef NTFS_SB_MAGIC // these two, the kernel keeps to itself
+#define NTFS_SB_MAGIC  0x5346544E
+#define NTFS3_SB_MAGIC 0x7366746E
+#endif
 
 static const char PREFIX[] = "credential:";
 
@@ -37,6 +44,29 @@ const char *credential_find(const char *setting, char out[CREDENTIAL_PATH_MAX])
     return size < CREDENTIAL_PATH_MAX ? NULL : "the path is too long";
 }
 
+// Others may read the file: what would change that. Sticks have file systems where no mode can.
+static const char *open_to_others(int fd)
+{
+    struct statfs system;
+    if (fstatfs(fd, &system) != 0) {
+        return "others may read it: chmod 600 it";
+    }
+    switch ((uint32_t)system.f_type) {
+    case MSDOS_SUPER_MAGIC:
+    case EXFAT_SUPER_MAGIC:
+    case NTFS_SB_MAGIC:
+    case NTFS3_SB_MAGIC:
+        return "others may read it, and its file system knows no modes: mount that with "
+               "-o umask=077";
+    case FUSE_SUPER_MAGIC: // exFAT and NTFS also come this way
+    case (uint32_t)CIFS_SUPER_MAGIC:
+    case (uint32_t)SMB2_SUPER_MAGIC:
+        return "others may read it: chmod 600 it, or, where that changes nothing, mount its file "
+               "system with -o umask=077 (cifs: file_mode=0600)";
+    default: return "others may read it: chmod 600 it";
+    }
+}
+
 static const char *open_secret(const char *setting, int *out)
 {
     char path[CREDENTIAL_PATH_MAX];
@@ -54,7 +84,7 @@ static const char *open_secret(const char *setting, int *out)
     } else if (!S_ISREG(status.st_mode)) {
         problem = "not a regular file";
     } else if (!credential_is_named(setting) && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        problem = "others may read it: chmod 600 it";
+        problem = open_to_others(fd);
     }
     if (problem != NULL) {
         close(fd);
@@ -92,17 +122,42 @@ const char *credential_take(const char *setting, uint8_t out[CREDENTIAL_SIZE_MAX
     return problem;
 }
 
+// problem: what went wrong with it so far. Wipes the text.
+static const char *parse_key(uint8_t text[CREDENTIAL_SIZE_MAX], size_t size, const char *problem,
+                             struct sas_identity *out)
+{
+    if (problem == NULL) {
+        const enum err err = sas_identity_parse(bytes_of(text, size), out, &problem);
+        ASSERT((err == OK) == (problem == NULL));
+    }
+    explicit_bzero(text, CREDENTIAL_SIZE_MAX);
+    return problem;
+}
+
 const char *credential_take_key(const char *setting, struct sas_identity *out)
 {
     uint8_t text[CREDENTIAL_SIZE_MAX];
     size_t size = 0;
     const char *problem = credential_take(setting, text, &size);
-    if (problem == NULL) {
-        const enum err err = sas_identity_parse(bytes_of(text, size), out, &problem);
-        ASSERT((err == OK) == (problem == NULL));
+    return parse_key(text, size, problem, out);
+}
+
+const char *credential_take_key_from(int fd, struct sas_identity *out)
+{
+    uint8_t text[CREDENTIAL_SIZE_MAX];
+    size_t size = 0;
+    const char *problem = NULL;
+    ssize_t got = 1;
+    while (got != 0 && problem == NULL) {
+        got = read(fd, text + size, sizeof(text) - size);
+        size += got > 0 ? (size_t)got : 0;
+        if (got < 0 && errno != EINTR) {
+            problem = strerror(errno);
+        } else if (size == sizeof(text)) {
+            problem = "larger than 2,047 bytes";
+        }
     }
-    explicit_bzero(text, sizeof(text));
-    return problem;
+    return parse_key(text, size, problem, out);
 }
 
 static enum err told(const char *setting, const char *problem)
@@ -127,6 +182,11 @@ enum err credential_check_secret(const char *setting)
 enum err credential_read(const char *setting, uint8_t out[CREDENTIAL_SIZE_MAX], size_t *size)
 {
     return told(setting, credential_take(setting, out, size));
+}
+
+enum err credential_read_key_from(int fd, const char *name, struct sas_identity *out)
+{
+    return told(name, credential_take_key_from(fd, out));
 }
 
 enum err credential_read_key(const char *setting, struct sas_identity *out)

@@ -25,6 +25,8 @@ const char *credential_look(const char *setting);
 const char *credential_take(const char *setting, uint8_t out[CREDENTIAL_SIZE_MAX], size_t *size);
 // A base64 key or a connection string.
 const char *credential_take_key(const char *setting, struct sas_identity *out);
+// The same from what is open already, up to its end: whoever opened it answers for who may read it.
+const char *credential_take_key_from(int fd, struct sas_identity *out);
 
 // The same; each logs what is wrong and returns ERR_ARG then.
 NODISCARD enum err credential_path(const char *setting, char out[CREDENTIAL_PATH_MAX]);
@@ -32,5 +34,6 @@ NODISCARD enum err credential_check_secret(const char *setting);
 NODISCARD enum err credential_read(const char *setting, uint8_t out[CREDENTIAL_SIZE_MAX],
                                    size_t *size);
 NODISCARD enum err credential_read_key(const char *setting, struct sas_identity *out);
+NODISCARD enum err credential_read_key_from(int fd, const char *name, struct sas_identity *out);
 
 #endif

@@ -14,10 +14,10 @@
 #include "port/linux/worker.h"
 
 enum {
-    NORTH_TEXTS_MAX = 32,
-    NORTH_EVENTS_MAX = 512,     // all limits may be crossed in one turn
-    NORTH_EVENT_TEXTS_MAX = 16, // an alert has none
-    NORTH_QUEUE_RESERVE = 64,   // inputs: for relays, and again for all others but samples
+    NORTH_TEXTS_SIZE = 32 * 1024, // bytes
+    NORTH_EVENTS_MAX = 512,       // all limits may be crossed in one turn
+    NORTH_EVENT_TEXTS_MAX = 16,   // an alert has none
+    NORTH_QUEUE_RESERVE = 64,     // inputs: for relays, and again for all others but samples
 };
 
 enum north_input_kind {
@@ -59,9 +59,11 @@ struct north_batch {
     struct tm_event events[NORTH_EVENTS_MAX];
     char event_texts[NORTH_EVENT_TEXTS_MAX][TM_TEXT_SIZE_MAX];
     size_t event_count, event_text_count;
-    char texts[NORTH_TEXTS_MAX][TM_TEXT_SIZE_MAX];
-    size_t text_count;
+    char texts[NORTH_TEXTS_SIZE]; // of the samples
+    size_t texts_size;
     uint64_t gap_count, gap_from_us, gap_to_us; // samples that found no room
+    uint64_t event_gap_count;                   // events
+    int64_t event_gap_from_ms, event_gap_to_ms;
 };
 
 struct north_message {
@@ -106,12 +108,14 @@ struct north {
     uint64_t journal_us;
     bool is_clock_known;
     uint64_t clock_us; // next look at the clock
+    int clock_fd;      // readable when somebody sets it; -1: none
     uint64_t day, day_bytes;
 };
 
 // north_linux.c
 void north_mqtt_ready(void *ctx, int fd);
 void north_worker_ready(void *ctx, int fd);
+void north_clock_ready(void *ctx, int fd);
 void north_drain_uplink(struct north *north, uint64_t now_us);
 // True if the clock was set and may be believed.
 bool north_clock(const struct north *north, struct wall_time *out);

@@ -9,8 +9,11 @@ enum { ROUNDS_MAX = 64, EVENT_TRIES = 2 };
 
 void north_trace(struct north_side *side)
 {
-    struct journal_synced synced = journal_take_synced(&side->journal);
-    sync_trace_write(side->trace_fd, side->catalogue, &synced);
+    struct journal_synced synced;
+    do {
+        synced = journal_take_synced(&side->journal);
+        sync_trace_write(side->trace_fd, side->catalogue, &synced);
+    } while (synced.count > 0);
 }
 
 void north_tick(struct north_side *side, uint64_t now_us)
@@ -24,7 +27,7 @@ void north_tick(struct north_side *side, uint64_t now_us)
 static bool may_tick(const struct north_side *side, const struct north_input *in)
 {
     const struct journal *journal = &side->journal;
-    bool is_full = journal->count == journal->cfg.window_capacity;
+    bool is_full = !journal_has_room(journal, &in->u.sample);
     return (in->now_us != side->applied_us || is_full) &&
            journal_deadline_us(journal) <= in->now_us;
 }
@@ -43,12 +46,13 @@ static void apply_input(struct north_side *side, const struct north_input *in)
         }
         break;
     case NORTH_RELAY:
-        // Cannot be full: the capacity is the number of relays in the configuration.
+        // Full only of points near their limits, when there are more than the log can keep.
         if (journal_set_relay(journal, in->now_us, &in->u.relay) != OK) {
             return;
         }
         break;
     case NORTH_EVENT:
+        // One that finds no room is in a gap marker.
         (void)journal_add_event(journal, in->now_us, &side->batch->events[in->u.event_index]);
         break;
     case NORTH_ACK: journal_ack(journal, in->now_us, in->u.ack.lane, in->u.ack.ordinal); break;
@@ -103,11 +107,16 @@ void north_apply(struct north_side *side)
     if (batch->gap_count > 0) {
         journal_add_gap(&side->journal, batch->gap_count, batch->gap_from_us, batch->gap_to_us);
     }
+    if (batch->event_gap_count > 0) {
+        journal_add_event_gap(&side->journal, batch->event_gap_count, batch->event_gap_from_ms,
+                              batch->event_gap_to_ms);
+    }
     if (batch->count > batch->capacity / 2) { // grown while a sync took long, which is rare
         memory_give_back(batch->inputs, batch->capacity * sizeof(batch->inputs[0]));
     }
-    batch->count = batch->event_count = batch->event_text_count = batch->text_count = 0;
-    batch->gap_count = 0;
+    batch->count = batch->event_count = batch->event_text_count = 0;
+    batch->texts_size = 0;
+    batch->gap_count = batch->event_gap_count = 0;
 }
 
 static bool take_message(struct north_side *side, uint64_t now_us, enum journal_lane lane,

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "port/api/clock.h"
+#include "port/linux/clock_watch.h"
 #include "port/linux/log.h"
 
 #include <string.h>
@@ -25,6 +26,7 @@ static const char *notice_name(enum journal_notice_kind kind)
     case JOURNAL_EXPIRED: return "expired";
     case JOURNAL_DAMAGED: return "damaged";
     case JOURNAL_REFUSED: return "refused";
+    case JOURNAL_NO_ROOM: return "no_room";
     }
     return "unknown";
 }
@@ -149,14 +151,19 @@ static struct north_input *new_input(struct north *north, uint64_t now_us,
     return in;
 }
 
-static bool keep_text(struct north_batch *batch, struct tm_value *value)
+static bool keep_text(struct north *north, struct tm_value *value)
 {
-    if (batch->text_count == NORTH_TEXTS_MAX || value->text_size > TM_TEXT_SIZE_MAX) {
+    struct north_batch *batch = north->batch;
+    if (value->text_size > NORTH_TEXTS_SIZE - batch->texts_size) {
         return false;
     }
-    char *text = batch->texts[batch->text_count++];
-    memcpy(text, value->u.text, value->text_size);
+    char *text = &batch->texts[batch->texts_size];
+    if (value->text_size > 0) {
+        memcpy(text, value->u.text, value->text_size);
+    }
     value->u.text = text;
+    batch->texts_size += value->text_size;
+    north->is_urgent = north->is_urgent || batch->texts_size >= NORTH_TEXTS_SIZE / 4;
     return true;
 }
 
@@ -164,7 +171,7 @@ void north_add(struct north *north, uint64_t now_us, const struct tm_sample *sam
 {
     struct north_batch *batch = north->batch;
     struct tm_sample copy = *sample;
-    bool fits = copy.value.kind != TM_TEXT || keep_text(batch, &copy.value);
+    bool fits = copy.value.kind != TM_TEXT || keep_text(north, &copy.value);
     struct north_input *in = fits ? new_input(north, now_us, NORTH_SAMPLE) : NULL;
     if (in != NULL) {
         in->u.sample = copy;
@@ -225,6 +232,13 @@ void north_add_event(struct north *north, uint64_t now_us, const struct tm_event
     struct north_input *in = fits ? new_input(north, now_us, NORTH_EVENT) : NULL;
     if (in == NULL) {
         log_warn("journal", "event_dropped", "kind=%s", tm_event_name(event->kind));
+        bool is_first = batch->event_gap_count++ == 0;
+        int64_t at_ms = event->at_ms;
+        batch->event_gap_from_ms =
+            is_first || at_ms < batch->event_gap_from_ms ? at_ms : batch->event_gap_from_ms;
+        batch->event_gap_to_ms =
+            is_first || at_ms > batch->event_gap_to_ms ? at_ms : batch->event_gap_to_ms;
+        north->is_urgent = true;
         return;
     }
     batch->events[batch->event_count] = *event;
@@ -268,6 +282,15 @@ static void look_at_clock(struct north *north, uint64_t now_us)
         north_identity_set_clock(north, now_us, utc);
         uplink_set_clock(&north->uplink, now_us, utc);
     }
+}
+
+// Samples to come are dated by the new time, the others by the old one: the turn that follows
+// looks.
+void north_clock_ready(void *ctx, int fd)
+{
+    struct north *north = ctx;
+    clock_watch_rearm(fd);
+    north->clock_us = 0;
 }
 
 static void take_subscribed(struct north *north, uint64_t now_us, uint32_t refused_mask)
@@ -454,26 +477,4 @@ void north_get_stats(const struct north *north, struct north_stats *out)
     *out = north->stats;
     out->uplink = north->uplink.stats;
     out->state = north->uplink.state;
-}
-
-bool north_find_relay(const struct north *north, uint32_t key, uint32_t *sequence, uint64_t *at_us)
-{
-    struct journal_relay relay;
-    if (!journal_find_relay(&north->side->journal, key, &relay)) {
-        return false;
-    }
-    *sequence = relay.sequence;
-    *at_us = relay.at_us;
-    if (relay.boot == north->side->journal.cfg.boot) {
-        return true;
-    }
-    // Another boot: the monotonic times compare by way of UTC only.
-    struct wall_time utc;
-    *at_us = 0;
-    if (relay.utc_ms != JOURNAL_UTC_UNKNOWN && north_clock(north, &utc)) {
-        int64_t age_ms = utc.utc_ms - relay.utc_ms;
-        int64_t now_ms = (int64_t)(port_now_us() / US_PER_MS);
-        *at_us = age_ms >= 0 && age_ms < now_ms ? (uint64_t)(now_ms - age_ms) * US_PER_MS : 0;
-    }
-    return true;
 }

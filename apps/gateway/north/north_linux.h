@@ -32,7 +32,12 @@ struct north_config {
     const char *proxy_login_file; // "user:password", mode 0600; NULL or "": none
     uint16_t keep_alive_s;        // as in mqtt_config
     uint32_t retry_max_s;         // 0: default of the uplink
-    size_t relay_capacity;
+    // Ids of sensors, then of points with limits: what is kept of them. Borrowed for north's life.
+    const uint32_t *keys;
+    size_t key_count, relay_count;
+    // Must say OK before anything is written, on the journal's thread; as in journal_config.
+    enum err (*prepare)(void *ctx);
+    void *prepare_ctx;
     size_t queue_max;       // samples on the way to the journal; default 2,048
     bool trust_clock;       // believe the clock although the kernel does not call it synchronised
     const char *sync_trace; // file that gets a JSON line per durable sample; NULL: none
@@ -79,11 +84,21 @@ void north_close(struct north *north);
 // comparable; *at_us is then in this boot's monotonic time (0: before this boot).
 bool north_find_relay(const struct north *north, uint32_t key, uint32_t *sequence, uint64_t *at_us);
 
+// Only before the first turn: what an earlier run knew of a point's limits. *side: what was last
+// told, -1 below, +1 above, 0 in the band; *beyond: where the value was without its being told yet,
+// since beyond_from_us of this boot's monotonic time (0: before this boot).
+void north_find_limit(const struct north *north, uint32_t point, int *side, int *beyond,
+                      uint64_t *beyond_from_us);
+
 // The catalogue is borrowed until north_close, or until two more turns after the next one is set.
 void north_set_catalogue(struct north *north, const struct tm_catalogue *catalogue);
 void north_add(struct north *north, uint64_t now_us, const struct tm_sample *sample);
 void north_set_relay(struct north *north, uint64_t now_us, uint32_t key, uint32_t sequence,
                      uint64_t at_us);
+// The value is beyond a limit (beyond -1 or +1) for not long enough to be told, or no longer (0).
+// What was told is kept with the alert itself.
+void north_set_beyond(struct north *north, uint64_t now_us, uint32_t point, int beyond,
+                      uint64_t beyond_from_us);
 // A limit was crossed or a quality changed: the samples so far leave at once.
 void north_hurry(struct north *north, uint64_t now_us);
 void north_set_watched(struct north *north, uint64_t now_us, bool is_watched);

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/crc.h"
 #include "port/api/clock.h"
+#include "port/linux/clock_watch.h"
 #include "port/linux/log.h"
 
 #include <errno.h>
@@ -16,7 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { QUEUE_MAX_DEFAULT = 2048, PATH_SIZE_MAX = 1024 };
+enum {
+    QUEUE_MAX_DEFAULT = 2048,
+    PATH_SIZE_MAX = 1024,
+    SEGMENT_SIZE_DEFAULT = 256 * 1024, // as the journal's
+    KEYS_SPARE = 64,                   // of an earlier configuration
+    KEY_SIZE = 40,                     // in a checkpoint, which is half a segment at most
+};
 
 uint64_t north_random_id(void)
 {
@@ -63,9 +70,31 @@ static enum err open_storage(struct north *north)
     return OK;
 }
 
+// How many keys the journal is to know. A log with small segments keeps sensors only.
+static size_t choose_keys(const struct north *north, size_t *capacity)
+{
+    const struct north_config *cfg = &north->cfg;
+    uint32_t segment_size = cfg->segment_size == 0 ? SEGMENT_SIZE_DEFAULT : cfg->segment_size;
+    size_t most = segment_size / 2 / KEY_SIZE;
+    size_t count = cfg->key_count;
+    if (count > most) {
+        log_warn("journal", "limits_not_kept", "points=%zu most=%zu", count - cfg->relay_count,
+                 most);
+        count = cfg->relay_count;
+    }
+    size_t spare = count > most ? 0 : most - count;
+    *capacity = count + (spare < KEYS_SPARE ? spare : KEYS_SPARE);
+    return count;
+}
+
 static enum err open_journal(struct north *north)
 {
     const struct north_config *cfg = &north->cfg;
+    size_t capacity = 0;
+    size_t key_count = choose_keys(north, &capacity);
+    // Alerts leave on a full disk, too: and so does the word that it is full.
+    linux_storage_reserve(&north->storage[LANE_ALERTS],
+                          cfg->segment_size == 0 ? SEGMENT_SIZE_DEFAULT : cfg->segment_size);
     struct journal_config journal = {
         .storage = {&north->storage[LANE_ALERTS].storage, &north->storage[LANE_TELEMETRY].storage},
         .bytes_max = cfg->bytes_max,
@@ -79,11 +108,17 @@ static enum err open_journal(struct north *north)
         .boot = boot_id(),
         .window = calloc(JOURNAL_WINDOW_MIN, sizeof(struct tm_sample)),
         .window_capacity = JOURNAL_WINDOW_MIN,
-        .relays = calloc(cfg->relay_capacity + 1, sizeof(struct journal_relay)),
-        .relay_capacity = cfg->relay_capacity,
+        .relays = calloc(capacity + 1, sizeof(struct journal_relay)),
+        .relay_capacity = capacity,
+        .sides = calloc(capacity + 1, sizeof(struct journal_side)),
+        .side_capacity = capacity,
+        .keys = cfg->keys,
+        .key_count = key_count,
+        .prepare = cfg->prepare,
+        .prepare_ctx = cfg->prepare_ctx,
     };
     north->side->journal.cfg = journal; // so that what was taken is given back on failure
-    if (journal.window == NULL || journal.relays == NULL) {
+    if (journal.window == NULL || journal.relays == NULL || journal.sides == NULL) {
         return ERR_FULL;
     }
     struct journal_recovery found;
@@ -180,13 +215,22 @@ static enum err open_parts(struct north *north)
     if (err == OK) {
         err = worker_start("journal", 1, &north->worker);
     }
-    return err == OK
-               ? loop_watch(north->cfg.loop, worker_fd(north->worker), north_worker_ready, north)
-               : err;
+    if (err == OK) {
+        err = loop_watch(north->cfg.loop, worker_fd(north->worker), north_worker_ready, north);
+    }
+    if (err == OK &&
+        clock_watch_open(&north->clock_fd) == OK) { // else it is looked at now and then
+        err = loop_watch(north->cfg.loop, north->clock_fd, north_clock_ready, north);
+    }
+    return err;
 }
 
 static void release(struct north *north)
 {
+    if (north->clock_fd >= 0) {
+        loop_unwatch(north->cfg.loop, north->clock_fd);
+        close(north->clock_fd);
+    }
     if (north->mqtt != NULL) {
         loop_unwatch(north->cfg.loop, mqtt_event_fd(north->mqtt));
         mqtt_close(north->mqtt);
@@ -200,6 +244,7 @@ static void release(struct north *north)
         }
         free(north->side->journal.cfg.window);
         free(north->side->journal.cfg.relays);
+        free(north->side->journal.cfg.sides);
     }
     north_identity_close(north);
     free(north->batches[0].inputs);
@@ -235,6 +280,7 @@ enum err north_open(struct north **out, const struct north_config *cfg)
     north->batch = &north->batches[0];
     north->id.files.cells = (struct linux_cells){.folder_fd = -1, .publish_fd = -1};
     north->flush_us = TIME_NEVER;
+    north->clock_fd = -1;
     north->day = port_now_us() / US_PER_DAY;
     enum err err = has_memory ? open_parts(north) : ERR_FULL;
     if (err != OK) {

@@ -66,6 +66,9 @@ void sync_trace_write(int fd, const struct tm_catalogue *catalogue,
         put_time(&w, synced, sample->at_us);
         put_value(&w, &sample->value);
         json_put_key_string(&w, "q", tm_quality_name(sample->quality));
+        if (sample->reason != TM_REASON_NONE) {
+            json_put_key_string(&w, "why", tm_reason_name(sample->reason));
+        }
         json_put_key_u64(&w, "at_us", sample->at_us);
         json_put_key_u64(&w, "told_us", now_us);
         json_end_object(&w);

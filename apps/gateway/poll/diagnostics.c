@@ -100,6 +100,7 @@ struct span {
     struct poller_counts counts; // of the unit; for a figure of the bus, of all its units
     struct poller_delays delays; // of the unit
     enum unit_state state;
+    enum poll_failure failure; // of the unit, if it does not answer now
 };
 
 static uint64_t outcomes(const struct span *s, enum line_outcome outcome)
@@ -107,7 +108,7 @@ static uint64_t outcomes(const struct span *s, enum line_outcome outcome)
     return since(s->now->line.done_count[outcome], s->before->line.done_count[outcome]);
 }
 
-// Everything that took the wire, whatever came of it.
+// Everything that took the wire, whatever came of it; not what was never sent.
 static uint64_t transactions(const struct span *s)
 {
     return outcomes(s, LINE_REPLY) + outcomes(s, LINE_SENT) + outcomes(s, LINE_TIMEOUT) +
@@ -126,9 +127,11 @@ static struct sampler_figure turnaround(const struct span *s, uint64_t us)
     if (s->delays.count > 0) {
         return delay(us);
     }
-    return s->counts.requests == 0   ? (struct sampler_figure){.is_known = false}
-           : s->state == UNIT_ONLINE ? no_value(TM_REASON_TIMEOUT)
-                                     : no_value(TM_REASON_SUSPENDED);
+    if (s->counts.requests == 0 || s->failure == POLL_OK) {
+        return (struct sampler_figure){.is_known = false};
+    }
+    return no_value(s->state == UNIT_ONLINE ? poll_failure_reason(s->failure)
+                                            : TM_REASON_SUSPENDED);
 }
 
 static struct sampler_figure value_of(const struct diagnostics *d, enum figure figure,
@@ -146,6 +149,7 @@ static struct sampler_figure value_of(const struct diagnostics *d, enum figure f
     case FIGURE_CHARACTER_ERRORS:
         return count(since(now->line.char_errors, before->line.char_errors));
     case FIGURE_STRAY_BYTES: return count(stray_bytes(s));
+    case FIGURE_UNSENT: return count(outcomes(s, LINE_BUSY));
     case FIGURE_POLL_DELAY: return number(poller_take_late_us(poller) / US_PER_MS, 0);
     case FIGURE_DEAD_SHARE: return share(poller->stats.dead_us - d->dead_us, s->length_us);
     case FIGURE_TIMES: return state((d->known & NEEDS_CORE) != 0 ? 0 : 1);
@@ -195,6 +199,7 @@ static void add_unit(struct span *s, const struct poller_unit *unit,
     s->counts.bad += grown.bad;
     s->delays = unit->delays;
     s->state = unit->state;
+    s->failure = unit->failure;
 }
 
 // The span as this point sees it: of one unit, or of all.

@@ -17,6 +17,7 @@ enum figure {
     FIGURE_CHARACTER_ERRORS,
     FIGURE_OVERRUNS,
     FIGURE_STRAY_BYTES, // late, or heard while nothing was asked
+    FIGURE_UNSENT,      // requests that the line, never quiet, let not go
     FIGURE_POLL_DELAY,  // the longest wait of a block that was due
     FIGURE_DEAD_SHARE,  // share of the time that units without an answer cost
     FIGURE_TIMES,       // whether the times below are exact

@@ -142,8 +142,10 @@ static void unreached(struct poller *poller, struct poller_block *block,
         return;
     }
     block->tries = unit->retry_max;
-    failed(poller, block, now_us,
-           &(struct poller_out){.failure = POLL_NO_REPLY, .exception = exception, .at_us = now_us});
+    unit->failure = POLL_UNREACHED;
+    failed(
+        poller, block, now_us,
+        &(struct poller_out){.failure = POLL_UNREACHED, .exception = exception, .at_us = now_us});
 }
 
 // When the reply began: its first start bit. Reckoned back over the bytes heard by then, since the
@@ -196,10 +198,30 @@ static void unanswered(struct poller *poller, struct poller_block *block,
     *(kind == MB_ANSWER_TIMEOUT ? &unit->counts.timeouts : &unit->counts.bad) += 1;
     schedule_pay(poller, now_us, done->busy_us);
     unit->rest_until_us = time_after(now_us, poller->client.config.late_us);
-    failed(
-        poller, block, now_us,
-        &(struct poller_out){.failure = kind == MB_ANSWER_TIMEOUT ? POLL_NO_REPLY : POLL_BAD_REPLY,
-                             .at_us = now_us});
+    failed(poller, block, now_us, &(struct poller_out){.failure = unit->failure, .at_us = now_us});
+}
+
+// The line was never quiet: the unit, which was not asked, is not to blame.
+static void unsent(struct poller *poller, struct poller_block *block,
+                   const struct poller_done *done)
+{
+    uint64_t now_us = done->line.at_us;
+    poller->stats.unsent++;
+    block->tries++;
+    if (block->tries > poller_unit_of(poller, block)->retry_max) {
+        push_read(poller, block, &(struct poller_out){.failure = POLL_BUSY, .at_us = now_us});
+        schedule_next_period(poller, block, now_us);
+    }
+}
+
+// Why there is no answer, if there is none.
+static void note_failure(struct poller_unit *unit, const struct poller_done *done,
+                         const struct mb_answer *answer)
+{
+    if (answer->kind == MB_ANSWER_TIMEOUT || answer->kind == MB_ANSWER_BAD ||
+        answer->kind == MB_ANSWER_BUSY) {
+        unit->failure = poll_failure_of(answer, done->heard, done->line.reply);
+    }
 }
 
 void poller_done(struct poller *poller, uint64_t now_us, const struct poller_done *done)
@@ -222,7 +244,9 @@ void poller_done(struct poller *poller, uint64_t now_us, const struct poller_don
     unit->asked--;
     poller->asked_count--;
     poller->asked_us -= block->asked_us;
+    note_failure(unit, done, &answer);
     switch (answer.kind) {
+    case MB_ANSWER_BUSY: unsent(poller, block, done); break;
     case MB_ANSWER_REPLY: replied(poller, block, done, &answer); break;
     case MB_ANSWER_TIMEOUT:
     case MB_ANSWER_BAD: unanswered(poller, block, done, answer.kind); break;

@@ -27,13 +27,13 @@ struct poller_out {
     enum poller_out_kind kind;
     struct mb_client_send send;
     uint32_t token;
-    struct block block; // READ, CUT
-    enum poll_failure failure;
-    uint8_t exception;  // what the unit, or a gateway on the way to it, said instead
-    struct bytes data;  // borrowed until the next call
-    uint64_t at_us;     // when the reply's first byte came, or when the failure was certain
-    uint32_t jitter_us; // the unit made up its reply at most so long before at_us
-    uint32_t unit;      // index in points.units
+    struct block block;        // READ, CUT
+    enum poll_failure failure; // READ; UNIT: of the last request, if it is suspended
+    uint8_t exception;         // what the unit, or a gateway on the way to it, said instead
+    struct bytes data;         // borrowed until the next call
+    uint64_t at_us;            // when the reply's first byte came, or when the failure was certain
+    uint32_t jitter_us;        // the unit made up its reply at most so long before at_us
+    uint32_t unit;             // index in points.units
     enum unit_state state;
     struct foreign_answer answer;
 };
@@ -52,6 +52,7 @@ struct poller_done {
 
 struct poller_stats {
     uint64_t asked, read, late, skipped; // late: asked after its period's end; skipped: periods
+    uint64_t unsent;                     // since the line was never quiet; says nothing of a unit
     uint64_t late_max_us;
     uint64_t late_span_us;     // longest wait of a block that was due, since it was last taken
     uint64_t busy_us, dead_us; // time taken in all, and by units without an answer

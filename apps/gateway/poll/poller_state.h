@@ -3,6 +3,7 @@
 #ifndef GATEWAY_POLLER_STATE_H
 #define GATEWAY_POLLER_STATE_H
 
+#include "apps/gateway/poll/outcome.h"
 #include "apps/gateway/poll/plan.h"
 
 enum unit_state { UNIT_ONLINE, UNIT_PROBING, UNIT_SUSPENDED };
@@ -11,14 +12,6 @@ enum unit_state { UNIT_ONLINE, UNIT_PROBING, UNIT_SUSPENDED };
 // wake-up serves more of them. What is asked in between waits for all of them.
 enum { POLLER_DEPTH_MIN = 6, POLLER_DEPTH_MAX = 14 };
 #define POLLER_AHEAD_US (500 * US_PER_MS) // of the line's time
-
-// Why a block has no data.
-enum poll_failure {
-    POLL_OK,
-    POLL_NO_REPLY,  // the unit did not answer, or a gateway on the way says so: exception
-    POLL_BAD_REPLY, // bytes came, but no answer
-    POLL_EXCEPTION, // the unit said no: exception
-};
 
 // Since the start; they wrap.
 struct poller_counts {
@@ -38,6 +31,7 @@ struct poller_unit {
     struct poller_delays delays; // the diagnostics reset them
     uint32_t delay_us;   // smoothed time from the end of a request to the first byte of the reply
     uint32_t timeout_us; // used for the next request
+    enum poll_failure failure; // the last one since it answered
     // Private:
     uint32_t spread_us; // smoothed deviation of delay_us
     uint32_t timeout_min_us, timeout_max_us;

@@ -46,6 +46,7 @@ void unit_set_state(struct poller *poller, struct poller_unit *unit, enum unit_s
         .kind = POLLER_OUT_UNIT,
         .unit = poller->unit_first + (uint32_t)(unit - poller->units),
         .state = state,
+        .failure = state == UNIT_SUSPENDED ? unit->failure : POLL_OK,
         .at_us = now_us,
     };
     poller_push(poller, &out);
@@ -92,6 +93,7 @@ void unit_measured(struct poller *poller, struct poller_unit *unit, uint32_t del
 void unit_answered(struct poller *poller, struct poller_unit *unit, uint64_t now_us)
 {
     unit->failures = 0;
+    unit->failure = POLL_OK;
     unit->counts.replies++;
     if (unit->state == UNIT_ONLINE) {
         return;

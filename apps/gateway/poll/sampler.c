@@ -29,6 +29,15 @@ void sampler_set_relay(struct sampler *sampler, uint32_t relay, const struct sam
     sampler->relays[relay].has_state = true;
 }
 
+void sampler_set_limit(struct sampler *sampler, uint32_t point, int limit, int beyond,
+                       uint64_t beyond_from_us)
+{
+    struct sampler_point *state = &sampler->state[point];
+    state->limit = limit;
+    state->beyond = beyond;
+    state->beyond_from_us = beyond_from_us;
+}
+
 static bool is_drained(const struct sampler_cursor *c)
 {
     return c->item == c->item_end && c->point == c->point_end && !c->has_pending &&
@@ -104,6 +113,9 @@ static enum tm_quality quality_of(enum tm_reason reason)
     case TM_REASON_TIMEOUT:
     case TM_REASON_SUSPENDED:
     case TM_REASON_PORT:
+    case TM_REASON_GARBLED:
+    case TM_REASON_NO_ECHO:
+    case TM_REASON_BUSY:
     case TM_REASON_CONFIG: return TM_STALE;
     case TM_REASON_EXCEPTION:
     case TM_REASON_UNAVAILABLE:
@@ -314,15 +326,24 @@ static int limit_of(const struct point *point, struct sampler_point *state,
     return side;
 }
 
-static void queue_limit(struct sampler *sampler, const struct sampler_out *sample, int limit,
-                        int before)
+// If something is to be told or kept.
+static void queue_limit(struct sampler *sampler, uint32_t index, const struct tm_sample *sample,
+                        int limit, int beyond_before)
 {
     struct sampler_cursor *c = &sampler->cursor;
-    c->pending = *sample;
-    c->pending.kind = SAMPLER_OUT_LIMIT;
-    c->pending.limit = limit;
-    c->pending.limit_before = before;
-    c->pending.is_urgent = true;
+    const struct sampler_point *state = &sampler->state[index];
+    if (limit == state->limit && state->beyond == beyond_before) {
+        return;
+    }
+    c->pending = (struct sampler_out){.kind = SAMPLER_OUT_LIMIT,
+                                      .index = index,
+                                      .sample = *sample,
+                                      .is_urgent = limit != state->limit,
+                                      .limit = limit,
+                                      .limit_before = state->limit,
+                                      .is_beyond_news = state->beyond != beyond_before,
+                                      .beyond = state->beyond,
+                                      .beyond_from_us = state->beyond_from_us};
     c->has_pending = true;
 }
 
@@ -374,9 +395,12 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
     if (quality != TM_GOOD && state->has_sample && !is_change) {
         return false;
     }
+    const struct tm_sample sample = {
+        .at_us = at_us, .value = value, .point = point->id, .quality = quality, .reason = reason};
+    int beyond_before = state->beyond;
     int limit = quality == TM_GOOD ? limit_of(point, state, &value, at_us) : state->limit;
-    int limit_before = state->limit;
-    bool is_crossing = limit != limit_before;
+    bool is_crossing = limit != state->limit;
+    queue_limit(sampler, index, &sample, limit, beyond_before);
     bool is_news = is_crossing || (figure != NULL && figure->is_news);
     if (quality == TM_GOOD && !is_news &&
         !is_worth_sending(&point->profile->report, state, &kept, at_us)) {
@@ -388,11 +412,7 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
         .kind = SAMPLER_OUT_SAMPLE,
         .index = index,
         .is_urgent = (is_change && figure == NULL) || is_crossing,
-        .sample = {.at_us = at_us,
-                   .value = value,
-                   .point = point->id,
-                   .quality = quality,
-                   .reason = reason},
+        .sample = sample,
     };
     *state = (struct sampler_point){.sent_at_us = at_us,
                                     .value = kept,
@@ -403,9 +423,6 @@ static bool sample_point(struct sampler *sampler, uint32_t index, struct sampler
                                     .beyond = state->beyond,
                                     .beyond_from_us = state->beyond_from_us};
     sampler->samples++;
-    if (is_crossing) {
-        queue_limit(sampler, out, limit, limit_before);
-    }
     return true;
 }
 

@@ -39,7 +39,7 @@ struct sampler_relay {
 enum sampler_out_kind {
     SAMPLER_OUT_SAMPLE,
     SAMPLER_OUT_RELAY, // relay `index` moved on: keep its state with the samples before it
-    SAMPLER_OUT_LIMIT, // point `index` crossed a limit, or came back
+    SAMPLER_OUT_LIMIT, // point `index` crossed a limit or came back, or began or ceased to be so
 };
 
 struct sampler_out {
@@ -48,7 +48,10 @@ struct sampler_out {
     struct tm_sample sample; // also of a limit crossing; borrows text until the next call
     bool is_urgent;          // a quality changed or a limit was crossed
     int limit;               // LIMIT: -1 below low, +1 above high, 0 back in the band
-    int limit_before;
+    int limit_before;        // the same: nothing to be told, but to be kept
+    bool is_beyond_news;     // LIMIT: these are to be kept, as in sampler_point
+    int beyond;
+    uint64_t beyond_from_us;
     struct sampler_relay relay;
 };
 
@@ -97,6 +100,10 @@ NODISCARD enum err sampler_init(struct sampler *sampler, const struct points *po
                                 struct arena *arena);
 // What an earlier run knew of a relay; at_us in this boot's monotonic time (may be 0 if unknown).
 void sampler_set_relay(struct sampler *sampler, uint32_t relay, const struct sampler_relay *state);
+
+// What an earlier run told of a point's limits, and what it was about to tell, as in sampler_point.
+void sampler_set_limit(struct sampler *sampler, uint32_t point, int limit, int beyond,
+                       uint64_t beyond_from_us);
 
 // A block was read: `data` as in the reply, `at_us` when its first byte came, borrowed until
 // drained. jitter_us: what it says was true then, or at most so long before.

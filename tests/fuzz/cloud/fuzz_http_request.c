@@ -3,6 +3,9 @@
 // is accepted keeps its promises.
 #include "apps/cloud/api/routes.h"
 #include "base/assert.h"
+#include "port/linux/http_origin.h"
+
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,6 +31,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes header;
     for (unsigned i = 0; http_header_at(&request, i, &header, &header); i++) {
         ASSERT(i < HTTP_HEAD_SIZE_MAX);
+    }
+    char origin[HTTP_ADDRESS_SIZE];
+    char again[HTTP_ADDRESS_SIZE];
+    if (http_forwarded_for(&request, origin)) {
+        ASSERT(http_address_plain(origin, again) && strcmp(origin, again) == 0);
+    } else {
+        ASSERT(origin[0] == '\0');
     }
     (void)http_cookie(&request, "busward_session");
     route_request(&request, &routed);

@@ -49,6 +49,13 @@ static void use(struct journal *journal, const struct tm_catalogue *catalogue)
         uint64_t now_us = turn * US_PER_HOUR; // long enough for ages to be judged
         struct tm_sample sample = {.at_us = now_us, .point = 1, .value = tm_int(5, 0)};
         (void)!journal_add(journal, now_us, &sample);
+        int side = journal_find_side(journal, 1);
+        ASSERT(side >= -1 && side <= 1);
+        (void)journal_add_event(
+            journal, now_us,
+            &(struct tm_event){.kind = TM_EVENT_ALERT,
+                               .point = (uint32_t)turn,
+                               .state = turn % 2 == 0 ? TM_ALERT_HIGH : TM_ALERT_NORMAL});
         journal_tick(journal, now_us);
         struct journal_message message;
         for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
@@ -71,6 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct journal journal;
     static struct tm_sample window[JOURNAL_WINDOW_MIN];
     static struct journal_relay relays[RELAYS];
+    static struct journal_side sides[RELAYS];
+    static const uint32_t keys[] = {1, 2, 3};
     static const struct tm_point point = {.id = 1, .type = TM_TYPE_INT, .name = "t", .device = "d"};
     struct tm_catalogue catalogue;
     enum err err = tm_catalogue_init(&catalogue, NULL, &point, 1, NULL);
@@ -83,7 +92,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                  .window = window,
                                  .window_capacity = JOURNAL_WINDOW_MIN,
                                  .relays = relays,
-                                 .relay_capacity = RELAYS};
+                                 .relay_capacity = RELAYS,
+                                 .sides = sides,
+                                 .side_capacity = RELAYS,
+                                 .keys = keys,
+                                 .key_count = COUNT_OF(keys)};
     cfg.order = size % 2 == 0 ? JOURNAL_OLDEST_FIRST : JOURNAL_NEWEST_FIRST;
     cfg.age_max_s = size % 3 == 0 ? 7200 : 0;
     struct reader in = reader_of(bytes_of(data, size));

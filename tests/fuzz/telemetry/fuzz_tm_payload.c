@@ -21,7 +21,7 @@ static void check_rows(const struct tm_column *column)
     for (uint32_t i = 0; i < column->row_count; i++) {
         const struct tm_row *row = &column->rows[i];
         ASSERT((row->value.kind == TM_NULL) == (row->quality != TM_GOOD));
-        ASSERT(row->quality <= TM_BAD && row->reason <= TM_REASON_OTHER);
+        ASSERT(row->quality <= TM_BAD && row->reason <= TM_REASON_LAST);
         ASSERT(column->time_ms[i] >= 0);
         ASSERT(tm_value_equal(&row->value, &row->value));
     }

@@ -258,7 +258,7 @@ static void drain_app(void)
         case APP_OUT_REFUSED:
         case APP_OUT_CUT: fail_msg("a poll was refused"); break;
         case APP_OUT_RELAY:
-        case APP_OUT_ALERT: break;
+        case APP_OUT_LIMIT: break;
         }
     }
 }

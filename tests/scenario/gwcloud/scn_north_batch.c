@@ -3,13 +3,18 @@
 // together, also when a message is full or a deadline has passed in the middle of them. Method:
 // batches as the loop hands them over, on virtual disks, with the power failing at every step; each
 // report is three samples, so that the last ordinal says how much of the last report is there.
+#include "apps/gateway/journal/journal_internal.h"
 #include "apps/gateway/north/north_internal.h"
+#include "port/linux/clock_watch.h"
 #include "sim/storage.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -224,12 +229,166 @@ static void test_as_many_alerts_as_limits(void **state)
     close_bench(&bench);
 }
 
+enum { TEXTS = 200 };
+
+static size_t size_of_text(uint32_t i)
+{
+    return i % 3 == 0 ? TM_TEXT_SIZE_MAX : 100 + i;
+}
+
+static void add_texts(struct bench *b)
+{
+    static struct north north;
+    north = (struct north){.batch = &b->batch};
+    for (uint32_t i = 0; i < TEXTS; i++) {
+        char text[TM_TEXT_SIZE_MAX + 1];
+        snprintf(text, sizeof(text), "<%u>%*s", i, (int)size_of_text(i) - 8, "x");
+        struct tm_sample sample = {
+            .at_us = b->now_us, .point = i + 1, .value = tm_text(bytes_of(text, strlen(text)))};
+        north_add(&north, b->now_us, &sample);
+        if (north.is_urgent) { // the loop hands the batch over
+            north_apply(&b->side);
+            north.is_urgent = false;
+        }
+    }
+    north_apply(&b->side);
+    assert_int_equal(north.stats.queue_dropped + b->side.journal.stats.samples_dropped, 0);
+}
+
+// How often each text came, and how many messages there were.
+static size_t take_texts(struct bench *b, unsigned *found)
+{
+    uint8_t payload[JOURNAL_PAYLOAD_SIZE_MAX + 1];
+    struct journal *journal = &b->side.journal;
+    struct journal_message message;
+    size_t messages = 0;
+    while (journal_next_message(journal, b->now_us, LANE_TELEMETRY, payload, &message) == OK ||
+           journal_next_backlog(journal, b->now_us, payload, &message) == OK) {
+        payload[message.payload.size] = 0;
+        for (unsigned i = 0; i < TEXTS; i++) {
+            char mark[8];
+            snprintf(mark, sizeof(mark), "<%u>", i);
+            found[i] += strstr((const char *)payload, mark) != NULL;
+        }
+        messages += message.bag.kind == TM_MESSAGE_SAMPLES;
+        journal_ack(journal, b->now_us, LANE_TELEMETRY, message.ordinal);
+    }
+    return messages;
+}
+
+// The text points of many devices, all read for the first time at once, on a disk that is well;
+// with the time known and without it.
+static void test_two_hundred_texts_at_once(void **state)
+{
+    (void)state;
+    static struct tm_point points[TEXTS];
+    static char names[TEXTS][8];
+    for (int has_clock = 0; has_clock < 2; has_clock++) {
+        unsigned found[TEXTS] = {0};
+        open_bench(&bench);
+        for (uint32_t i = 0; i < TEXTS; i++) {
+            snprintf(names[i], sizeof(names[i]), "t%u", i);
+            points[i] = (struct tm_point){
+                .id = i + 1, .type = TM_TYPE_TEXT, .name = names[i], .device = "d"};
+        }
+        assert_int_equal(tm_catalogue_init(&bench.catalogue, NULL, points, TEXTS, NULL), OK);
+        if (has_clock == 0) { // another boot that has not learned it
+            struct journal_recovery recovery;
+            bench.cfg.boot = 2;
+            assert_int_equal(journal_open(&bench.side.journal, &bench.cfg, bench.now_us, &recovery),
+                             OK);
+        }
+        journal_set_catalogue(&bench.side.journal, bench.now_us, &bench.catalogue);
+        add_texts(&bench);
+        assert_true(journal_unsealed(&bench.side.journal) > 0); // no more was sealed than needed
+        journal_flush(&bench.side.journal, bench.now_us);
+        size_t messages = take_texts(&bench, found);
+        for (unsigned i = 0; i < TEXTS; i++) {
+            assert_true(found[i] == 1 || (has_clock == 0 && found[i] == 0));
+        }
+        size_t left = journal_unsealed(&bench.side.journal); // of a boot that may learn it yet
+        assert_true(has_clock == 0 ? left > 0 && left < TEXTS : left == 0);
+        assert_in_range(messages, 3, 14); // they were full
+        close_bench(&bench);
+    }
+}
+
+// Killed with texts unsealed: they are taken back whole.
+static void test_texts_survive_a_kill(void **state)
+{
+    enum { KILLED = 90 };
+    (void)state;
+    open_bench(&bench);
+    for (uint32_t i = 0; i < KILLED; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "text %u", i);
+        struct tm_sample sample = {
+            .at_us = bench.now_us, .point = 1, .value = tm_text(bytes_of(text, strlen(text)))};
+        assert_int_equal(journal_add(&bench.side.journal, bench.now_us, &sample), OK);
+    }
+    bench.now_us += 20 * US_PER_S;
+    north_tick(&bench.side, bench.now_us);
+    struct journal_recovery recovery;
+    assert_int_equal(journal_open(&bench.side.journal, &bench.cfg, bench.now_us, &recovery), OK);
+    assert_int_equal(recovery.samples_unsealed, KILLED);
+    for (uint32_t i = 0; i < KILLED; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "text %u", i);
+        const struct tm_value *value = &bench.window[i].value;
+        assert_int_equal(value->text_size, strlen(text));
+        assert_memory_equal(value->u.text, text, strlen(text));
+    }
+    close_bench(&bench);
+}
+
+// A clock that is set is looked at in the turn that follows, not when a minute is over.
+static void test_a_clock_that_is_set_is_looked_at(void **state)
+{
+    (void)state;
+    static struct north north;
+    int fd = -1;
+    assert_int_equal(clock_watch_open(&fd), OK);
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, 0), 0); // nobody has set it, so nobody is woken
+    north = (struct north){.clock_us = TIME_NEVER};
+    north_clock_ready(&north, fd);
+    assert_int_equal(north.clock_us, 0);
+    assert_int_equal(poll(&poll_fd, 1, 0), 0);
+    close(fd);
+}
+
+// More events than a batch holds: those that found no room are in a gap marker.
+static void test_events_beyond_a_batch_are_counted(void **state)
+{
+    enum { MORE = 7 };
+    (void)state;
+    static struct north north;
+    static struct north_input inputs[NORTH_EVENTS_MAX + 3 * NORTH_QUEUE_RESERVE];
+    open_bench(&bench);
+    bench.batch.inputs = inputs;
+    bench.batch.capacity = NORTH_EVENTS_MAX + 3 * NORTH_QUEUE_RESERVE;
+    north = (struct north){.batch = &bench.batch};
+    for (uint32_t i = 0; i < NORTH_EVENTS_MAX + MORE; i++) {
+        north_add_event(&north, bench.now_us,
+                        &(struct tm_event){.kind = TM_EVENT_ALERT, .point = 1, .at_ms = 1000 + i});
+    }
+    north_apply(&bench.side);
+    assert_int_equal(bench.side.journal.gap_count, 1);
+    assert_int_equal(bench.side.journal.gaps[0].count, MORE);
+    assert_string_equal(bench.side.journal.gaps[0].why, "alerts");
+    close_bench(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_report_is_journalled_whole_and_with_its_relay),
         cmocka_unit_test(test_a_full_queue_takes_no_sample_without_its_relay),
         cmocka_unit_test(test_as_many_alerts_as_limits),
+        cmocka_unit_test(test_two_hundred_texts_at_once),
+        cmocka_unit_test(test_texts_survive_a_kill),
+        cmocka_unit_test(test_a_clock_that_is_set_is_looked_at),
+        cmocka_unit_test(test_events_beyond_a_batch_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

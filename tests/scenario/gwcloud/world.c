@@ -47,6 +47,8 @@ void world_init(struct world *w, uint64_t seed)
     w->cfg.window_capacity = JOURNAL_WINDOW_MIN;
     w->cfg.relays = w->relays;
     w->cfg.relay_capacity = WORLD_RELAYS;
+    w->cfg.sides = w->sides;
+    w->cfg.side_capacity = WORLD_SIDES;
     w->is_online = true;
 }
 
@@ -70,6 +72,8 @@ void world_start(struct world *w, bool is_new_boot)
     }
     w->in_flight_count = 0;
     w->cfg.journal_id = 1 + world_random(w, UINT64_C(1) << 50);
+    ASSERT(w->start_count < WORLD_STARTS_MAX);
+    w->journal_ids[w->start_count++] = w->cfg.journal_id;
     w->cfg.boot = 1000 + w->boot_index;
     struct journal_recovery found;
     enum err err = journal_open(&w->journal, &w->cfg, w->now_us, &found);
@@ -132,21 +136,38 @@ void world_sample(struct world *w)
     ASSERT(err == OK);
 }
 
+static void add_event(struct world *w, const struct tm_event *event)
+{
+    w->event_count++;
+    w->events_refused += !journal_add_event(&w->journal, w->now_us, event);
+}
+
 void world_event(struct world *w)
 {
-    bool is_taken = journal_add_event(&w->journal, w->now_us,
-                                      &(struct tm_event){.kind = TM_EVENT_NOTE,
-                                                         .at_ms = (int64_t)(w->now_us / US_PER_MS),
-                                                         .text = bytes_of("door", 4)});
-    (void)is_taken; // many at once are refused, which a notice tells
+    add_event(w, &(struct tm_event){.kind = TM_EVENT_NOTE,
+                                    .at_ms = (int64_t)(w->now_us / US_PER_MS),
+                                    .text = bytes_of("door", 4)});
+}
+
+void world_alert(struct world *w, uint32_t point, int side)
+{
+    static const enum tm_alert_state STATES[] = {TM_ALERT_LOW, TM_ALERT_NORMAL, TM_ALERT_HIGH};
+    add_event(w, &(struct tm_event){.kind = TM_EVENT_ALERT,
+                                    .at_ms = (int64_t)(w->now_us / US_PER_MS),
+                                    .point = point,
+                                    .state = STATES[side + 1],
+                                    .value = tm_int(side, 0)});
 }
 
 static void note_synced(struct world *w)
 {
-    struct journal_synced synced = journal_take_synced(&w->journal);
-    for (size_t s = 0; s < synced.count; s++) {
-        w->samples[synced.samples[s].value.u.i].was_synced = true;
-    }
+    struct journal_synced synced;
+    do {
+        synced = journal_take_synced(&w->journal);
+        for (size_t s = 0; s < synced.count; s++) {
+            w->samples[synced.samples[s].value.u.i].was_synced = true;
+        }
+    } while (synced.count > 0);
 }
 
 void world_flush(struct world *w)
@@ -166,18 +187,18 @@ void world_tick(struct world *w)
     }
 }
 
-// A sample is dated by the clock that its boot had when it was measured, or by one learned since.
+// A sample is dated by the clock that the journal had when it was measured, or, if it had none, by
+// the first that it was told in that boot; by no other.
 static void judge_date(const struct world *w, const struct world_sample *sample, int64_t utc_ms)
 {
     int64_t offset_ms = utc_ms - (int64_t)(sample->at_us / US_PER_MS);
-    bool is_right = false;
-    for (uint32_t i = sample->clock_first; i < w->clock_count; i++) {
-        const struct world_clock *clock = &w->clocks[i];
-        int64_t off_ms = offset_ms - clock->offset_ms; // small steps are not taken up
-        is_right = is_right || (clock->boot_index == sample->boot_index &&
-                                off_ms <= CLOCK_STEP_MS && off_ms >= -CLOCK_STEP_MS);
+    uint32_t i = sample->clock_first;
+    while (i < w->clock_count && w->clocks[i].boot_index != sample->boot_index) {
+        i++;
     }
-    ASSERT(is_right);
+    ASSERT(i < w->clock_count);
+    int64_t off_ms = offset_ms - w->clocks[i].offset_ms; // small steps are not taken up
+    ASSERT(off_ms <= CLOCK_STEP_MS && off_ms >= -CLOCK_STEP_MS);
 }
 
 static void judge_samples(struct world *w, struct bytes payload)
@@ -220,7 +241,17 @@ static void judge_samples(struct world *w, struct bytes payload)
     ASSERT(err == ERR_EMPTY);
 }
 
-static void judge_events(struct world *w, struct bytes payload)
+static uint64_t order_of(const struct world *w, const struct tm_bag *bag)
+{
+    size_t start = 0;
+    while (w->journal_ids[start] != bag->journal_id) {
+        start++;
+        ASSERT(start < w->start_count);
+    }
+    return (start << 32 | bag->number) * JOURNAL_EVENTS_MAX;
+}
+
+static void judge_events(struct world *w, uint64_t order, struct bytes payload)
 {
     char text[TM_TEXT_SIZE_MAX + 1];
     struct tm_event_reader reader;
@@ -228,7 +259,18 @@ static void judge_events(struct world *w, struct bytes payload)
     enum err err = tm_events_init(&reader, payload, text, sizeof(text));
     ASSERT(err == OK);
     while ((err = tm_events_next(&reader, &event)) == OK) {
-        w->gap_samples += event.kind == TM_EVENT_GAP ? event.count : 0;
+        bool is_of_events = event.text.size == 6 && memcmp(event.text.data, "alerts", 6) == 0;
+        w->gap_samples += event.kind == TM_EVENT_GAP && !is_of_events ? event.count : 0;
+        w->gap_events += event.kind == TM_EVENT_GAP && is_of_events ? event.count : 0;
+        if (event.kind == TM_EVENT_ALERT) {
+            ASSERT(w->alert_count < WORLD_ALERTS_MAX);
+            w->alerts[w->alert_count++] =
+                (struct world_alert){.order = order++,
+                                     .point = event.point,
+                                     .side = event.state == TM_ALERT_LOW    ? -1
+                                             : event.state == TM_ALERT_HIGH ? 1
+                                                                            : 0};
+        }
         w->clock_events += event.kind == TM_EVENT_CLOCK;
         w->other_events += event.kind == TM_EVENT_NOTE;
     }
@@ -253,7 +295,7 @@ void world_take(struct world *w, const struct journal_message *message)
     switch (message->bag.kind) {
     case TM_MESSAGE_SAMPLES: judge_samples(w, message->payload); break;
     case TM_MESSAGE_CATALOGUE: w->catalogue_parts++; break;
-    case TM_MESSAGE_EVENTS: judge_events(w, message->payload); break;
+    case TM_MESSAGE_EVENTS: judge_events(w, order_of(w, &message->bag), message->payload); break;
     }
 }
 

@@ -14,6 +14,9 @@ enum {
     WORLD_RELAYS = 4,
     WORLD_IN_FLIGHT_MAX = 8,
     WORLD_CLOCKS_MAX = 256,
+    WORLD_SIDES = 16,
+    WORLD_ALERTS_MAX = 4096,
+    WORLD_STARTS_MAX = 64,
 };
 
 struct world_seen {
@@ -40,6 +43,16 @@ struct world {
     struct world_sample samples[WORLD_SAMPLES_MAX];
     uint32_t sample_count;
     uint64_t gap_samples; // announced by gap markers
+    uint64_t gap_events;  // the same, of events
+    uint64_t event_count, events_refused;
+    struct world_alert {
+        uint64_t order; // in which they were sealed
+        uint32_t point;
+        int side;
+    } alerts[WORLD_ALERTS_MAX]; // at the cloud
+    size_t alert_count;
+    uint64_t journal_ids[WORLD_STARTS_MAX];
+    size_t start_count;
     struct world_clock clocks[WORLD_CLOCKS_MAX];
     uint32_t clock_count;
     uint64_t clock_events, other_events, boot_axis_messages, catalogue_parts, duplicates;
@@ -50,6 +63,7 @@ struct world {
     struct journal_config cfg;
     struct tm_sample window[JOURNAL_WINDOW_MIN];
     struct journal_relay relays[WORLD_RELAYS];
+    struct journal_side sides[WORLD_SIDES];
     struct tm_point points[WORLD_POINTS];
     struct tm_catalogue catalogue;
     uint64_t now_us;
@@ -81,6 +95,7 @@ void world_power_up(struct world *w);
 void world_tell_clock(struct world *w);
 void world_sample(struct world *w); // one sample of some point, now
 void world_event(struct world *w);
+void world_alert(struct world *w, uint32_t point, int side); // -1 low, +1 high, 0 normal
 void world_tick(struct world *w); // the journal's tick, and what it synced
 void world_flush(struct world *w);
 void world_take(struct world *w, const struct journal_message *message); // the cloud gets it

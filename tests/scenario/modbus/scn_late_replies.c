@@ -157,11 +157,11 @@ static enum mb_line_outcome outcome_of(enum line_outcome outcome)
     case LINE_REPLY: return MB_LINE_REPLY;
     case LINE_TIMEOUT: return MB_LINE_TIMEOUT;
     case LINE_CANCELLED: return MB_LINE_CANCELLED;
+    case LINE_BUSY: return MB_LINE_BUSY;
     case LINE_SENT:
     case LINE_NOISE:
     case LINE_COLLISION:
     case LINE_NO_ECHO:
-    case LINE_BUSY:
     case LINE_PORT_LOST: break;
     }
     return MB_LINE_NOISE;

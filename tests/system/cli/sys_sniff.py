@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """busward sniff on a tty and behind the real-time core's own program.
 
-Goal: every frame on a line is told in words with its time, its gap and its CRC, and not a byte of our own gets onto it.
+Goal: every frame on a line is told in words with its time, its silence and its CRC, and not a byte of our own gets onto it.
 Method: a PTY that a test writes to; busward-m4, with a PTY as the device on its line, whose judge counts what it sent.
 """
 import json
@@ -27,7 +27,7 @@ BUSWARD = BUILD / "apps" / "cli" / "busward"
 M4 = BUILD / "sim" / "mt3620" / "busward-m4"
 ELF = pathlib.Path(os.environ.get("BUSWARD_SOURCE", ".")) / "build" / "m4" / "busward-rt.elf"
 DEADLINE_S = 30
-LINE = re.compile(r"~?(-?[\d.]+) s  gap (-|~?[\d.]+) ms  CRC (ok|wrong)  (.*)")
+LINE = re.compile(r"~?(-?[\d.]+) s  silence (-|~?[\d.]+) ms  CRC (ok|wrong)  (.*)")
 
 
 def framed(body: str) -> bytes:
@@ -61,13 +61,13 @@ class Sniffer:
         return line.decode()
 
     def frame(self):
-        """(time in s, gap in ms or None, CRC, words)."""
+        """(time in s, silence in ms or None, CRC, words)."""
         line = self.line()
         found = LINE.fullmatch(line)
         if not found:
             raise AssertionError(line)
-        gap = found[2].lstrip("~")
-        return float(found[1]), None if gap == "-" else float(gap), found[3], found[4]
+        silence = found[2].lstrip("~")
+        return float(found[1]), None if silence == "-" else float(silence), found[3], found[4]
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
@@ -163,7 +163,7 @@ class Sniff(unittest.TestCase):
         self.assertEqual(before[2:], ("ok", "unit 17  request  read holding registers 99 to 100"))
         after = self.say(sniffer, line, ANSWERED)
         self.assertEqual(after[2:], ("ok", "unit 17  reply  read holding registers 99 to 100: 42 65535"))
-        # Eight characters of eleven bits lie between their beginnings, and the gap.
+        # Eight characters of eleven bits lie between their beginnings, and the silence.
         self.assertAlmostEqual((after[0] - before[0]) * 1000, 8 * 11000 / 19200 + after[1], delta=0.01)
         self.assertEqual(self.say(sniffer, line, b"\x11\x03\x00")[2:], ("wrong", "3 bytes  11 03 00"))
         total, code = sniffer.stop()

@@ -186,7 +186,7 @@ def check_stream(cloud: Cloud, feed: Feed) -> None:
 
 
 def check_flood(cloud: Cloud, feed: Feed) -> None:
-    """Forty logins at once from forty addresses: few are looked at, the rest are told to wait; live updates go on."""
+    """A hundred logins at once from as many addresses: each is looked at or told to wait; live updates go on."""
     stream = sse(cloud, cloud.get("/api/sites/shop/overview")["last_event_id"])
     statuses = []
 
@@ -194,7 +194,7 @@ def check_flood(cloud: Cloud, feed: Feed) -> None:
         body = {"name": f"guess{k}", "password": "wrong wrong wrong"}
         statuses.append(cloud.ask("POST", "/api/login", body, source=f"127.0.0.{10 + k}")[0])
 
-    threads = [threading.Thread(target=guess, args=(k,)) for k in range(40)]
+    threads = [threading.Thread(target=guess, args=(k,)) for k in range(100)]
     for thread in threads:
         thread.start()
     now = int(time.time() * 1000)
@@ -204,7 +204,7 @@ def check_flood(cloud: Cloud, feed: Feed) -> None:
         check(found[2]["value"] == (200 + k) / 10, f"live during the flood: {found}")
     for thread in threads:
         thread.join(DEADLINE_S)
-    check(set(statuses) == {401, 429}, f"answers to the flood: {sorted(statuses)}")
+    check(401 in statuses and set(statuses) <= {401, 429}, f"answers to the flood: {sorted(statuses)}")
 
 
 def displaced(connection, cloud: Cloud) -> int:
@@ -326,7 +326,7 @@ def check_openapi(cloud: Cloud) -> None:
     """Every path and method of the document is served, another method is refused, and unknown paths are 404."""
     text = (SOURCE / "apps/cloud/openapi.yaml").read_text()
     paths = re.findall(r"^  (/\S+):\n    (get|post):", text, re.M)
-    check(len(paths) >= 25, f"{len(paths)} paths")
+    check(len(paths) >= 26, f"{len(paths)} paths")
     for path, method in paths:
         real = path.replace("{site}", "shop").replace("{point}", "1").replace("{record}", "1")
         query = {"/series": f"?from={T0}&to={T0 + 1}"}.get(path[path.rfind("/"):], "")

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: what the documents tell a stranger to type works as it stands. Method: the very blocks of docs/by-hand.md
 in a shell, from the certificates to the first good value, a command and a configuration on trial; the examples of
-docs/hub.md and docs/gateway.md given to the programs that they are for."""
+docs/hub.md and docs/gateway.md given to the programs that they are for. What the blocks call is in a package that they install, and what
+they wait for they give up with a word."""
 
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ BUILD = pathlib.Path(os.environ["BUSWARD_BUILD"])
 SOURCE = pathlib.Path(os.environ["BUSWARD_SOURCE"])
 sys.path.insert(0, str(SOURCE / "tools"))
 
+from world.debian import essential_packages, package_of, with_dependencies  # noqa: E402
 from world.ports import free_port  # noqa: E402
 
 DEADLINE_S = 90
@@ -46,6 +49,30 @@ def test_a_system_by_hand(folder: pathlib.Path) -> None:
     assert re.search(r"first telemetry +ok: stored", said) and '"status":200' in said and "a first one" in said, said[-3000:] + logs
     for log in ("hub.log", "dps.log", "backend.log", "gateway.log", "cloud.log"):
         assert "level=error" not in (folder / log).read_text(), logs
+
+
+def test_what_the_blocks_call_is_installed(_folder: pathlib.Path) -> None:
+    first, *_ = written = blocks("by-hand.md", "sh")
+    named = re.search(r"apt-get install (?:-\S+ )*([\w -]+?) *(?:#|$)", first, re.M)[1].split()
+    built_with = re.search(r'^packages_build="([^"]*)"', (SOURCE / "dev").read_text(), re.M)[1].split()
+    at_hand = essential_packages() | with_dependencies({*named, *built_with})
+    called = set()
+    for word in re.findall(r"(?:^|[|;&({`]|\b(?:do|then|soon|until|while))[ \t]*([a-z][\w-]*)(?= |$)", "".join(written), re.M):
+        program = shutil.which(word, path="/usr/sbin:/usr/bin")
+        if program:
+            called.add((word, package_of(program)))
+    assert {"curl", "openssl", "grep", "sleep"} <= {word for word, _ in called}, called
+    lost = {(word, package) for word, package in called if package not in at_hand}
+    assert not lost, f"docs/by-hand.md calls {lost}, which nothing there installs"
+
+
+def test_waiting_ends(_folder: pathlib.Path) -> None:
+    written = blocks("by-hand.md", "sh")
+    assert not re.search(r"\b(until|while)\b", "".join(written)), "a loop that nothing ends"
+    soon = next(block for block in written if "soon()" in block)
+    script = f"function sleep {{ :; }}\n{soon}\nset -e\nsoon true\nsoon test -s nothing/there\necho went on"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1 and "test -s nothing/there" in done.stderr and done.stdout == "", done
 
 
 def end(broker: subprocess.Popen) -> None:
@@ -96,7 +123,8 @@ def test_the_gateways_examples(folder: pathlib.Path) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="busward-docs-") as name:
-        for test in (test_a_system_by_hand, test_the_hubs_examples, test_the_gateways_examples):
+        for test in (test_what_the_blocks_call_is_installed, test_waiting_ends, test_a_system_by_hand,
+                     test_the_hubs_examples, test_the_gateways_examples):
             test(pathlib.Path(name))
             print(f"ok {test.__name__}", flush=True)
 

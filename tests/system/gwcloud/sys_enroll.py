@@ -35,14 +35,14 @@ def box(hub):
     return path
 
 
-def enroll(world, **options):
+def enroll(world, typed="", **options):
     command = [f"{BUILD}/apps/cli/busward", "enroll"]
     given = {"config": f"{world.dir}/store.json", "ca_file": f"{world.dir}/ca.pem", "address": "localhost",
              "port": world.port, **options}
     for name, value in given.items():
         name = "--" + name.replace("_", "-")
         command += [] if value is None else [name] if value is True else [name, str(value)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=60)
     assert "ERROR: AddressSanitizer" not in done.stderr and "runtime error" not in done.stderr, done
     return done.returncode, done.stdout + done.stderr
 
@@ -81,12 +81,18 @@ def test_with_a_provisioning_service():
     before = open(path).read()
     options = dict(id_scope=SCOPE, dps_host=HOST, dps_address="localhost", dps_port=world.dps.port, group_key_file=group)
     expect(enroll(world.hub, dry_run=True, **options), 0, "first telemetry +ok")
+    # The key need not lie in a file: a stick may have no modes, or it came by ssh.
+    handed_in = {**options, "dry_run": True, "group_key_file": "-"}
+    expect(enroll(world.hub, typed=key_of("group") + "\n", **handed_in), 0, "registration +ok: hub.test, as reg-1", "telemetry +ok")
+    expect(enroll(world.hub, typed=key_of("bad"), **handed_in), 1, "registration +FAILED")
+    expect(enroll(world.hub, typed="no key!", **handed_in), 1, 'file="standard input" problem="the key is not base64')
+    expect(enroll(world.hub, typed="", **handed_in), 1, 'file="standard input" problem="empty')
     assert open(path).read() == before and not os.path.exists(f"{world.dir}/data/identity/hub.key")
     result = enroll(world.hub, **options)
     expect(result, 0, "name localhost +ok", "TCP to port .* ok", "TLS as hub.test +ok: TLSv1",
            "registration +ok: hub.test, as reg-1", "login +ok: reg-1", "filters .* ok", "first telemetry +ok")
-    assert [r[1] for r in world.hub.records()] == ["reg-1", "reg-1"]
-    assert json.loads(world.hub.records()[1][3])["e"][0]["text"] == "enrolled"
+    assert [r[1] for r in world.hub.records()] == ["reg-1"] * 3
+    assert json.loads(world.hub.records()[2][3])["e"][0]["text"] == "enrolled"
     assert is_private(f"{world.dir}/data/identity/hub.key")
     with open(f"{world.dir}/data/identity/hub.key") as file:
         assert file.read().strip() == derived("reg-1")  # not the group's
@@ -96,9 +102,9 @@ def test_with_a_provisioning_service():
     section, size = json.JSONDecoder().raw_decode(rest)
     assert head + rest[size:].removeprefix(",") == before
     assert section["provisioning"]["id_scope"] == SCOPE
-    # The gateway begins with what was learned; the service is not asked a third time.
+    # The gateway begins with what was learned; the service is not asked a fourth time.
     gateway_runs(world)
-    assert world.lines_of_dps("as reg-1 ") == 2
+    assert world.lines_of_dps("as reg-1 ") == 3
     # A second time the section is a person's.
     expect(enroll(world.hub, **options), 0, "is yours to change")
     assert open(path).read() == after

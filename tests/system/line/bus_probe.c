@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// bus-probe: runs one bus for a test. Each line on stdin, a token and a frame in hex, is a SEND;
-// every event of the bus is one line on stdout. Ends when stdin does.
+// bus-probe: runs one bus for a test. Each line on stdin, a token, a frame in hex and the reply's
+// time-out in ms (5000 if there is none), is a SEND; every event of the bus is one line on stdout.
+// Ends when stdin does.
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -44,9 +45,9 @@ static void print_event(const struct bus_event *event)
         for (size_t i = 0; i < done->reply_size; i++) {
             printf("%02x", done->reply[i]);
         }
-        printf(" %llu %llu %llu %llu %u\n", (unsigned long long)done->tx_first_us,
+        printf(" %llu %llu %llu %llu %u late=%u\n", (unsigned long long)done->tx_first_us,
                (unsigned long long)done->tx_end_us, (unsigned long long)done->rx_first_us,
-               (unsigned long long)done->rx_last_us, event->error_us);
+               (unsigned long long)done->rx_last_us, event->error_us, done->late_bytes);
         break;
     }
     (void)fflush(stdout);
@@ -55,13 +56,15 @@ static void print_event(const struct bus_event *event)
 static void send_line(struct bus *bus, const char *line)
 {
     char hex[2 * LINE_FRAME_MAX + 1];
-    struct line_send send = {.reply_timeout_us = 5 * US_PER_S, .reply_size = 7};
+    unsigned timeout_ms = 5000;
+    struct line_send send = {.reply_size = 7};
     send.alt_size = 5;
     send.alt_index = 1;
     send.alt_mask = 0x80;
-    if (sscanf(line, "%u %512s", &send.token, hex) != 2) {
+    if (sscanf(line, "%u %512s %u", &send.token, hex, &timeout_ms) < 2) {
         return;
     }
+    send.reply_timeout_us = (uint32_t)(timeout_ms * US_PER_MS);
     unsigned byte;
     for (const char *at = hex; sscanf(at, "%2x", &byte) == 1; at += 2) {
         send.frame[send.frame_size++] = (uint8_t)byte;

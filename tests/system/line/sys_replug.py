@@ -5,78 +5,21 @@
 Method: the adapter is a PTY behind a link; closing the master is pulling it out. The same story runs
 over Modbus TCP and RTU over TCP with a server that goes away. A resolver that hangs holds up no end.
 """
-import binascii
 import os
 import pty
-import select
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import tty
 
-BUILD = os.environ["BUSWARD_BUILD"]
-PROBE = os.path.join(BUILD, "tests/system/line/bus-probe")
-DEADLINE_S = 20
+from probe import BUILD, DEADLINE_S, Probe, adu, take
+
 HANG_S = 40  # of a look-up, longer than anybody waits
-
-
-def crc16(data: bytes) -> bytes:
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
-    return struct.pack("<H", crc)
-
-
-def adu(data: bytes) -> bytes:
-    return data + crc16(data)
 
 
 REQUEST = adu(bytes.fromhex("010300000001"))
 REPLY = adu(bytes.fromhex("0103022a2b"))
-
-
-class Probe:
-    def __init__(self, *options: str, **environment: str) -> None:
-        self.process = subprocess.Popen([PROBE, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-                                        env={**os.environ, **environment})
-        self.text = b""
-
-    def line(self) -> str:
-        while b"\n" not in self.text:
-            ready = select.select([self.process.stdout], [], [], DEADLINE_S)[0]
-            chunk = os.read(self.process.stdout.fileno(), 4096) if ready else b""
-            if not chunk:
-                raise SystemExit(f"no event in {DEADLINE_S} s; so far {self.text!r}")
-            self.text += chunk
-        line, self.text = self.text.split(b"\n", 1)
-        return line.decode()
-
-    def expect(self, start: str) -> None:
-        line = self.line()
-        if not line.startswith(start):
-            raise SystemExit(f"expected {start!r}, got {line!r}")
-        print(f"ok: {line}", flush=True)
-
-    def send(self, token: int) -> None:
-        self.process.stdin.write(b"%d %s\n" % (token, binascii.hexlify(REQUEST)))
-
-    def end(self, within_s: float = DEADLINE_S) -> None:
-        self.process.stdin.close()
-        if self.process.wait(within_s) != 0:
-            raise SystemExit("the probe failed")
-
-
-def take(fd: int, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        if not select.select([fd], [], [], DEADLINE_S)[0]:
-            raise SystemExit(f"the device got {data!r} only")
-        data += os.read(fd, size - len(data))
-    return data
 
 
 def plug_in(link: str) -> int:
@@ -93,17 +36,17 @@ def story_tty(folder: str) -> None:
     link = os.path.join(folder, "usb-" + "A_very_long_maker_and_model_" * 7 + "if00-port0")
     probe = Probe("--tty", link)
     probe.expect("down ")
-    probe.send(1)
+    probe.send(1, REQUEST)
     probe.expect("done 1 port_lost")
     for round_number in range(3):
         master = plug_in(link)
         probe.expect("up")
-        probe.send(10 + round_number)
+        probe.send(10 + round_number, REQUEST)
         if take(master, len(REQUEST)) != REQUEST:
             raise SystemExit("the device got another frame")
         os.write(master, REPLY)
         probe.expect(f"done {10 + round_number} reply {REPLY.hex()}")
-        probe.send(20 + round_number)
+        probe.send(20 + round_number, REQUEST)
         take(master, len(REQUEST))
         os.unlink(link)
         os.close(master)  # pulled out while a reply is due
@@ -127,7 +70,7 @@ def story_tcp(rtu: bool) -> None:
             line = probe.line()
         if line != "up":
             raise SystemExit(f"expected 'up', got {line!r}")
-        probe.send(round_number)
+        probe.send(round_number, REQUEST)
         if rtu:
             take(peer.fileno(), len(REQUEST))
             peer.sendall(REPLY)

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Our codec against pymodbus and Wireshark: what pymodbus encodes we decode to the same fields and
-encode to the same bytes and RTU frame; what we encode tshark dissects to the same fields, with a
-good CRC. Bytes and fields only, no timing."""
+encode to the same bytes and RTU frame; what we encode, requests, replies and exceptions of every
+public function code, tshark dissects to the same fields, with a good CRC. Bytes and fields only,
+no timing."""
 import os
 import pathlib
 import subprocess
@@ -76,6 +77,62 @@ REPLIES = [
     ("2b0e0100", mei.ReadDeviceInformationResponse(1, {0: b"Busward", 1: b"BW-RX", 2: b"1.0"}), {"objects": 3}),
 ]
 
+# Whole transactions for tshark: (request, its reply, what tshark must see in each). The fields are tshark's own names without
+# "modbus."; several values of one field are joined by commas. Numbers are the specification's examples or ours.
+TRANSACTIONS = [
+    ("0100130013", "0103cd6b05", {"reference_num": "19", "bit_cnt": "19"},
+     {"byte_cnt": "3", "bitnum": ",".join(map(str, range(19, 38))), "bitval": "1,0,1,1,0,0,1,1,1,1,0,1,0,1,1,0,1,0,1"}),
+    ("0200c40009", "0202ac01", {"reference_num": "196", "bit_cnt": "9"},
+     {"byte_cnt": "2", "bitnum": ",".join(map(str, range(196, 205))), "bitval": "0,0,1,1,0,1,0,1,1"}),
+    ("03006b0003", "0306022b00000064", {"reference_num": "107", "word_cnt": "3"},
+     {"byte_cnt": "6", "regnum16": "107,108,109", "regval_uint16": "555,0,100"}),
+    ("0400080001", "0402000a", {"reference_num": "8", "word_cnt": "1"}, {"byte_cnt": "2", "regnum16": "8", "regval_uint16": "10"}),
+    ("0500acff00", "0500acff00", {"reference_num": "172", "data": "ff00"}, {"reference_num": "172", "data": "ff00"}),
+    ("0600010003", "0600010003", {"reference_num": "1", "data": "0003"}, {"reference_num": "1", "data": "0003"}),
+    ("07", "076d", {}, {"data": "6d"}),
+    ("080000a537", "080000a537", {"diagnostic_code": "0", "diagnostic.return_query_data.request": "a537"},
+     {"diagnostic_code": "0", "diagnostic.return_query_data.echo": "a537"}),
+    ("08000a0000", "08000a0000", {"diagnostic_code": "10", "data": "0000"},
+     {"diagnostic_code": "10", "diagnostic.clear_ctr_diag_reg": "0"}),
+    ("08000b0000", "08000b0107", {"diagnostic_code": "11", "data": "0000"},
+     {"diagnostic_code": "11", "diagnostic.bus_message_count": "263"}),
+    ("0b", "0bffff0108", {}, {"ev_status": "0xffff", "ev_count": "264"}),
+    ("0c", "0c08000001080121" + "2000", {}, {"byte_cnt": "8", "ev_status": "0x0000", "ev_count": "264", "ev_msg_count": "289"}),
+    ("0f0013000a02cd01", "0f0013000a", {"reference_num": "19", "bit_cnt": "10", "byte_cnt": "2", "data": "cd01"},
+     {"reference_num": "19", "bit_cnt": "10"}),
+    ("100001000204000a0102", "1000010002",
+     {"reference_num": "1", "word_cnt": "2", "byte_cnt": "4", "regnum16": "1,2", "regval_uint16": "10,258"},
+     {"reference_num": "1", "word_cnt": "2"}),
+    ("11", "110411ff4142", {}, {"data": "0411ff4142"}),
+    ("140e0600040001000206000300090002", "140c05060dfe0020050633cd0040",
+     {"byte_cnt": "14", "reference_type": "6,6", "reference_num_32": f"{4 << 16 | 1},{3 << 16 | 9}", "word_cnt": "2,2"},
+     # The first group's data are its own 4 bytes, but tshark shows all that follow as well.
+     {"byte_cnt": "12,5,5", "reference_type": "6,6", "data": "0dfe0020050633cd0040,33cd0040"}),
+    ("150d0600040007000306af04be100d", "150d0600040007000306af04be100d",
+     {"byte_cnt": "13", "reference_type": "6", "reference_num_32": f"{4 << 16 | 7}", "word_cnt": "3", "data": "06af04be100d"},
+     {"byte_cnt": "13", "reference_type": "6", "reference_num_32": f"{4 << 16 | 7}", "word_cnt": "3", "data": "06af04be100d"}),
+    ("16000400f20025", "16000400f20025", {"reference_num": "4", "and_mask": "0x00f2", "or_mask": "0x0025"},
+     {"reference_num": "4", "and_mask": "0x00f2", "or_mask": "0x0025"}),
+    ("1700030006000e00030600ff00ff00ff", "170c00fe0acd00010003000d00ff",
+     {"read_reference_num": "3", "read_word_cnt": "6", "write_reference_num": "14", "write_word_cnt": "3", "byte_cnt": "6",
+      "data": "00ff00ff00ff"}, {"byte_cnt": "12", "data": "00fe0acd00010003000d00ff"}),
+    ("1804de", "180006000201b81284", {"reference_num": "1246"}, {"byte_cnt_16": "6", "word_cnt": "2", "data": "01b81284"}),
+    ("2b0e0100", "2b0e01010000030007427573776172640105" "42572d52580203312e30", {"mei": "14", "read_device_id": "1", "object_id": "0"},
+     {"mei": "14", "read_device_id": "1", "conformity_level": "0x01", "more_follows": "0x00", "next_object_id": "0",
+      "num_objects": "3", "object_id": "0,1,2", "objects_len": "7,5,3", "object_str_value": "Busward,BW-RX,1.0"}),
+]
+# tshark's name: ours, where both tell one number of a request, or of a reply.
+IN_REQUEST = {"reference_num": "address", "bit_cnt": "count", "word_cnt": "count", "read_reference_num": "address",
+              "read_word_cnt": "count", "write_reference_num": "waddress", "write_word_cnt": "wcount", "and_mask": "and",
+              "or_mask": "or", "diagnostic_code": "sub", "read_device_id": "code", "object_id": "object"}
+IN_REPLY = {"reference_num": "address", "bit_cnt": "count", "ev_count": "events",
+            "ev_msg_count": "messages", "num_objects": "objects"}
+FILE_FCS = (20, 21)  # their word_cnt is each record's
+PUBLIC_FCS = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 17, 20, 21, 22, 23, 24, 43}
+EXCEPTIONS = (1, 2, 3, 4, 5, 6, 8, 10, 11)  # each function code meets each
+SHORTEST_RTU = 4  # unit, function, CRC: over TCP tshark overlooks such a frame
+FIELDS = sorted({name for _, _, asked, answered in TRANSACTIONS for name in [*asked, *answered]})
+
 
 def pdu_of(message):
     return bytes([message.function_code]) + message.encode()
@@ -83,7 +140,9 @@ def pdu_of(message):
 
 def codec(lines):
     done = subprocess.run([CODEC], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=30, check=True)
-    return done.stdout.splitlines()
+    told = done.stdout.splitlines()
+    assert len(told) == len(lines), (len(told), len(lines))
+    return told
 
 
 def fields_of(line):
@@ -93,19 +152,35 @@ def fields_of(line):
 
 
 def tshark(folder, frames, decode, names, port):
-    """Dissects frames (bytes, each in a segment of its own) sent to `port`."""
+    """Dissects frames, each (bytes, whether it comes from the server at `port`) and in a segment of its own. A row for each."""
     text = os.path.join(folder, "frames.txt")
     capture = os.path.join(folder, "frames.pcap")
     with open(text, "w", encoding="ascii") as out:
-        for frame in frames:
-            out.write("000000 " + " ".join(f"{b:02x}" for b in frame) + "\n\n")
-    subprocess.run(["text2pcap", "-q", "-T", f"40000,{port}", text, capture], check=True, capture_output=True, timeout=30)
-    command = ["tshark", "-r", capture, "-d", f"tcp.port=={port},{decode}", "-o", "mbrtu.crc_verification:TRUE", "-T", "fields",
-               "-E", "separator=|"]
+        for frame, is_reply in frames:
+            out.write(("O" if is_reply else "I") + "\n000000 " + " ".join(f"{b:02x}" for b in frame) + "\n\n")
+    subprocess.run(["text2pcap", "-q", "-D", "-T", f"40000,{port}", text, capture], check=True, capture_output=True, timeout=30)
+    command = ["tshark", "-r", capture, "-d", f"tcp.port=={port},{decode}", "-o", f"{decode}.tcp.port:{port}",
+               "-o", "mbrtu.crc_verification:TRUE", "-T", "fields", "-E", "separator=|"]
     for name in names:
         command += ["-e", name]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    return [line.split("|") for line in done.stdout.splitlines()]
+    rows = [dict(zip(names, line.split("|"), strict=True)) for line in done.stdout.splitlines()]
+    assert len(rows) == len(frames), (len(rows), len(frames))
+    return rows
+
+
+def ours_of(transactions):
+    """What our codec makes of each (request, reply), both ways: (fields of the request, fields of the reply)."""
+    told = codec([line for asked, answered in transactions for line in (asked, f"{asked} {answered}")])
+    for line in told:
+        assert not line.startswith(("exception", "error")), line
+    fields = [fields_of(line) for line in told]
+    return list(zip(fields[0::2], fields[1::2], strict=True))
+
+
+def over_tcp(number, fields):
+    pdu = bytes.fromhex(fields["pdu"])
+    return number.to_bytes(2, "big") + b"\0\0" + (len(pdu) + 1).to_bytes(2, "big") + bytes([UNIT]) + pdu
 
 
 class AgainstPeers(unittest.TestCase):
@@ -128,37 +203,67 @@ class AgainstPeers(unittest.TestCase):
                 self.assertEqual(fields["pdu"], pdu)
                 self.assertEqual({k: fields[k] for k in expected}, expected)
 
-    def test_our_requests_in_tshark(self):
-        ours = [fields_of(line) for line in codec([pdu_of(m).hex() for m, _ in REQUESTS])]
-        frames = []
-        for number, fields in enumerate(ours):
-            pdu = bytes.fromhex(fields["pdu"])
-            frames.append(number.to_bytes(2, "big") + b"\0\0" + (len(pdu) + 1).to_bytes(2, "big") + bytes([UNIT]) + pdu)
+    def check_in_tshark(self, row, fc, expected, what):
+        self.assertEqual([row["modbus.func_code"], row["_ws.malformed"]], [str(fc), ""], what)
+        self.assertEqual({name: row[f"modbus.{name}"] for name in FIELDS if row[f"modbus.{name}"]}, expected, what)
+
+    def test_our_requests_and_replies_in_tshark(self):
+        self.assertEqual({int(asked[:2], 16) for asked, _, _, _ in TRANSACTIONS}, PUBLIC_FCS)
+        ours = ours_of([(asked, answered) for asked, answered, _, _ in TRANSACTIONS])
+        frames = [(over_tcp(number, fields), is_reply)
+                  for number, pair in enumerate(ours) for is_reply, fields in enumerate(pair)]
         with tempfile.TemporaryDirectory() as folder:
-            names = ["mbtcp.trans_id", "mbtcp.unit_id", "modbus.func_code", "modbus.reference_num", "modbus.word_cnt",
-                     "modbus.bit_cnt", "_ws.malformed"]
+            names = ["mbtcp.trans_id", "mbtcp.unit_id", "modbus.func_code", "modbus.request_frame", "modbus.exception_code",
+                     "_ws.malformed", *(f"modbus.{name}" for name in FIELDS)]
             rows = tshark(folder, frames, "mbtcp", names, 502)
-        self.assertEqual(len(rows), len(ours))
-        for number, (row, fields) in enumerate(zip(rows, ours)):
-            with self.subTest(fc=fields["fc"]):
-                self.assertEqual([int(row[0]), int(row[1]), int(row[2])], [number, UNIT, fields["fc"]])
-                self.assertEqual(row[6], "")
-                if fields["fc"] in (1, 2, 3, 4, 15, 16):
-                    self.assertEqual(int(row[3]), fields["address"])
-                    self.assertEqual(int(row[4] or row[5]), fields["count"])
-                if fields["fc"] in (5, 6, 22):
-                    self.assertEqual(int(row[3]), fields["address"])
+        for number, (asked, answered, in_request, in_reply) in enumerate(TRANSACTIONS):
+            for is_reply, expected in enumerate((in_request, in_reply)):
+                row = rows[2 * number + is_reply]
+                with self.subTest(asked=asked, is_reply=is_reply):
+                    self.assertEqual([row["mbtcp.trans_id"], row["mbtcp.unit_id"]], [str(number), str(UNIT)])
+                    # tshark takes it for the answer to that request and for no exception.
+                    self.assertEqual(row["modbus.request_frame"], str(2 * number + 1) if is_reply else "")
+                    self.assertEqual(row["modbus.exception_code"], "")
+                    self.check_in_tshark(row, int(asked[:2], 16), expected, answered if is_reply else asked)
+                    # And what we read from it is what tshark reads.
+                    for theirs, own in (IN_REPLY if is_reply else IN_REQUEST).items():
+                        if row[f"modbus.{theirs}"] and ours[number][is_reply]["fc"] not in FILE_FCS:
+                            self.assertEqual(int(row[f"modbus.{theirs}"], 0), ours[number][is_reply][own], theirs)
+
+    def test_our_exceptions_in_tshark(self):
+        refused = {int(asked[:2], 16): asked for asked, _, _, _ in TRANSACTIONS}
+        cases = [(asked, f"{fc | 0x80:02x}{code:02x}", fc, code) for fc, asked in refused.items() for code in EXCEPTIONS]
+        self.assertEqual(len(cases), len(PUBLIC_FCS) * len(EXCEPTIONS))
+        ours = ours_of([case[:2] for case in cases])
+        for (_, _, fc, code), (_, reply) in zip(cases, ours, strict=True):
+            self.assertEqual([reply["fc"], reply["exception"]], [fc, code])
+        frames = [(over_tcp(number, fields), is_reply)
+                  for number, pair in enumerate(ours) for is_reply, fields in enumerate(pair)]
+        with tempfile.TemporaryDirectory() as folder:
+            names = ["modbus.func_code", "modbus.exception_code", "_ws.malformed"]
+            rows = tshark(folder, frames, "mbtcp", names, 502)
+        for number, (_, _, fc, code) in enumerate(cases):
+            with self.subTest(fc=fc, code=code):
+                self.assertEqual(list(rows[2 * number + 1].values()), [str(fc), str(code), ""])
 
     def test_our_rtu_frames_in_tshark(self):
-        ours = [fields_of(line) for line in codec([pdu_of(m).hex() for m, _ in REQUESTS])]
-        ours = [fields for fields in ours if len(fields["rtu"]) > 8]  # over TCP tshark overlooks frames of 4 bytes
-        frames = [bytes.fromhex(fields["rtu"]) for fields in ours]
+        """Requests of pymodbus's table and both ends of the transactions, exceptions too: unit, function and CRC."""
+        requests = [(fields_of(line), False) for line in codec([pdu_of(m).hex() for m, _ in REQUESTS])]
+        pairs = ours_of([(asked, answered) for asked, answered, _, _ in TRANSACTIONS]
+                        + [(asked, f"{int(asked[:2], 16) | 0x80:02x}02") for asked, _, _, _ in TRANSACTIONS])
+        both = requests + [(fields, bool(is_reply)) for pair in pairs for is_reply, fields in enumerate(pair)]
+        ours = [(fields, is_reply) for fields, is_reply in both if len(fields["rtu"]) > 2 * SHORTEST_RTU]
+        short = {fields["fc"] for fields, _ in both if len(fields["rtu"]) <= 2 * SHORTEST_RTU}
+        self.assertEqual(short, {7, 11, 12, 17})  # their requests, and no reply
+        self.assertEqual({fields["fc"] for fields, is_reply in ours if is_reply}, PUBLIC_FCS)
         with tempfile.TemporaryDirectory() as folder:
-            rows = tshark(folder, frames, "mbrtu", ["mbrtu.unit_id", "modbus.func_code", "mbrtu.crc16.status"], 5020)
-        for row, fields in zip(rows, ours):
-            with self.subTest(fc=fields["fc"]):
-                self.assertEqual([int(row[0]), int(row[1])], [UNIT, fields["fc"]])
-                self.assertIn(row[2], ("1", "Good"))
+            rows = tshark(folder, [(bytes.fromhex(fields["rtu"]), is_reply) for fields, is_reply in ours], "mbrtu",
+                          ["mbrtu.unit_id", "modbus.func_code", "mbrtu.crc16.status", "_ws.malformed"], 5020)
+        for row, (fields, is_reply) in zip(rows, ours, strict=True):
+            with self.subTest(fc=fields["fc"], is_reply=is_reply):
+                self.assertEqual([row["mbrtu.unit_id"], row["modbus.func_code"]], [str(UNIT), str(fields["fc"])])
+                self.assertIn(row["mbrtu.crc16.status"], ("1", "Good"))
+                self.assertEqual(row["_ws.malformed"], "")
 
 
 if __name__ == "__main__":

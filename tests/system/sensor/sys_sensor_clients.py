@@ -128,6 +128,19 @@ class AgainstClients(unittest.TestCase):
         with Sensor("rtu+tcp:127.0.0.1:0") as sensor:
             self.talk(ModbusTcpClient("127.0.0.1", sensor.tcp_port, framer=ModbusRtuFramer, timeout=5))
 
+    def test_a_stray_byte_over_rtu_in_tcp_costs_one_request(self):
+        # Behind it unit 10 looks like a function of which nothing says how long its frames are.
+        request = bytes.fromhex("0a0400000001 30b1")
+        errors = bytes.fromhex("0a08000c0000 2173")
+        with Sensor("rtu+tcp:127.0.0.1:0", "--unit", "10") as sensor:
+            with socket.create_connection(("127.0.0.1", sensor.tcp_port), DEADLINE_S) as client:
+                client.sendall(b"\xff" + request)
+                self.assertEqual(select.select([client], [], [], 0.5)[0], [])  # as a client waits in vain
+                client.sendall(request)
+                self.assertEqual(client.recv(256)[:5].hex(), "0a04020001")
+                client.sendall(errors)
+                self.assertEqual(client.recv(256)[:6].hex(), "0a08000c0001")
+
     def test_mbpoll_over_a_pty(self):
         with Sensor(f"pty:{self.link}", "--format", "8N1"):
             self.mbpoll("-m", "rtu", "-b", "19200", "-P", "none", target=self.link)

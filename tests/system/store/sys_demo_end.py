@@ -95,7 +95,7 @@ def main() -> int:
         wrong += story(moment, 130)
     wrong += story(while_it_is_judged, 130, seconds="1")
     wrong += story(after_a_crash, 1, words=f"died by itself with code {-signal.SIGABRT}")
-    lost = "not journalled: slot 0, report 40000: 12.34"
+    lost = "not journalled: slot 0, report 40000: temperature 12.34"
     wrong += story(with_a_report_that_got_lost, 1, seconds="1", words=lost, settle_s=1)
     print("\n".join("WRONG " + word for word in wrong))
     return 1 if wrong else 0

@@ -60,10 +60,12 @@ async function setupLinkIsSpent(browser) {
   await complaints.watch(context);
   const page = await context.newPage();
   await page.goto(link);
+  await page.getByRole("heading", { name: "Set a new password" }).waitFor();
+  barriers.push(...(await findBarriers(page, "a link for a new password")));
   await fill(page, "Name", "mallory");
   await fill(page, "Password", PASSWORD);
   await fill(page, "Password again", PASSWORD);
-  await press(page, "Create account");
+  await press(page, "Set a new password");
   await page.getByText("This link was used already").waitFor();
   await context.close();
 }
@@ -80,6 +82,32 @@ async function logOutAndIn(page) {
   await page.getByText("Name and password do not match.").waitFor();
   await fill(page, "Password", PASSWORD);
   await press(page, "Log in");
+  await live(page);
+}
+
+/** Twice, so that it is the one of before. */
+async function passwordChanges(page) {
+  const change = async (present, wanted) => {
+    await fill(page, "Present password", present);
+    await fill(page, "New password", wanted);
+    await fill(page, "Password again", wanted);
+    await press(page, "Change password");
+  };
+  const before = page.url();
+  await page.locator(".menu summary").click();
+  await page.getByRole("link", { name: "Change password" }).click();
+  await page.getByRole("heading", { name: "Change password" }).waitFor();
+  assert.equal(await page.locator(".menu[open]").count(), 0, "the menu is closed");
+  barriers.push(...(await findBarriers(page, "another password")));
+  complaints.expected.add("403 /api/password");
+  await change("not the password", `${PASSWORD} 2`);
+  await page.getByText("The present password is another.").waitFor();
+  await change(PASSWORD, `${PASSWORD} 2`);
+  await page.getByText("The password is changed.").waitFor();
+  await change(`${PASSWORD} 2`, PASSWORD);
+  await page.getByText("The password is changed.").waitFor();
+  assert.equal(await page.locator("#present").inputValue(), "", "nothing is left in the form");
+  await page.goto(before);
   await live(page);
 }
 
@@ -223,6 +251,7 @@ async function main() {
     await step("set up the first account", () => setUp(page));
     await step("the set-up link is spent", () => setupLinkIsSpent(browser));
     await step("log out and in", () => logOutAndIn(page));
+    await step("another password", () => passwordChanges(page));
     await step("a live value changes", () => valueChanges(page));
     await step("a trend opens and zooms", () => trendZooms(page));
     await step("a sensor goes stale", () => goesStale(page));

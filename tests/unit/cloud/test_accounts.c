@@ -31,6 +31,16 @@ static void restart(struct fixture *f, int64_t now_ms)
     assert_int_equal(accounts_open(&f->accounts, f->folder, &f->sessions, now_ms), OK);
 }
 
+static void read_setup_token(const struct fixture *f, char out[SETUP_TOKEN_SIZE + 1])
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/setup-link", f->folder);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "/setup#token=%64s", out), 1);
+    fclose(file);
+}
+
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -41,7 +51,7 @@ static int setup(void **state)
     }
     restart(f, T0);
     struct credentials owner = {.name = "owner", .password = WORDS, .address = "127.0.0.1"};
-    memcpy(owner.setup_token, f->accounts.setup_token, sizeof(owner.setup_token));
+    read_setup_token(f, owner.setup_token);
     assert_int_equal(accounts_setup(&f->accounts, &owner, T0, &f->login), OK);
     sessions_add(&f->sessions, &f->login.session);
     return 0;
@@ -204,6 +214,92 @@ static void test_refused_logins_push_nothing_else_out_of_the_audit_log(void **st
     assert_int_equal(counts[1], AUDIT_REFUSED_MAX);
 }
 
+static void run(struct fixture *f, const char *sql)
+{
+    assert_int_equal(sqlite3_exec(f->accounts.handle, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+// As a disk is that takes no byte more.
+static void fill(struct fixture *f)
+{
+    run(f, "CREATE TABLE ballast(text BLOB); PRAGMA max_page_count=1"); // as small as it is
+    for (int size = 4096; size > 0; size /= 16) {
+        char sql[96];
+        snprintf(sql, sizeof(sql), "INSERT INTO ballast VALUES(zeroblob(%d))", size);
+        while (sqlite3_exec(f->accounts.handle, sql, NULL, NULL, NULL) == SQLITE_OK) {
+        }
+        assert_int_equal(sqlite3_errcode(f->accounts.handle), SQLITE_FULL);
+    }
+    // Every table and index has room of its own in its last page.
+    static const char audit[] = "INSERT INTO audit(at_ms, user, address, action, detail)"
+                                " VALUES(0, '', '', 'x', '')";
+    while (sqlite3_exec(f->accounts.handle, audit, NULL, NULL, NULL) == SQLITE_OK) {
+    }
+}
+
+static void test_a_full_disk_refuses_wrong_passwords_and_takes_the_right_one(void **state)
+{
+    struct fixture *f = *state;
+    const struct credentials wrong = {.name = "owner", .password = "guess", .address = "::1"};
+    struct credentials right = {.name = "owner", .password = WORDS, .address = "::1"};
+    struct login login;
+    fill(f);
+    assert_int_equal(accounts_login(&f->accounts, &wrong, T0, &login), ERR_DENIED);
+    const int before = rows(f);
+    assert_int_equal(accounts_login(&f->accounts, &right, T0, &login), OK);
+    assert_false(login.is_stored);
+    assert_false(login.has_evicted);
+    assert_int_equal(rows(f), before);
+    assert_int_equal(login.session.access.grant_count, 1);
+    snprintf(right.new_password, sizeof(right.new_password), "another pass phrase");
+    assert_int_equal(accounts_change_password(&f->accounts, &right, login.session.hash, T0),
+                     ERR_FULL);
+    run(f, "PRAGMA max_page_count=1000000");
+    assert_int_equal(accounts_login(&f->accounts, &right, T0, &login), OK); // the old one still
+    assert_true(login.is_stored);
+    assert_int_equal(rows(f), before + 1);
+}
+
+static void test_a_new_password_ends_the_other_sessions(void **state)
+{
+    struct fixture *f = *state;
+    struct credentials given = {.name = "owner", .password = WORDS, .address = "::1"};
+    struct login login;
+    assert_int_equal(accounts_login(&f->accounts, &given, T0, &login), OK);
+    assert_int_equal(rows(f), 2);
+    snprintf(given.new_password, sizeof(given.new_password), "another pass phrase");
+    assert_int_equal(accounts_change_password(&f->accounts, &given, login.session.hash, T0), OK);
+    assert_int_equal(rows(f), 1);
+    restart(f, T0);
+    assert_null(find(f, T0)); // that was the other one
+    assert_non_null(sessions_find(&f->sessions, bytes_of(login.token, SESSION_TOKEN_SIZE), T0));
+    assert_int_equal(accounts_change_password(&f->accounts, &given, login.session.hash, T0),
+                     ERR_DENIED);
+    assert_int_equal(accounts_login(&f->accounts, &given, T0, &login), ERR_DENIED);
+}
+
+static void test_a_new_link_gives_a_new_password_once(void **state)
+{
+    struct fixture *f = *state;
+    struct credentials given = {.name = "owner", .password = "another pass phrase"};
+    struct login login;
+    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_EXISTS);
+    assert_int_equal(accounts_new_setup_link(&f->accounts, T0), OK);
+    assert_int_equal(accounts_new_setup_link(&f->accounts, T0), OK); // the later one is good
+    restart(f, T0);
+    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_DENIED);
+    read_setup_token(f, given.setup_token);
+    snprintf(given.name, sizeof(given.name), "nobody");
+    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_NOT_FOUND);
+    snprintf(given.name, sizeof(given.name), "owner");
+    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), OK);
+    assert_int_equal(rows(f), 1);
+    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_EXISTS);
+    restart(f, T0);
+    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_EXISTS);
+    assert_int_equal(accounts_login(&f->accounts, &given, T0, &login), OK);
+}
+
 static void test_known_browsers_are_known_after_a_restart(void **state)
 {
     struct fixture *f = *state;
@@ -231,6 +327,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_refused_login_leaves_no_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused_logins_push_nothing_else_out_of_the_audit_log,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_full_disk_refuses_wrong_passwords_and_takes_the_right_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_new_password_ends_the_other_sessions, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_new_link_gives_a_new_password_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_known_browsers_are_known_after_a_restart, setup,
                                         teardown),
     };

@@ -66,19 +66,65 @@ static void test_failures_are_forgotten_after_half_an_hour(void **state)
     assert_true(throttle_wait_us(&t, 1 + THROTTLE_FORGET_US, owner) == 0);
 }
 
+// As session.c does: who has to wait is not looked at.
+static bool guess(struct throttle *t, uint64_t now_us, struct bytes key)
+{
+    if (throttle_wait_us(t, now_us, key) > 0) {
+        return false;
+    }
+    throttle_failed(t, now_us, key);
+    return true;
+}
+
+// Fails as often as it takes to have to wait that long; when that is.
+static uint64_t fail_until_blocked_for(struct throttle *t, uint64_t now_us, struct bytes key,
+                                       uint64_t wait_us)
+{
+    while (throttle_wait_us(t, now_us, key) < wait_us) {
+        now_us += throttle_wait_us(t, now_us, key);
+        throttle_failed(t, now_us, key);
+    }
+    return now_us;
+}
+
 static void test_a_flood_of_names_does_not_free_the_one_being_guessed(void **state)
 {
     (void)state;
     static struct throttle t;
     throttle_init(&t);
-    for (int i = 0; i < 10; i++) {
-        throttle_failed(&t, 1000, owner);
-    }
-    uint64_t now_us = 1000;
-    for (uint32_t i = 0; i < THROTTLE_KEYS * 3; i++) {
+    uint64_t now_us = fail_until_blocked_for(&t, 1000, owner, THROTTLE_MAX_US);
+    const uint64_t end_us = now_us + THROTTLE_MAX_US;
+    // Names that fail once, then names and addresses that come to be blocked for a while
+    // themselves.
+    for (uint32_t i = 0; i < THROTTLE_KEYS * 30; i++) {
         now_us++;
-        throttle_failed(&t, now_us, bytes_of(&i, sizeof(i)));
-        throttle_failed(&t, now_us, owner); // goes on guessing
+        const uint32_t name = i < THROTTLE_KEYS * 10 ? i : 1000000 + i / 7;
+        (void)guess(&t, now_us, bytes_of(&name, sizeof(name)));
+        assert_false(guess(&t, now_us, owner));
+    }
+    assert_true(throttle_wait_us(&t, now_us, owner) == end_us - now_us);
+    // Nor does it begin anew when the wait is over: one guess, and the longest wait again.
+    now_us = end_us;
+    for (uint32_t i = 0; i < THROTTLE_KEYS * 3; i++) {
+        (void)guess(&t, now_us, bytes_of(&i, sizeof(i)));
+    }
+    assert_true(guess(&t, now_us, owner));
+    assert_true(throttle_wait_us(&t, now_us, owner) == THROTTLE_MAX_US);
+}
+
+static void test_when_all_are_blocked_the_one_blocked_longest_stays(void **state)
+{
+    (void)state;
+    static struct throttle t;
+    throttle_init(&t);
+    uint64_t now_us = fail_until_blocked_for(&t, 1000, owner, 8 * THROTTLE_FIRST_US);
+    for (uint32_t i = 0; i < THROTTLE_KEYS * 2; i++) {
+        const struct bytes name = bytes_of(&i, sizeof(i));
+        for (int k = 0; k < THROTTLE_FREE_FAILURES; k++) {
+            throttle_failed(&t, now_us, name);
+        }
+        assert_true(throttle_wait_us(&t, now_us, name) > 0);
+        now_us++;
     }
     assert_true(throttle_wait_us(&t, now_us, owner) > 0);
 }
@@ -235,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_guesses_under_way_when_the_wait_begins_make_it_no_longer),
         cmocka_unit_test(test_failures_are_forgotten_after_half_an_hour),
         cmocka_unit_test(test_a_flood_of_names_does_not_free_the_one_being_guessed),
+        cmocka_unit_test(test_when_all_are_blocked_the_one_blocked_longest_stays),
         cmocka_unit_test(test_an_address_counts_as_its_network_if_it_is_of_ipv6),
         cmocka_unit_test(test_a_device_cookie_is_good_for_its_account_and_as_it_was_made_only),
         cmocka_unit_test(test_a_session_ends_when_idle_and_when_old),

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: a request is understood in one way or refused. Method: a table of heads and what they give.
 #include "apps/cloud/api/routes.h"
+#include "port/linux/http_origin.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -148,6 +150,51 @@ static void test_each_cookie_is_found_wherever_it_stands(void **state)
                 http_cookie(&r, "busward_device").size == 0 && !r.is_forwarded);
 }
 
+static void test_who_asked_is_the_last_hop_that_a_proxy_appended(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *headers;
+        const char *origin; // "": unknown
+    } rows[] = {
+        {"", ""},
+        {"Forwarded: for=192.0.2.1\r\n", ""},
+        {"X-Forwarded-For:\r\n", ""},
+        {"X-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1"},
+        {"x-forwarded-for: 203.0.113.5, 192.0.2.1 \r\n", "192.0.2.1"},
+        {"X-Forwarded-For: 203.0.113.5,192.0.2.1:4711\r\n", "192.0.2.1"},
+        {"X-Forwarded-For: 203.0.113.5\r\nX-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1"},
+        {"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: x\r\n", ""},
+        {"X-Forwarded-For: 192.0.2.1,\r\n", ""},
+        {"X-Forwarded-For: 192.0.2.1, unknown\r\n", ""},
+        {"X-Forwarded-For: 192.0.2.1x\r\n", ""},
+        {"X-Forwarded-For: 2001:DB8:0::7\r\n", "2001:db8::7"},
+        {"X-Forwarded-For: [2001:db8::7]\r\n", "2001:db8::7"},
+        {"X-Forwarded-For: a, [2001:db8::7]:443\r\n", "2001:db8::7"},
+        {"X-Forwarded-For: [2001:db8::7\r\n", ""},
+        {"X-Forwarded-For: []\r\n", ""},
+        {"X-Forwarded-For: ::ffff:192.0.2.1\r\n", "192.0.2.1"},
+        {"X-Forwarded-For: 1111111111111111111111111111111111111111111111111111111111111111111\r\n",
+         ""},
+    };
+    static const char *const proxies[] = {"::1", "::ffff:127.0.0.1"};
+    struct http_request r;
+    char head[256];
+    char origin[HTTP_ADDRESS_SIZE];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(head, sizeof(head), "GET / HTTP/1.1\r\n%s\r\n", rows[i].headers);
+        assert_int_equal(parse(head, &r), 0);
+        const bool is_known = http_origin_of(&r, "127.0.0.1", true, origin);
+        assert_string_equal(origin, rows[i].origin);
+        assert_int_equal(is_known, rows[i].origin[0] != '\0');
+        assert_true(http_origin_of(&r, "127.0.0.1", false, origin)); // whatever it says
+        assert_string_equal(origin, "127.0.0.1");
+    }
+    assert_true(http_is_among("127.0.0.1", proxies, 2) && http_is_among("0::1", proxies, 2));
+    assert_false(http_is_among("127.0.0.1", proxies, 1) || http_is_among("127.0.0.2", proxies, 2) ||
+                 http_is_among("", proxies, 2));
+}
+
 static void test_a_header_is_found_or_refused_when_it_stands_twice(void **state)
 {
     (void)state;
@@ -172,6 +219,7 @@ static void test_a_header_is_found_or_refused_when_it_stands_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_who_asked_is_the_last_hop_that_a_proxy_appended),
         cmocka_unit_test(test_a_header_is_found_or_refused_when_it_stands_twice),
         cmocka_unit_test(test_each_cookie_is_found_wherever_it_stands),
         cmocka_unit_test(test_heads_that_are_refused),

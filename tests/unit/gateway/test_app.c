@@ -3,6 +3,7 @@
 // do not drift, a dead unit's share, relayed values taken once, one transition
 // per loss of quality. Method: real poller, sampler and Modbus client; a bus of a few lines
 // answers.
+#include "apps/gateway/poll/outcome.h"
 #include "tests/unit/gateway/world.h"
 
 #include <setjmp.h>
@@ -53,6 +54,111 @@ static void test_a_dead_unit_costs_at_most_its_share(void **state)
     w.is_dead[2] = false;
     run_until(&w, w.now_us + 40 * US_PER_S);
     assert_int_equal(w.online, 1);
+    assert_int_equal(w.samples[w.sample_count - 1].quality, TM_GOOD);
+    close_world(&w);
+}
+
+// An installer who looks for a dead device must not be sent to one that answers.
+static void test_what_goes_wrong_on_the_wire_is_told_by_its_name(void **state)
+{
+    (void)state;
+    static const struct {
+        enum line_outcome outcome;
+        uint8_t damage_index, damage;
+        enum poll_failure why;
+        enum tm_reason reason;
+    } CASES[] = {
+        {LINE_TIMEOUT, 0, 0, POLL_TIMEOUT, TM_REASON_TIMEOUT},
+        {LINE_NOISE, 0, 0, POLL_NOISE, TM_REASON_GARBLED},
+        {LINE_COLLISION, 0, 0, POLL_COLLISION, TM_REASON_GARBLED},
+        {LINE_NO_ECHO, 0, 0, POLL_NO_ECHO, TM_REASON_NO_ECHO},
+        {LINE_REPLY, 4, 0x10, POLL_BAD_CRC, TM_REASON_GARBLED},
+    };
+    static struct world w;
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        open_world(&w, BUS_CONFIG(DEVICE("a", "1")), PLAIN("{\"name\":\"x\",\"address\":7}"));
+        w.faults[1] = CASES[i].outcome;
+        w.damage_index = CASES[i].damage_index;
+        w.damage = CASES[i].damage;
+        bus_state(&w, BUS_UP);
+        run_until(&w, w.now_us + 20 * US_PER_S);
+        assert_true(w.suspended > 0);
+        assert_int_equal(w.why, CASES[i].why);
+        assert_int_equal(w.sample_count, 1);
+        assert_int_equal(w.samples[0].quality, TM_STALE);
+        assert_int_equal(w.samples[0].reason, CASES[i].reason);
+        const struct poller_counts *counts = &w.app.buses[0].poller.units[0].counts;
+        assert_int_equal(counts->bad == 0, CASES[i].outcome == LINE_TIMEOUT);
+        assert_int_equal(counts->timeouts != 0, CASES[i].outcome == LINE_TIMEOUT);
+        w.faults[1] = LINE_REPLY; // good after bad
+        w.damage = 0;
+        run_until(&w, w.now_us + 60 * US_PER_S);
+        assert_int_equal(w.online, 1);
+        assert_int_equal(w.samples[w.sample_count - 1].quality, TM_GOOD);
+        assert_int_equal(w.app.buses[0].poller.units[0].failure, POLL_OK);
+        close_world(&w);
+    }
+}
+
+// Each kind of frame that is no answer, and each kind of answer that is none.
+static void test_failures_are_told_apart_by_what_came(void **state)
+{
+    (void)state;
+    static const struct {
+        enum mb_answer_kind kind;
+        enum line_outcome heard;
+        size_t size;
+        uint8_t pdu[3];
+        uint8_t unit;
+        enum poll_failure why;
+    } CASES[] = {
+        {MB_ANSWER_BAD, LINE_REPLY, 1, {0}, 0, POLL_CUT_SHORT},
+        {MB_ANSWER_BAD, LINE_REPLY, 0, {0x83, 1}, 18, POLL_WRONG_UNIT},
+        {MB_ANSWER_BAD, LINE_REPLY, 0, {0x84, 1}, 17, POLL_WRONG_REPLY},
+        {MB_ANSWER_BAD, LINE_REPLY, 4, {0x83, 1}, 17, POLL_BAD_CRC},
+        {MB_ANSWER_BAD, LINE_NOISE, 0, {0x83, 1}, 17, POLL_NOISE},
+        {MB_ANSWER_TIMEOUT, LINE_TIMEOUT, 0, {0}, 0, POLL_TIMEOUT},
+        {MB_ANSWER_BUSY, LINE_BUSY, 0, {0}, 0, POLL_BUSY},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        uint8_t frame[16] = {0};
+        struct writer w = writer_of(frame, sizeof(frame));
+        assert_int_equal(mb_rtu_encode(CASES[i].unit, bytes_of(CASES[i].pdu, 2), &w), OK);
+        const struct mb_answer answer = {.unit = 17, .kind = CASES[i].kind};
+        size_t size = CASES[i].size != 0 ? CASES[i].size : w.size; // another: the CRC is wrong
+        enum poll_failure why = poll_failure_of(&answer, CASES[i].heard, bytes_of(frame, size));
+        assert_int_equal(why, CASES[i].why);
+        assert_true(strlen(poll_failure_hint(why)) > 20);
+    }
+}
+
+// A babbler makes a bus useless, but is no reason to suspend those who would answer.
+static void test_a_line_that_is_never_quiet_is_nothing_against_its_units(void **state)
+{
+    (void)state;
+    static struct world w;
+    open_world(&w, BUS_CONFIG(DEVICE("a", "1") "," DEVICE("b", "2")),
+               PLAIN("{\"name\":\"x\",\"address\":7},{\"name\":\"y\",\"address\":200}"));
+    bus_state(&w, BUS_UP);
+    run_until(&w, w.now_us + 5 * US_PER_S);
+    size_t good = w.sample_count;
+    w.faults[1] = w.faults[2] = LINE_BUSY;
+    run_until(&w, w.now_us + 60 * US_PER_S);
+    assert_int_equal(w.suspended, 0);
+    assert_true(w.app.buses[0].poller.stats.unsent > 10);
+    assert_int_equal(w.app.buses[0].poller.stats.dead_us, 0);
+    for (size_t u = 0; u < 2; u++) {
+        const struct poller_counts *counts = &w.app.buses[0].poller.units[u].counts;
+        assert_int_equal(counts->bad + counts->timeouts, 0);
+    }
+    assert_int_equal(w.sample_count, good + 4); // each point tells it once
+    for (size_t i = good; i < w.sample_count; i++) {
+        assert_int_equal(w.samples[i].quality, TM_STALE);
+        assert_int_equal(w.samples[i].reason, TM_REASON_BUSY);
+    }
+    w.faults[1] = w.faults[2] = LINE_REPLY;
+    run_until(&w, w.now_us + 20 * US_PER_S); // what waits at the line ends first
+    assert_true(w.sample_count > good + 4 + 30);
     assert_int_equal(w.samples[w.sample_count - 1].quality, TM_GOOD);
     close_world(&w);
 }
@@ -227,68 +333,6 @@ static void test_silence_is_one_transition_and_limits_tell(void **state)
     close_world(&w);
 }
 
-// An alert begins once the value was beyond for long enough, and ends once it is well inside.
-static void test_an_alert_has_patience_and_hysteresis(void **state)
-{
-    (void)state;
-    static const struct {
-        uint16_t value;
-        unsigned seconds;
-        size_t alerts; // in all, after them
-        int limit;
-    } STEPS[] = {
-        {50, 5, 0, 0},  {61, 9, 0, 0}, {60, 2, 0, 0},  // back in the band: begins anew
-        {61, 9, 0, 0},  {70, 3, 1, 1},                 // told once, however far beyond
-        {60, 5, 1, 1},  {58, 5, 1, 1}, {57, 2, 2, 0},  // well inside: told
-        {61, 15, 3, 1}, {5, 5, 4, 0},  {5, 10, 5, -1}, // from side to side by the middle
-        {12, 5, 5, -1}, {13, 2, 6, 0}, {61, 7, 6, 0},   {5, 7, 6, 0}, // one side is not the other
-        {5, 5, 7, -1},  {50, 2, 8, 0}, {9, 300, 9, -1}, // a value that stays is looked at on
-    };
-    static struct world w;
-    open_world(&w,
-               BUS_CONFIG("{\"name\":\"a\",\"unit\":1,\"profile\":\"p\",\"limits\":[{\"point\":"
-                          "\"x\",\"low\":10,\"high\":60,\"hysteresis\":3,"
-                          "\"alert_after_s\":10}]}"),
-               PLAIN("{\"name\":\"x\",\"address\":7,\"report\":{\"on_change\":true}}"));
-    bus_state(&w, BUS_UP);
-    w.registers[7] = 50;
-    run_until(&w, w.now_us + US_PER_S / 2);
-    for (size_t i = 0; i < sizeof(STEPS) / sizeof(STEPS[0]); i++) {
-        w.registers[7] = STEPS[i].value;
-        run_until(&w, w.now_us + STEPS[i].seconds * US_PER_S);
-        assert_int_equal(w.alerts, STEPS[i].alerts);
-        assert_int_equal(w.app.sampler.state[0].limit, STEPS[i].limit);
-    }
-    close_world(&w);
-}
-
-// An enumeration is judged by its code, whatever the code's label says.
-static void test_a_labelled_point_has_limits(void **state)
-{
-    (void)state;
-    static struct world w;
-    open_world(
-        &w,
-        BUS_CONFIG("{\"name\":\"a\",\"unit\":1,\"profile\":\"p\",\"limits\":[{\"point\":"
-                   "\"x\",\"high\":2}]}"),
-        PLAIN("{\"name\":\"x\",\"address\":7,\"labels\":[{\"value\":3,\"text\":\"fault\"}]}"));
-    bus_state(&w, BUS_UP);
-    w.registers[7] = 2;
-    run_until(&w, w.now_us + 3 * US_PER_S);
-    assert_int_equal(w.samples[0].value.kind, TM_ENUM);
-    assert_int_equal(w.alerts, 0);
-    w.registers[7] = 3;
-    run_until(&w, w.now_us + 3 * US_PER_S);
-    assert_int_equal(w.alerts, 1);
-    w.registers[7] = 4; // no label says what it is
-    run_until(&w, w.now_us + 3 * US_PER_S);
-    assert_int_equal(w.alerts, 1);
-    w.registers[7] = 0;
-    run_until(&w, w.now_us + 3 * US_PER_S);
-    assert_int_equal(w.alerts, 2);
-    close_world(&w);
-}
-
 static void test_state_of_a_relay_survives_a_restart(void **state)
 {
     (void)state;
@@ -335,14 +379,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_periods_do_not_drift),
         cmocka_unit_test(test_a_dead_unit_costs_at_most_its_share),
+        cmocka_unit_test(test_what_goes_wrong_on_the_wire_is_told_by_its_name),
+        cmocka_unit_test(test_failures_are_told_apart_by_what_came),
+        cmocka_unit_test(test_a_line_that_is_never_quiet_is_nothing_against_its_units),
         cmocka_unit_test(test_blocks_of_one_unit_queue_behind_one_another),
         cmocka_unit_test(test_what_waits_at_the_line_is_bounded_in_time),
         cmocka_unit_test(test_one_relayed_value_polled_a_hundred_times_is_one_sample),
         cmocka_unit_test(test_a_late_reply_is_no_new_report),
         cmocka_unit_test(test_an_age_counted_slowly_is_no_new_report),
         cmocka_unit_test(test_silence_is_one_transition_and_limits_tell),
-        cmocka_unit_test(test_an_alert_has_patience_and_hysteresis),
-        cmocka_unit_test(test_a_labelled_point_has_limits),
         cmocka_unit_test(test_state_of_a_relay_survives_a_restart),
         cmocka_unit_test(test_ids_stay_for_ever),
     };

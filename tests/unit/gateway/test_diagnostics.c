@@ -81,6 +81,27 @@ static void test_a_line_tells_of_itself_as_its_points(void **state)
     close_world(&w);
 }
 
+static void test_a_line_that_is_never_quiet_is_told_of_the_bus(void **state)
+{
+    (void)state;
+    static struct world w;
+    open_world(&w, LIVELY(DEVICE("a", "1")), PLAIN("{\"name\":\"x\",\"address\":7}"));
+    bus_state(&w, BUS_UP);
+    run_until(&w, w.now_us + 10 * US_PER_S + 1);
+    TOLD(&w, NULL, "unsent", 0);
+    w.faults[1] = LINE_BUSY;
+    uint64_t before = w.figures.line.done_count[LINE_REPLY];
+    run_until(&w, w.now_us + 20 * US_PER_S);
+    assert_in_range(newest(&w, NULL, "unsent")->value.u.i, 9, 10);
+    assert_in_range(w.figures.line.done_count[LINE_REPLY] - before, 0, 1);
+    TOLD(&w, NULL, "transactions", 0); // nothing took the wire
+    TOLD(&w, NULL, "bad_replies", 0);
+    TOLD(&w, "a", "bad_replies", 0);
+    TOLD(&w, "a", "unit_state", 0);
+    assert_int_equal(newest(&w, "a", "turnaround")->reason, TM_REASON_BUSY);
+    close_world(&w);
+}
+
 static void test_a_quiet_line_has_little_to_tell(void **state)
 {
     (void)state;
@@ -164,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_line_tells_of_itself_as_its_points),
+        cmocka_unit_test(test_a_line_that_is_never_quiet_is_told_of_the_bus),
         cmocka_unit_test(test_a_quiet_line_has_little_to_tell),
         cmocka_unit_test(test_figures_are_stale_while_the_port_is_gone),
         cmocka_unit_test(test_a_core_tells_what_it_does_with_the_driver),

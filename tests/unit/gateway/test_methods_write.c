@@ -140,6 +140,25 @@ static void test_a_silent_unit_leaves_the_others_their_places(void **state)
     close_world(&b.w);
 }
 
+// What the line let not out is known not to be written.
+static void test_a_write_that_was_never_sent_is_told_so(void **state)
+{
+    (void)state;
+    open_bench();
+    b.w.faults[1] = LINE_BUSY;
+    expect_later("write", "{\"unit\":1,\"table\":\"holding\",\"address\":100,\"values\":[15]}", 504,
+                 "\"error\":\"the line was never quiet: nothing was sent");
+    assert_int_equal(b.w.writes, 0);
+    assert_int_equal(b.note_count, 1);
+    assert_non_null(strstr(b.notes[0], "not sent: the line was never quiet"));
+    expect_later("read", "{\"unit\":1,\"table\":\"holding\",\"address\":100,\"count\":1}", 504,
+                 "nothing was sent");
+    b.w.faults[1] = LINE_REPLY; // good after bad
+    expect_later("write", "{\"unit\":1,\"table\":\"holding\",\"address\":100,\"values\":[15]}", 200,
+                 "\"verified\":true");
+    close_world(&b.w);
+}
+
 // Its share of time used up, a call waits; when its time is over nothing of it goes out any more.
 static void test_a_call_that_is_over_leaves_the_bus_alone(void **state)
 {
@@ -180,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_a_write_is_read_back_and_leaves_an_event),
         cmocka_unit_test(test_an_unanswered_write_is_not_repeated),
         cmocka_unit_test(test_a_silent_unit_leaves_the_others_their_places),
+        cmocka_unit_test(test_a_write_that_was_never_sent_is_told_so),
         cmocka_unit_test(test_a_call_that_is_over_leaves_the_bus_alone),
         cmocka_unit_test(test_a_write_that_cannot_be_read_back_leaves_its_event),
     };

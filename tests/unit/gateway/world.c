@@ -60,9 +60,13 @@ static void drain(struct world *w)
             break;
         case APP_OUT_RESUME: w->is_held = false; break;
         case APP_OUT_SAMPLE: keep(w, &out.sample); break;
-        case APP_OUT_ALERT: w->alerts++; break;
+        case APP_OUT_LIMIT:
+            w->alerts += out.has_event;
+            w->beyond = out.has_beyond ? out.beyond : w->beyond;
+            break;
         case APP_OUT_UNIT:
             w->suspended += out.state == UNIT_SUSPENDED;
+            w->why = out.state == UNIT_SUSPENDED ? out.failure : w->why;
             w->online += out.state == UNIT_ONLINE;
             break;
         case APP_OUT_ANSWER:
@@ -88,6 +92,11 @@ static bool is_silent(const struct world *w, const struct line_send *send)
     return is_dead(w, send->frame[0]) || (is_write && w->is_forgetful);
 }
 
+static enum line_outcome fault_of(const struct world *w, const struct line_send *send)
+{
+    return send->frame[0] < UNITS ? w->faults[send->frame[0]] : LINE_REPLY;
+}
+
 // Starts the next frame on the line if it is free.
 static void start_frame(struct world *w)
 {
@@ -108,6 +117,7 @@ static void start_frame(struct world *w)
                        : unit == w->unreachable ? WIRE_US + w->unreachable_us
                                                 : WIRE_US + w->late_us;
     w->dead_us += is_dead(w, unit) || unit == w->unreachable ? took_us : 0;
+    took_us = fault_of(w, send) == LINE_BUSY ? US_PER_S : took_us;
     w->busy_until_us = w->now_us + took_us;
 }
 
@@ -191,6 +201,19 @@ static void remove_frame(struct world *w, size_t at)
     memmove(&w->queue[at], &w->queue[at + 1], (w->queued - at) * sizeof(w->queue[0]));
 }
 
+// The line did not bring what the unit sent, or let nothing out.
+static void spoil(struct world *w, struct line_done *done, const struct line_send *send)
+{
+    if (done->outcome == LINE_REPLY) {
+        done->reply[w->damage_index] ^= w->damage;
+        done->outcome = fault_of(w, send);
+    }
+    done->held = w->is_held = send->barrier && done->outcome != LINE_REPLY;
+    if (done->outcome == LINE_BUSY) {
+        *done = (struct line_done){.token = done->token, .outcome = LINE_BUSY, .held = done->held};
+    }
+}
+
 // What is not on the line yet comes back as cancelled.
 static void cancel_frames(struct world *w)
 {
@@ -218,12 +241,15 @@ static void end_frame(struct world *w)
                                     .outcome = LINE_TIMEOUT,
                                     .tx_first_us = w->last_asked_us,
                                     .tx_end_us = w->last_asked_us + WIRE_US / 4};
-    if (!is_dead(w, send.frame[0])) {
+    if (fault_of(w, &send) == LINE_BUSY) {
+        event.done.outcome = LINE_BUSY; // the unit is not reached
+    } else if (!is_dead(w, send.frame[0])) {
         answer(w, &event.done, &send); // also if nobody hears it
     }
     if (!is_unheard) {
         event.done.rx_last_us = w->now_us;
         event.done.rx_first_us = w->now_us - (w->is_tardy ? WIRE_US / 8U : WIRE_US / 4U);
+        spoil(w, &event.done, &send);
     } else {
         event.done.outcome = LINE_TIMEOUT;
         event.done.reply_size = 0;

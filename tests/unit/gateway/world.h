@@ -30,8 +30,11 @@ struct world {
     size_t cancel_count;
     uint64_t rest_until_us[UNITS]; // by unit: none is asked before
     uint16_t registers[REGISTERS];
-    bool is_dead[UNITS];   // by unit
-    bool is_tardy;         // replies begin later, and end when they did
+    bool is_dead[UNITS];             // by unit
+    enum line_outcome faults[UNITS]; // what the line says of its replies, if not LINE_REPLY
+    uint8_t damage_index, damage;    // of each reply: flips bits of this byte
+    enum poll_failure why;           // of the last one that was suspended
+    bool is_tardy;                   // replies begin later, and end when they did
     uint32_t late_us;      // every reply comes later by this, as the unit made it up before
     uint32_t illegal;      // register that units refuse; 0: none
     uint8_t illegal_says;  // with this exception; 0: illegal address
@@ -45,6 +48,7 @@ struct world {
     struct tm_sample diagnostics[SAMPLES_MAX];
     size_t diagnostic_count;
     size_t alerts;
+    int beyond; // of the last point that said so
     size_t asked_for_figures;
     // Whoever asks between the polls: gets the answers, and a turn before each frame.
     void (*on_answer)(void *ctx, uint32_t bus, const struct foreign_answer *answer);

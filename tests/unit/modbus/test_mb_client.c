@@ -344,6 +344,7 @@ static void test_retries_end(void **state)
     } cases[] = {
         {MB_LINE_TIMEOUT, MB_ANSWER_TIMEOUT, 2},
         {MB_LINE_NOISE, MB_ANSWER_BAD, 2},
+        {MB_LINE_BUSY, MB_ANSWER_BUSY, 2},
         {MB_LINE_LOST, MB_ANSWER_LOST, 1},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -354,6 +355,10 @@ static void test_retries_end(void **state)
         }
         struct mb_answer answer = expect_answer((uint32_t)i, cases[i].kind);
         assert_int_equal(answer.tries, cases[i].tries);
+        // What was never sent leaves nothing to wait for.
+        uint64_t until_us = 0;
+        bool is_sent = cases[i].outcome == MB_LINE_TIMEOUT || cases[i].outcome == MB_LINE_NOISE;
+        assert_int_equal(mb_client_resting(&client, now_us, &until_us), is_sent ? 1 : 0);
     }
     now_us += LATE_US + 100000;
     assert_int_equal(ask(99, 9), OK); // good after bad

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/time.h"
+
 static const uint8_t pdu[] = {3, 0, 0x6b, 0, 3};
 
 static struct bytes frame_of(enum mb_stream_kind kind, struct writer *w)
@@ -156,6 +158,87 @@ static void test_rtu_over_tcp_ends_an_echo_by_its_crc(void **state)
     assert_int_equal(out.pdu.size, 7);
 }
 
+// What a listener's stream does with one byte ahead of each request.
+static void test_rtu_over_tcp_is_in_step_again_after_a_pause(void **state)
+{
+    (void)state;
+    uint64_t now_us = 0;
+    struct mb_stream stream;
+    struct mb_frame out;
+    mb_stream_init(&stream, MB_STREAM_RTU, MB_REQUESTS);
+    for (unsigned unit = 1; unit <= MB_UNIT_MAX; unit++) {
+        for (unsigned stray = 0; stray < 256; stray++) {
+            uint8_t bytes[32] = {(uint8_t)stray};
+            struct writer w = writer_of(bytes + 1, sizeof(bytes) - 1);
+            assert_int_equal(mb_rtu_encode((uint8_t)unit, bytes_of(pdu, sizeof(pdu)), &w), OK);
+            now_us += MB_STREAM_PAUSE_US;
+            (void)mb_stream_pause(&stream, now_us);
+            (void)mb_stream_add(&stream, bytes_of(bytes, 1 + w.size));
+            while (mb_stream_next(&stream, &out) != ERR_EMPTY) {
+            }
+            size_t held = mb_stream_held(&stream).size;
+            now_us += MB_STREAM_PAUSE_US - 1;
+            assert_false(mb_stream_pause(&stream, now_us));
+            now_us += MB_STREAM_PAUSE_US;
+            assert_int_equal(mb_stream_pause(&stream, now_us), held > 0);
+            (void)mb_stream_add(&stream, writer_bytes(&w));
+            assert_int_equal(mb_stream_next(&stream, &out), OK);
+            assert_int_equal(out.unit, unit);
+            assert_int_equal(mb_stream_next(&stream, &out), ERR_EMPTY);
+        }
+    }
+}
+
+static void test_whole_frames_come_again_without_a_pause_too(void **state)
+{
+    (void)state;
+    uint8_t one[32];
+    struct writer w = writer_of(one, sizeof(one));
+    struct bytes frame = frame_of(MB_STREAM_RTU, &w);
+    for (unsigned first = 0; first < 0x10000; first++) {
+        const uint8_t noise[] = {(uint8_t)(first >> 8), (uint8_t)first};
+        struct mb_stream stream;
+        struct mb_frame out;
+        size_t lost = sizeof(noise);
+        mb_stream_init(&stream, MB_STREAM_RTU, MB_REQUESTS);
+        (void)mb_stream_add(&stream, bytes_of(noise, sizeof(noise)));
+        while (mb_stream_add(&stream, frame) == frame.size && mb_stream_next(&stream, &out) != OK) {
+            lost += frame.size;
+        }
+        assert_in_range(lost, sizeof(noise), MB_RTU_SIZE_MAX + frame.size);
+    }
+}
+
+static void test_modbus_tcp_keeps_its_step_over_a_pause(void **state)
+{
+    (void)state;
+    uint8_t one[32];
+    struct writer w = writer_of(one, sizeof(one));
+    struct bytes frame = frame_of(MB_STREAM_TCP, &w);
+    struct mb_stream stream;
+    mb_stream_init(&stream, MB_STREAM_TCP, MB_REQUESTS);
+    for (size_t i = 0; i < frame.size; i++) {
+        assert_false(mb_stream_pause(&stream, i * US_PER_S));
+        (void)mb_stream_add(&stream, bytes_of(one + i, 1));
+    }
+    expect_frame(&stream);
+}
+
+static void test_a_part_of_what_is_held_can_be_forgotten(void **state)
+{
+    (void)state;
+    struct mb_stream stream;
+    mb_stream_init(&stream, MB_STREAM_RTU, MB_REPLIES);
+    (void)mb_stream_add(&stream, bytes_of("abcd", 4));
+    mb_stream_skip(&stream, 1);
+    assert_true(bytes_equal(mb_stream_held(&stream), bytes_of("bcd", 3)));
+    assert_int_equal(mb_stream_drop(&stream), 3);
+    (void)mb_stream_add(&stream, bytes_of("ef", 2));
+    mb_stream_skip(&stream, 3);
+    assert_int_equal(mb_stream_held(&stream).size, 0);
+    assert_int_equal(mb_stream_drop(&stream), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +248,10 @@ int main(void)
         cmocka_unit_test(test_a_full_stream_takes_no_more_until_it_is_drained),
         cmocka_unit_test(test_rtu_over_tcp_survives_a_bad_crc),
         cmocka_unit_test(test_rtu_over_tcp_ends_an_echo_by_its_crc),
+        cmocka_unit_test(test_rtu_over_tcp_is_in_step_again_after_a_pause),
+        cmocka_unit_test(test_whole_frames_come_again_without_a_pause_too),
+        cmocka_unit_test(test_modbus_tcp_keeps_its_step_over_a_pause),
+        cmocka_unit_test(test_a_part_of_what_is_held_can_be_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,7 +165,7 @@ static void test_any_speed_is_asked_for_as_it_is(void **state)
         assert_int_equal(uart.tty.c_ispeed, speeds[i]);
         assert_int_equal(uart.tty.c_ospeed, speeds[i]);
         assert_int_equal(uart.tty.c_cflag & CBAUD, BOTHER);
-        assert_int_equal(serial.char_ns, (UINT64_C(10000000000) + speeds[i] - 1) / speeds[i]);
+        assert_int_equal(serial.char_ns, UINT64_C(10000000000) / speeds[i]);
     }
 }
 
@@ -183,6 +183,42 @@ static void test_a_speed_too_far_off_is_named(void **state)
         char words[96];
         snprintf(words, sizeof(words), "cannot do 10000 baud (nearest: %u)", cases[i].nearest);
         assert_int_equal(strstr(serial.problem, words) != NULL, cases[i].err != OK);
+    }
+}
+
+// A frame whose end is computed by the speed asked for would seem to end after its first reply byte
+// when the driver is quicker.
+static void test_times_are_of_the_speed_that_the_driver_makes(void **state)
+{
+    (void)state;
+    static const struct {
+        speed_t nearest;
+        const char *words;
+    } cases[] = {{0, ""},
+                 {10000, ""},
+                 {10250, "the driver makes 10250 baud of 10000 (+2.50 %)"},
+                 {9984, "the driver makes 9984 baud of 10000 (-0.16 %)"}};
+    const uint8_t frame[8] = {1, 3, 0, 0, 0, 1, 0x84, 0x0A};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const uint64_t baud = cases[i].nearest != 0 ? cases[i].nearest : 10000;
+        struct serial_cfg cfg = {.path = path, .baud = 10000, .parity = SERIAL_EVEN};
+        struct serial serial;
+        uint64_t first_us = 0;
+        uint64_t end_us = 0;
+        char words[96] = "?";
+        uart.nearest = cases[i].nearest;
+        uart.is_on = true;
+        assert_int_equal(serial_open(&serial, &cfg), OK);
+        assert_int_equal(serial_write(&serial, bytes_of(frame, sizeof(frame)), &first_us, &end_us),
+                         OK);
+        serial_say_speed(&serial, &cfg, words, sizeof(words));
+        serial_close(&serial);
+        uart.is_on = false;
+        assert_int_equal(serial.baud, baud);
+        assert_string_equal(words, cases[i].words);
+        const uint64_t wire_ns = sizeof(frame) * 11 * UINT64_C(1000000000) / baud;
+        assert_true((end_us - first_us) * 1000 <= wire_ns);
+        assert_true((end_us - first_us + 1) * 1000 + sizeof(frame) > wire_ns);
     }
 }
 
@@ -266,6 +302,7 @@ int main(void)
         TEST(test_every_format_is_raw_and_exact),
         TEST(test_any_speed_is_asked_for_as_it_is),
         TEST(test_a_speed_too_far_off_is_named),
+        TEST(test_times_are_of_the_speed_that_the_driver_makes),
         TEST(test_a_format_that_is_dropped_is_named),
         TEST(test_rs485_direction_is_exact_both_ways_round),
         TEST(test_rs485_that_the_driver_cannot_do_is_named),

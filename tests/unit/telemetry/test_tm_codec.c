@@ -91,7 +91,7 @@ static void make_set(struct set *set)
                                          .point = set->points[first + i].id};
             if (bad) {
                 sample->quality = next_random(2) == 0 ? TM_STALE : TM_BAD;
-                sample->reason = (enum tm_reason)next_random(TM_REASON_OTHER);
+                sample->reason = (enum tm_reason)next_random(TM_REASON_LAST + 1);
             } else {
                 sample->value = random_value(&set->points[first + i]);
             }

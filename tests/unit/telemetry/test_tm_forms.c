@@ -160,6 +160,23 @@ static void test_what_is_not_good_has_no_value_but_a_reason(void **state)
            "\"u\":1,\"i\":1000,\"g\":[[4,[0,0],{\"a\":[true,null],\"q\":\"stale timeout\"}]]}");
 }
 
+// Words go out to readers of any age, and numbers lie in journals and stores of any age.
+static void test_a_reason_keeps_its_number_and_an_unknown_one_is_other(void **state)
+{
+    (void)state;
+    static const char *const NAMES[] = {
+        "none",  "silent", "never",  "timeout", "suspended", "port",    "exception", "unavailable",
+        "fault", "range",  "config", "other",   "garbled",   "no_echo", "busy"};
+    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+        assert_string_equal(tm_reason_name((enum tm_reason)i), NAMES[i]);
+        assert_int_equal(tm_reason_of(bytes_of((const uint8_t *)NAMES[i], strlen(NAMES[i]))), i);
+    }
+    assert_int_equal(TM_REASON_LAST + 1, sizeof(NAMES) / sizeof(NAMES[0]));
+    assert_int_equal(tm_reason_of(bytes_of((const uint8_t *)"newer", 5)), TM_REASON_OTHER);
+    assert_string_equal(tm_reason_name((enum tm_reason)(TM_REASON_LAST + 1)), "other");
+    assert_string_equal(tm_reason_name((enum tm_reason)255), "other");
+}
+
 static void test_samples_that_cannot_be_carried_are_named(void **state)
 {
     (void)state;
@@ -319,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_doubles_are_decimals_or_scaled),
         cmocka_unit_test(test_bools_enums_and_texts_have_their_form),
         cmocka_unit_test(test_what_is_not_good_has_no_value_but_a_reason),
+        cmocka_unit_test(test_a_reason_keeps_its_number_and_an_unknown_one_is_other),
         cmocka_unit_test(test_samples_that_cannot_be_carried_are_named),
         cmocka_unit_test(test_messages_are_read_whatever_the_order_of_keys),
         cmocka_unit_test(test_wrong_messages_are_refused),

@@ -9,6 +9,7 @@ import { LANGUAGES, type Language, pickLanguage } from "../i18n";
 import { applyTheme, THEMES, usePref } from "../prefs";
 import { paths, type Route, useRoute } from "../route";
 import type { Session } from "../types";
+import { lazily } from "./lazy";
 import { LoginView } from "./login";
 import { ErrorBox, Loading, Title } from "./parts";
 import { ServerNotice } from "./server-notice";
@@ -17,6 +18,7 @@ import { type Preferences, PreferencesContext, Shell } from "./shell";
 import { SiteHost } from "./site-host";
 import { SitesView } from "./sites";
 
+const PasswordView = lazily(() => import("./password").then((part) => part.PasswordView));
 const languages = Object.keys(LANGUAGES) as Language[];
 
 function usePreferences(): Preferences {
@@ -75,6 +77,8 @@ function View({ route, signedOut }: { route: Route; signedOut: () => void }) {
       return <SiteHost route={route} signedOut={signedOut} />;
     case "unknown":
       return <Unknown />;
+    case "password":
+      return <PasswordView signedOut={signedOut} />;
     case "sites":
     case "setup":
       return <SitesView signedOut={signedOut} />;
@@ -92,15 +96,15 @@ export function App() {
   const logout = () => api.logout().then(load, load);
   let body = <Loading />;
   if (error) body = <ErrorBox error={error} retry={load} />;
-  else if (session?.user) {
+  else if (session && route.view === "setup" && (route.token !== "" || !session.user)) {
+    body = <SetupView token={route.token} needed={session.setup_needed} done={signedIn} />;
+  } else if (session?.user) {
     body = (
       <UserContext.Provider value={session.user}>
         <ServerNotice />
         <View route={route} signedOut={signedOut} />
       </UserContext.Provider>
     );
-  } else if (session && route.view === "setup") {
-    body = <SetupView token={route.token} done={signedIn} />;
   } else if (session) {
     body = <LoginView setupNeeded={session.setup_needed} ended={ended} done={signedIn} />;
   }

@@ -71,8 +71,11 @@ export function Crumbs({ site, children }: { site: Site; children: ComponentChil
   );
 }
 
-/** Reasons that say no more than "last heard". */
-const PLAIN_SILENCE = ["", "silent", "overdue"];
+/** Reasons that say no more than "last heard" or "never heard". */
+const PLAIN_SILENCE = ["", "silent", "overdue", "never"];
+
+const because = (tongue: Tongue, point: Point): string =>
+  PLAIN_SILENCE.includes(point.reason) ? "" : `: ${tongue.reason(point.reason)}`;
 
 /** The verdict as a sentence: value, limit, reason, age. */
 export function sentence(tongue: Tongue, condition: Condition, point: Point, now: number): string {
@@ -84,11 +87,10 @@ export function sentence(tongue: Tongue, condition: Condition, point: Point, now
     case "ok":
       return t("state.ok");
     case "never":
-      return t("say.never");
+      return t("say.never") + because(tongue, point);
     case "stale":
       return (
-        t("say.stale", { age: format.age(now - (point.at_ms ?? now)) }) +
-        (PLAIN_SILENCE.includes(point.reason) ? "" : `: ${tongue.reason(point.reason)}`)
+        t("say.stale", { age: format.age(now - (point.at_ms ?? now)) }) + because(tongue, point)
       );
     case "bad":
       return t("say.bad", { what: tongue.pointName(point), reason: tongue.reason(point.reason) });
@@ -107,6 +109,7 @@ export function errorText({ t }: Tongue, error: unknown): string {
   if (!(error instanceof ApiError)) return t("error.other", { message: String(error) });
   if (error.status === 0) return t("error.unreachable");
   if (error.status === 404) return t("error.notFound");
+  if (error.code === "disk_full") return t("error.diskFull");
   if (error.status === 503) return t("error.busy");
   return t("error.other", { message: error.message });
 }

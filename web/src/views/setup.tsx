@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { ApiError, api } from "../api";
 import { useTongue } from "../context";
+import type { Key } from "../i18n";
 import { go, paths } from "../route";
 import type { Session } from "../types";
 import { Field, FormError } from "./login";
@@ -10,7 +11,35 @@ import { errorText, Title } from "./parts";
 
 const PASSWORD_MIN = 12;
 
-export function SetupView({ token, done }: { token: string; done: (session: Session) => void }) {
+export function NewPassword({ label }: { label: string }) {
+  const { t } = useTongue();
+  return (
+    <>
+      <Field
+        label={label}
+        name="password"
+        type="password"
+        complete="new-password"
+        hint={t("setup.passwordHint")}
+      />
+      <Field label={t("setup.repeat")} name="repeat" type="password" complete="new-password" />
+    </>
+  );
+}
+
+export function newPasswordOf(form: FormData): { password: string; wrong: Key | null } {
+  const password = String(form.get("password"));
+  if (password.length < PASSWORD_MIN) return { password, wrong: "setup.short" };
+  return { password, wrong: password === form.get("repeat") ? null : "setup.differs" };
+}
+
+/** needed: the first account is to be made; else an account gets a new password. */
+export function SetupView(props: {
+  token: string;
+  needed: boolean;
+  done: (session: Session) => void;
+}) {
+  const { token, done } = props;
   const tongue = useTongue();
   const { t } = tongue;
   const [error, setError] = useState<string | null>(token === "" ? t("setup.noToken") : null);
@@ -18,13 +47,12 @@ export function SetupView({ token, done }: { token: string; done: (session: Sess
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    const [name, password] = [String(form.get("name")), String(form.get("password"))];
-    if (password.length < PASSWORD_MIN) return setError(t("setup.short"));
-    if (password !== form.get("repeat")) return setError(t("setup.differs"));
+    const { password, wrong } = newPasswordOf(form);
+    if (wrong) return setError(t(wrong));
     setBusy(true);
     setError(null);
     try {
-      const session = await api.setup(token, name, password);
+      const session = await api.setup(token, String(form.get("name")), password);
       go(paths.sites, true);
       done(session);
     } catch (cause) {
@@ -36,8 +64,8 @@ export function SetupView({ token, done }: { token: string; done: (session: Sess
   };
   return (
     <div class="card">
-      <Title text={t("setup.title")} />
-      <p class="hint">{t("setup.intro")}</p>
+      <Title text={t(props.needed ? "setup.title" : "setup.again")} />
+      <p class="hint">{t(props.needed ? "setup.intro" : "setup.againIntro")}</p>
       <form onSubmit={submit}>
         <Field
           label={t("setup.name")}
@@ -46,17 +74,10 @@ export function SetupView({ token, done }: { token: string; done: (session: Sess
           complete="username"
           hint={t("setup.nameHint")}
         />
-        <Field
-          label={t("setup.password")}
-          name="password"
-          type="password"
-          complete="new-password"
-          hint={t("setup.passwordHint")}
-        />
-        <Field label={t("setup.repeat")} name="repeat" type="password" complete="new-password" />
+        <NewPassword label={t("setup.password")} />
         <FormError text={error} />
         <button type="submit" class="primary" disabled={busy || token === ""}>
-          {t("setup.submit")}
+          {t(props.needed ? "setup.submit" : "setup.again")}
         </button>
       </form>
     </div>

@@ -82,6 +82,11 @@ function Menu({ user, logout }: { user: User | null; logout: () => void }) {
       <div class="menu-body">
         <Selects />
         {user && (
+          <a href={paths.password} onClick={() => menu.current?.removeAttribute("open")}>
+            {t("password.title")}
+          </a>
+        )}
+        {user && (
           <button type="button" onClick={logout}>
             {t("user.logout")}
           </button>

@@ -12,6 +12,11 @@ export const de: Words = {
   "theme.light": "Hell",
   "theme.dark": "Dunkel",
   "user.logout": "Abmelden",
+  "password.title": "Passwort ändern",
+  "password.present": "Bisheriges Passwort",
+  "password.new": "Neues Passwort",
+  "password.wrong": "Das bisherige Passwort ist ein anderes.",
+  "password.done": "Das Passwort ist geändert. Andere Browser müssen sich neu anmelden.",
 
   "login.title": "Anmelden",
   "login.name": "Name",
@@ -34,12 +39,16 @@ export const de: Words = {
   "setup.short": "Das Passwort braucht mindestens 12 Zeichen.",
   "setup.differs": "Die beiden Passwörter sind verschieden.",
   "setup.noToken": "Der Link ist nicht vollständig: Der Teil nach # fehlt.",
+  "setup.again": "Neues Passwort setzen",
+  "setup.againIntro":
+    "Für ein Konto, das es schon gibt. Seine anderen Browser müssen sich neu anmelden.",
   "setup.used":
     "Dieser Link wurde schon benutzt oder ist abgelaufen. Melden Sie sich an oder fordern Sie einen neuen an.",
 
   "error.unreachable": "Der Server ist nicht erreichbar.",
   "error.retry": "Noch einmal versuchen",
   "error.busy": "Der Server ist ausgelastet. Bitte gleich noch einmal versuchen.",
+  "error.diskFull": "Der Datenträger des Servers ist voll. Es hat sich nichts geändert.",
   "error.notFound": "Der Server kennt nichts mit diesem Namen.",
   "error.other": "Das hat nicht geklappt: {message}",
 
@@ -147,6 +156,7 @@ export const de: Words = {
   "figure.character_errors": "Zeichenfehler",
   "figure.overruns": "Überläufe",
   "figure.stray_bytes": "Verirrte Bytes",
+  "figure.unsent": "Nicht gesendet, nie still",
   "figure.poll_delay": "Größter Abfrageverzug",
   "figure.dead_share": "Für stumme Geräte",
   "figure.times": "Zeiten",
@@ -184,7 +194,7 @@ export const de: Words = {
 
   "reason.silent": "der Sensor ist stumm",
   "reason.never": "nie gehört",
-  "reason.timeout": "keine Antwort auf dem Bus",
+  "reason.timeout": "keine Antwort auf dem Bus: Strom, Stationsnummer und Verdrahtung prüfen",
   "reason.suspended": "selten abgefragt, da oft gestört",
   "reason.port": "der Bus ist nicht verbunden",
   "reason.exception": "die Station lehnt ab",
@@ -192,6 +202,10 @@ export const de: Words = {
   "reason.fault": "Sensorfehler",
   "reason.range": "außerhalb des gültigen Bereichs",
   "reason.config": "aus der Konfiguration entfernt",
+  "reason.garbled":
+    "gestörte Antworten auf dem Bus: Format, Verdrahtung und Stationsnummern prüfen",
+  "reason.no_echo": "der Bus hört sich selbst nicht: „echo“ und Adapter prüfen",
+  "reason.busy": "der Bus ist nie still: weiteren Client oder plappernde Station suchen",
   "reason.other": "unbekannter Grund",
   "reason.overdue": "überfällig",
 

@@ -13,6 +13,11 @@ export const en = {
   "theme.light": "Light",
   "theme.dark": "Dark",
   "user.logout": "Log out",
+  "password.title": "Change password",
+  "password.present": "Present password",
+  "password.new": "New password",
+  "password.wrong": "The present password is another.",
+  "password.done": "The password is changed. Other browsers have to log in again.",
 
   "login.title": "Log in",
   "login.name": "Name",
@@ -34,11 +39,15 @@ export const en = {
   "setup.short": "The password needs at least 12 characters.",
   "setup.differs": "The two passwords differ.",
   "setup.noToken": "The link is not complete: its part after # is missing.",
+  "setup.again": "Set a new password",
+  "setup.againIntro":
+    "For an account that exists already. Its other browsers have to log in again.",
   "setup.used": "This link was used already or has expired. Log in, or ask for a new one.",
 
   "error.unreachable": "The server cannot be reached.",
   "error.retry": "Try again",
   "error.busy": "The server is busy. Try again in a moment.",
+  "error.diskFull": "The server’s disk is full. Nothing has changed.",
   "error.notFound": "The server knows nothing of that name.",
   "error.other": "That did not work: {message}",
 
@@ -144,6 +153,7 @@ export const en = {
   "figure.character_errors": "Character errors",
   "figure.overruns": "Overruns",
   "figure.stray_bytes": "Stray bytes",
+  "figure.unsent": "Not sent, never quiet",
   "figure.poll_delay": "Longest poll delay",
   "figure.dead_share": "Spent on dead units",
   "figure.times": "Times",
@@ -181,7 +191,7 @@ export const en = {
 
   "reason.silent": "the sensor is silent",
   "reason.never": "never heard",
-  "reason.timeout": "no answer on the bus",
+  "reason.timeout": "no answer on the bus: check power, unit number and wiring",
   "reason.suspended": "polled seldom since it kept failing",
   "reason.port": "the bus is not connected",
   "reason.exception": "the unit refused",
@@ -189,6 +199,9 @@ export const en = {
   "reason.fault": "sensor fault",
   "reason.range": "out of its valid range",
   "reason.config": "taken out of the configuration",
+  "reason.garbled": "damaged answers on the bus: check format, wiring and unit numbers",
+  "reason.no_echo": "the bus does not hear itself: check “echo” and the adapter",
+  "reason.busy": "the bus is never quiet: look for another client or a babbling unit",
   "reason.other": "unknown reason",
   "reason.overdue": "overdue",
 
