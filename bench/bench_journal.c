@@ -2,8 +2,11 @@
 // What the journal costs on the way: the demo store (50 sensors x 3 points, a report a minute,
 // relayed by a receiver polled every 10 s) over one simulated day on a virtual disk, defaults of a
 // metered hub (sync every 10 s, messages up to 5 min old). Flash is counted in whole 4 KiB pages,
-// each written anew by every sync that touches it. References: a page for every sample, a message
-// for every sample, the 256 KiB of the smallest place we run.
+// each written anew by every sync that touches it. The same while somebody watches all day, when
+// each poll's samples leave as a synced message of their own, and for a site of 200 sensors, where
+// samples and relays fill the journal sooner than sync_ms. References: a page for every sample, a
+// message for every sample, of the watched day the unwatched one; for memory the goal of 256 KiB,
+// the smallest place we run.
 #include "apps/gateway/journal/journal.h"
 #include "apps/sensor/store_model.h"
 #include "base/assert.h"
@@ -16,8 +19,8 @@
 
 enum {
     SENSORS = 50,
+    SENSORS_LARGE = 200,
     POINTS_EACH = 3,
-    POINTS = SENSORS * POINTS_EACH,
     POLL_S = 10,
     DAY_S = 86400,
     PAGE_SIZE = 4096,
@@ -98,19 +101,23 @@ struct bench {
     struct storage storage[LANE_COUNT];
     struct journal journal;
     struct tm_sample window[JOURNAL_WINDOW_MIN];
-    struct journal_relay relays[SENSORS];
-    struct tm_point points[POINTS];
+    struct journal_relay relays[SENSORS_LARGE];
+    struct tm_point points[SENSORS_LARGE * POINTS_EACH];
     struct tm_catalogue catalogue;
     struct store_model model;
-    uint16_t sequences[SENSORS];
+    uint16_t sequences[SENSORS_LARGE];
+    uint16_t sensors;
     uint64_t samples;
 };
 
-static void start(struct bench *b)
+static void start(struct bench *b, uint16_t sensors, bool is_watched)
 {
+    memset(b, 0, sizeof(*b));
+    b->sensors = sensors;
+    const uint32_t points = (uint32_t)sensors * POINTS_EACH;
     static const char *const names[] = {"temperature", "humidity", "battery"};
     static const int8_t exponents[] = {-2, -1, 0};
-    for (uint32_t i = 0; i < POINTS; i++) {
+    for (uint32_t i = 0; i < points; i++) {
         b->points[i] = (struct tm_point){.id = i + 1,
                                          .type = TM_TYPE_INT,
                                          .name = names[i % POINTS_EACH],
@@ -119,16 +126,17 @@ static void start(struct bench *b)
                                          .interval_ms = 60000,
                                          .resolution_ms = 1000};
     }
-    enum err err = tm_catalogue_init(&b->catalogue, NULL, b->points, POINTS, NULL);
+    enum err err = tm_catalogue_init(&b->catalogue, NULL, b->points, points, NULL);
     ASSERT(err == OK);
     struct journal_config cfg = {.sync_ms = 10000,
                                  .max_age_ms = 300000,
+                                 .watch_age_ms = 100,
                                  .journal_id = 1,
                                  .boot = 1,
                                  .window = b->window,
                                  .window_capacity = JOURNAL_WINDOW_MIN,
                                  .relays = b->relays,
-                                 .relay_capacity = SENSORS};
+                                 .relay_capacity = sensors};
     for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
         sim_medium_init(&b->media[lane], 1 + (uint64_t)lane);
         b->counted[lane].inner = sim_storage(&b->media[lane]);
@@ -140,7 +148,8 @@ static void start(struct bench *b)
     ASSERT(err == OK);
     journal_set_clock(&b->journal, 0, (struct wall_time){.utc_ms = UTC_MS});
     journal_set_catalogue(&b->journal, 0, &b->catalogue);
-    struct store_config config = {.sensor_count = SENSORS, .seed = 1, .report_s = 60, .calm = true};
+    journal_set_watched(&b->journal, 0, is_watched);
+    struct store_config config = {.sensor_count = sensors, .seed = 1, .report_s = 60, .calm = true};
     err = store_init(&b->model, &config, 0);
     ASSERT(err == OK);
 }
@@ -180,7 +189,7 @@ static void run_day(struct bench *b)
     for (uint64_t s = 0; s < DAY_S; s++) {
         uint64_t now_us = s * US_PER_S;
         store_advance(&b->model, now_us);
-        for (uint32_t slot = 0; s % POLL_S == 0 && slot < SENSORS; slot++) {
+        for (uint32_t slot = 0; s % POLL_S == 0 && slot < b->sensors; slot++) {
             const struct store_sensor *sensor = &b->model.sensors[slot];
             if (sensor->heard_at_us != TIME_NEVER && sensor->last.sequence != b->sequences[slot]) {
                 b->sequences[slot] = sensor->last.sequence;
@@ -192,6 +201,16 @@ static void run_day(struct bench *b)
     }
     journal_flush(&b->journal, DAY_S * US_PER_S);
     deliver(b, DAY_S * US_PER_S);
+}
+
+// Bytes of whole pages.
+static double flash_of_day(struct bench *b, uint16_t sensors, bool is_watched)
+{
+    start(b, sensors, is_watched);
+    run_day(b);
+    const struct journal_stats *stats = &b->journal.stats;
+    ASSERT(stats->samples == b->samples && stats->samples_dropped + stats->samples_lost == 0);
+    return (double)(b->counted[LANE_ALERTS].pages + b->counted[LANE_TELEMETRY].pages) * PAGE_SIZE;
 }
 
 static void put_row(struct json_writer *w, const char *name, double value, const char *unit,
@@ -210,22 +229,26 @@ static void put_row(struct json_writer *w, const char *name, double value, const
 int main(int argc, char **argv)
 {
     static struct bench bench;
+    static struct bench watched;
+    static struct bench large;
     if (argc != 3 || strcmp(argv[1], "--out") != 0) {
         fprintf(stderr, "usage: bench_journal --out FILE\n");
         return 2;
     }
-    start(&bench);
-    run_day(&bench);
+    const double flash = flash_of_day(&bench, SENSORS, false);
+    const double watched_flash = flash_of_day(&watched, SENSORS, true);
+    const double large_flash = flash_of_day(&large, SENSORS_LARGE, false);
     const struct journal_stats *stats = &bench.journal.stats;
-    ASSERT(stats->samples == bench.samples && stats->samples_dropped + stats->samples_lost == 0);
-    double pages = (double)(bench.counted[LANE_ALERTS].pages + bench.counted[LANE_TELEMETRY].pages);
-    size_t memory = sizeof(bench.journal) + sizeof(bench.window) + sizeof(bench.relays);
+    size_t memory =
+        sizeof(bench.journal) + sizeof(bench.window) + SENSORS * sizeof(bench.relays[0]);
     char text[2048];
     struct json_writer w;
     json_writer_init(&w, text, sizeof(text));
     json_begin_array(&w);
-    put_row(&w, "flash.bytes_per_day", pages * PAGE_SIZE, "bytes",
-            (double)bench.samples * PAGE_SIZE);
+    put_row(&w, "flash.bytes_per_day", flash, "bytes", (double)bench.samples * PAGE_SIZE);
+    put_row(&w, "flash.watched_bytes_per_day", watched_flash, "bytes", flash);
+    put_row(&w, "flash.large_bytes_per_day", large_flash, "bytes",
+            (double)large.samples * PAGE_SIZE);
     put_row(&w, "flash.bytes_per_sample", (double)stats->bytes / (double)bench.samples, "bytes",
             PAGE_SIZE);
     put_row(&w, "journal.messages_per_day", (double)stats->messages, "messages",
@@ -240,9 +263,10 @@ int main(int argc, char **argv)
     }
     for (enum journal_lane lane = LANE_ALERTS; lane < LANE_COUNT; lane++) {
         sim_medium_deinit(&bench.media[lane]);
+        sim_medium_deinit(&watched.media[lane]);
+        sim_medium_deinit(&large.media[lane]);
     }
     printf("journal: %.0f samples a day in %.0f messages, %.1f MB of pages, %.0f commits\n",
-           (double)bench.samples, (double)stats->messages, pages * PAGE_SIZE / 1e6,
-           (double)stats->commits);
+           (double)bench.samples, (double)stats->messages, flash / 1e6, (double)stats->commits);
     return 0;
 }

@@ -26,8 +26,16 @@ UNDEFINED_ALLOWED = re.compile(r"^(mem(cpy|move|set|cmp|chr)|__aeabi_\w+|assert_
 LIB_SHARED = {"base", "json"}
 # One app may read what another one writes or checks: (who, whose).
 APP_PAIRS = {("cloud", "hub"), ("cli", "gateway")}
+# Who may call Linux by name, beside main_*.c and *_linux.*: daemons and tools that run nowhere else, the loop around the
+# gateway's north, the sensor's ends of a line, the paced line's programs. What decides knows seams alone.
+LINUX_USERS = ("port/linux/", "apps/cli/", "apps/cloud/", "apps/hub/backend/", "apps/hub/rest/", "apps/hub/plugin",
+               "apps/gateway/north/north_", "apps/gateway/north/sync_trace.c", "apps/sensor/serial_link", "apps/sensor/tcp_link",
+               "apps/sensor/settings.h", "sim/line_options", "sim/mt3620/gate.c", "sim/mt3620/paced_core.c", "bench/", "tests/")
+LINUX_FILE = re.compile(r"^(main_\w+|\w+_linux)\.[ch]$")
+MT3620_USERS = ("port/mt3620/", "tests/")
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|^\s*#\s*if\s+0\b")
-SLEEPS = re.compile(r"\b(sleep|usleep|nanosleep|time\.sleep|setTimeout)\s*\(|\bEvent\(\)\.wait\(|\bselect\(\[\], \[\], \[\], ")
+SLEEPS = re.compile(r"\b(sleep|usleep|nanosleep|time\.sleep|setTimeout)\s*\(|\bEvent\(\)\.wait\(|\bselect\(\[\], \[\], \[\], |"
+                    r"(?<!process)(?<!gateway)\.wait\((timeout=)?[\d.]+\)")  # an event's, not a process's; a slow partner's pace has a name
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 PORT_PROBE = re.compile(r"\bbind\(\([^)]*, 0\)\)")  # a port that is given back and used later, when another may have it
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")  # of a document, into this tree
@@ -57,6 +65,10 @@ def lib_include(path: pathlib.Path, target: str) -> str | None:
 def include_refused(path: pathlib.Path, target: str) -> str | None:
     """Why this include goes against the arrows, or None."""
     here, first = path.parts[0], target.split("/")[0]
+    if target.startswith("port/linux/") and not (path.as_posix().startswith(LINUX_USERS) or LINUX_FILE.match(path.name)):
+        return "what decides knows port/api alone; Linux is for main_*.c, *_linux.* and LINUX_USERS"
+    if target.startswith("port/mt3620/") and not path.as_posix().startswith(MT3620_USERS):
+        return "port/mt3620 is the bare machine's own"
     if here == "lib":
         return lib_include(path, target)
     if here == "port":

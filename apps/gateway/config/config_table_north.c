@@ -67,9 +67,13 @@ static const struct field TELEMETRY_FIELDS[] = {
     {"max_age_ms", FIELD_UINT, 0, AT(config_telemetry, max_age_ms), .min = 10, .max = 86400000,
      .fallback = 300000, .help = "a message leaves when its oldest sample waited this long"},
     {"watch_age_ms", FIELD_UINT, 0, AT(config_telemetry, watch_age_ms), .min = 10, .max = 60000,
-     .fallback = 100, .help = "the same while somebody watches, which the nudge `watch` tells"},
+     .fallback = 100,
+     .help = "the same while somebody watches, which the nudge `watch` tells; each message is "
+             "synced, so it wears flash"},
     {"sync_ms", FIELD_UINT, 0, AT(config_telemetry, sync_ms), .min = 10, .max = 600000,
-     .fallback = 10000, .help = "a sample is safe on disk after this long at the latest"},
+     .fallback = 10000,
+     .help = "a sample is safe on disk after this long at the latest; sooner once 256 samples "
+             "or 64 changed relays wait, or a message leaves"},
     {"age_max_h", FIELD_UINT, 0, AT(config_telemetry, age_max_h), .max = 87600,
      .help = "what waited this many hours is given up and counted; 0: only if space runs out"},
     {"backfill_messages_per_min", FIELD_UINT, 0, AT(config_telemetry, backfill_messages_per_min),

@@ -163,6 +163,7 @@ static void methods_is_offline(void *ctx, uint64_t now_us)
         log_warn("service", "flight_record", "id=%u part=%u parts=%u problem=\"connection lost\"",
                  service->upload.number, service->upload.part, service->upload.parts);
         flight_upload_stop(&service->upload);
+        service_lend_copy(service);
     }
 }
 
@@ -203,6 +204,9 @@ static bool methods_wants_to_send(void *ctx, uint64_t now_us, struct inbox_out *
         return true;
     }
     if (flight_upload_next(&service->upload, now_us, &chunk)) {
+        if (!service->upload.is_running) { // the chunk is text of its own
+            service_lend_copy(service);
+        }
         const char *device = north_device(service->cfg.north);
         *out = (struct inbox_out){.qos = 1,
                                   .topic = {.kind = AZ_EVENTS,

@@ -7,6 +7,7 @@
 #include "apps/gateway/methods/diagnose.h"
 #include "port/api/clock.h"
 #include "port/linux/log.h"
+#include "port/linux/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,11 @@ static void diagnose(struct service *service, uint64_t now_us, struct json_write
     diagnose_write(app, &facts, &service->methods, &service->nudge, body);
 }
 
+void service_lend_copy(struct service *service)
+{
+    memory_give_back(service->upload.copy.data, service->upload.copy.capacity);
+}
+
 static uint32_t flight_record(struct service *service, uint64_t now_us,
                               const struct args_flight *args, struct json_writer *body)
 {
@@ -76,6 +82,7 @@ static uint32_t flight_record(struct service *service, uint64_t now_us,
         flight_upload_text(upload, &w);
         json_put_key(body, "text");
         json_put_text(body, writer_bytes(&w));
+        service_lend_copy(service);
         return STATUS_OK;
     }
     flight_upload_begin(upload, now_us);

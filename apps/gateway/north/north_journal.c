@@ -3,6 +3,7 @@
 #include "apps/gateway/north/north_internal.h"
 
 #include "port/api/clock.h"
+#include "port/linux/memory.h"
 
 enum { ROUNDS_MAX = 64, EVENT_TRIES = 2 };
 
@@ -109,6 +110,9 @@ void north_apply(struct north_side *side)
     if (batch->event_gap_count > 0) {
         journal_add_event_gap(&side->journal, batch->event_gap_count, batch->event_gap_from_ms,
                               batch->event_gap_to_ms);
+    }
+    if (batch->count > batch->capacity / 2) { // grown while a sync took long, which is rare
+        memory_give_back(batch->inputs, batch->capacity * sizeof(batch->inputs[0]));
     }
     batch->count = batch->event_count = batch->event_text_count = 0;
     batch->texts_size = 0;

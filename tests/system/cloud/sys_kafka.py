@@ -14,6 +14,7 @@ import tempfile
 from cloud_world import BUILD, T0, Cloud, Feed, check, wait_for
 
 TOPIC = "d2c"
+END_S = 30
 PASSWORD = "correct horse battery"
 
 
@@ -71,7 +72,7 @@ def main() -> int:
             kafka.close()
             log.close()
             mock.stdin.close()
-            mock.wait(30)
+            mock.wait(END_S)
     print("ok")
     return 0
 

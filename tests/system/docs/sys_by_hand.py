@@ -21,6 +21,7 @@ from world.debian import essential_packages, package_of, with_dependencies  # no
 from world.ports import free_port  # noqa: E402
 
 DEADLINE_S = 90
+ASK_AGAIN_S = 1
 
 
 def blocks(name: str, kind: str) -> list[str]:
@@ -79,7 +80,7 @@ def end(broker: subprocess.Popen) -> None:
     while True:
         broker.terminate()
         try:
-            broker.wait(1)
+            broker.wait(ASK_AGAIN_S)
             return
         except subprocess.TimeoutExpired:
             pass

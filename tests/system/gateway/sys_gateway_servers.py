@@ -22,6 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
 from world.wait import until  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
+END_S = 20
 BUILD = pathlib.Path(os.environ.get("BUSWARD_BUILD", "build/host"))
 
 POINTS = [
@@ -113,7 +114,7 @@ class GatewayAgainstServers(unittest.TestCase):
             samples = self.watch(trace, gateway)
         finally:
             gateway.terminate()
-            self.assertEqual(gateway.wait(timeout=20), 0, (folder / "log").read_text())
+            self.assertEqual(gateway.wait(timeout=END_S), 0, (folder / "log").read_text())
         self.judge(samples)
 
     def _folder(self):

@@ -19,6 +19,7 @@ import threading
 from hub_world import DEADLINE_S, HOST, Client, Hub, dps_sas, key_of, sas
 from world.ports import free_port
 
+PACE_S = 0.03  # of a service whose messages are to meet several kills
 PROGRAM = os.path.join(os.environ["BUSWARD_BUILD"], "apps/hub/backend/busward-hub")
 ANSWERS, DESIRED, ANY_C2D = "$iothub/twin/res/#", "$iothub/twin/PATCH/properties/desired/#", "devices/+/messages/devicebound/#"
 SEED = int(os.environ.get("SEED", "20261127"))
@@ -178,7 +179,7 @@ def test_what_a_service_was_promised(hub):
 
     def send():
         number = 0
-        while not stop.wait(0.03) and number < 90:  # a queue takes 50 of a device
+        while not stop.wait(PACE_S) and number < 90:  # a queue takes 50 of a device
             name = f"gw-{number % 2 + 1}"
             number += 1
             answer = service.ask("POST", f"/devices/{name}/messages/devicebound", f"m{number}".encode())

@@ -15,6 +15,7 @@ from hub_world import DEADLINE_S, HOST, Hub, key_of, sas
 from sys_hub_backend import PROGRAM, Backend, command, free_port, secret
 
 PLACES, CHANGES, ASKERS = 32, 60, 20
+PACE_S = 0.05  # of a stranger that drips
 BEGINNING = b"GET /devices?api-version=2021-04-12 HTTP/1.1\r\nHost: " + b"x" * 4000
 
 
@@ -57,7 +58,7 @@ class Drip:
 
     def run(self):
         at = 10
-        while not self.over.wait(0.05) and at < len(BEGINNING):
+        while not self.over.wait(PACE_S) and at < len(BEGINNING):
             for client in list(self.clients):
                 try:
                     client.sendall(BEGINNING[at:at + 1])

@@ -47,12 +47,13 @@ class Hang:
 class Slow:
     """The preloaded library in one part: `hold` makes each sync or look-up from now on hang, `release` lets all go."""
 
-    def __init__(self):
+    def __init__(self, library: str | None = None, hang_s: int = HANG_S):
+        """hang_s: the longest hang, whoever does not release it."""
         self.kept = tempfile.TemporaryDirectory(prefix="busward-slow-")  # removed with this object
         self.folder = pathlib.Path(self.kept.name)
-        library = find_program(BUILD, "slow.so")
-        self.environment = {"LD_PRELOAD": library, "SLOW_FOLDER": str(self.folder), "SLOW_SYNC_S": str(HANG_S),
-                            "SLOW_LOOKUP_S": str(HANG_S),
+        library = library or find_program(BUILD, "slow.so")
+        self.environment = {"LD_PRELOAD": library, "SLOW_FOLDER": str(self.folder), "SLOW_SYNC_S": str(hang_s),
+                            "SLOW_LOOKUP_S": str(hang_s),
                             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
     def hold(self, what: str) -> None:

@@ -19,6 +19,7 @@ CLIENTS = 200
 WAIT_MAX_S = 40  # for the owner's login during the flood
 FLOOD_S = 60  # until the first guess is throttled
 TIMEOUT_S = 60
+PACE_S = 0.5  # of a guesser, between an answer and the next guess
 ELSEWHERE = "127.0.0.2"  # where nobody guesses
 
 
@@ -38,7 +39,7 @@ class Flood:
             answer = self.ask(name)
             with self.lock:
                 self.answers[answer] += 1
-            self.ending.wait(0.5)
+            self.ending.wait(PACE_S)
 
     def ask(self, name: str) -> str:
         body = json.dumps({"name": name, "password": secrets.token_urlsafe(12)})
