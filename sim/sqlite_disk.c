@@ -155,12 +155,23 @@ static int disk_sync(sqlite3_file *f, int flags)
     (void)flags;
     struct disk_handle *h = handle_of(f);
     const int code = take_step(h->disk);
-    if (code == SQLITE_OK) {
-        resize(&h->file->durable, h->file->now.size);
-        put(&h->file->durable, 0, h->file->now.data, h->file->now.size);
-        forget_changes(h->file);
+    if (code != SQLITE_OK) {
+        return code;
     }
-    return code;
+    const bool fails = ++h->disk->syncs == h->disk->fail_sync_at;
+    for (const struct sqlite_disk_change *c = fails ? NULL : h->file->first; c != NULL;
+         c = c->next) {
+        if (c->is_truncation) {
+            resize(&h->file->durable, c->size);
+        } else {
+            put(&h->file->durable, c->offset, c->data, c->size);
+        }
+    }
+    forget_changes(h->file);
+    if (fails) {
+        memcpy(h->disk->failed, h->file->name, sizeof(h->disk->failed));
+    }
+    return fails ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 
 static int disk_size(sqlite3_file *f, sqlite3_int64 *out)
@@ -436,6 +447,11 @@ static void restart_file(struct sqlite_disk *disk, struct sqlite_disk_file *file
     file->locked = 0;
     memset(file->shm_shared, 0, sizeof(file->shm_shared));
     memset(file->shm_exclusive, 0, sizeof(file->shm_exclusive));
+}
+
+void sqlite_disk_cut(struct sqlite_disk *disk)
+{
+    disk->is_off = true;
 }
 
 void sqlite_disk_restart(struct sqlite_disk *disk)

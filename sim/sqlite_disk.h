@@ -43,9 +43,12 @@ struct sqlite_disk {
     sqlite3_vfs vfs; // registered as "sim"
     struct sqlite_disk_file files[SQLITE_DISK_FILES];
     uint64_t seed;
-    uint64_t steps;     // writes, truncations, syncs and removals so far
-    uint64_t cut_at;    // the step that does not happen any more; 0: never
-    uint64_t full_from; // steps from here on find the disk full; 0: never
+    uint64_t steps;        // writes, truncations, syncs and removals so far
+    uint64_t cut_at;       // the step that does not happen any more; 0: never
+    uint64_t syncs;        // so far
+    uint64_t fail_sync_at; // this one fails, and what it was for never gets there; 0: none
+    char failed[64];       // the file that it was for; "": none yet
+    uint64_t full_from;    // steps from here on find the disk full; 0: never
     uint64_t full_until;
     bool is_off;
 };
@@ -54,5 +57,6 @@ void sqlite_disk_init(struct sqlite_disk *disk, uint64_t seed);
 void sqlite_disk_deinit(struct sqlite_disk *disk);
 // After a cut and after all connections were closed: the power is back.
 void sqlite_disk_restart(struct sqlite_disk *disk);
+void sqlite_disk_cut(struct sqlite_disk *disk); // now
 
 #endif

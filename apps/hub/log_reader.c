@@ -56,16 +56,18 @@ enum err hub_log_reader_open(struct hub_log_reader *reader, const struct hub_log
     return OK;
 }
 
-enum err hub_log_reader_begin(struct hub_log_reader *reader, uint64_t passed)
+enum err hub_log_reader_begin(struct hub_log_reader *reader, uint64_t position, uint64_t durable)
 {
-    if (!reader->was_registered || reader->registered != passed) {
-        enum err err = hub_mark_write(reader->cfg.cells, reader->mark.text, passed);
+    ASSERT(durable <= position);
+    reader->passed = reader->registered;
+    if (!reader->was_registered || reader->registered > position) {
+        enum err err = hub_mark_write(reader->cfg.cells, reader->mark.text, durable);
         if (err != OK) {
             return err;
         }
+        reader->passed = durable;
     }
-    reader->passed = passed;
-    stand_at(reader, &reader->records, passed + 1);
+    stand_at(reader, &reader->records, position + 1);
     return OK;
 }
 
@@ -140,7 +142,12 @@ enum err hub_log_reader_pass(struct hub_log_reader *reader, uint64_t sequence)
     if (sequence <= reader->passed) {
         return OK;
     }
-    enum err err = hub_mark_write(reader->cfg.cells, reader->mark.text, sequence);
+    uint64_t synced = 0;
+    enum err err = hub_head_read(reader->cfg.cells, &synced);
+    if (err == ERR_NOT_FOUND || (err == OK && synced < sequence)) {
+        return ERR_STATE;
+    }
+    err = err == OK ? hub_mark_write(reader->cfg.cells, reader->mark.text, sequence) : err;
     if (err == OK) {
         reader->passed = sequence;
     }

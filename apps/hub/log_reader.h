@@ -51,10 +51,12 @@ struct hub_log_reader {
 NODISCARD enum err hub_log_reader_open(struct hub_log_reader *reader,
                                        const struct hub_log_reader_config *cfg);
 
-// Registers the consumer with `passed` and stands at the record after it. Take `passed` from the
-// transaction that stored the messages. Less than was registered is fine: what is still there is
-// read again, and stays there until it is passed again.
-NODISCARD enum err hub_log_reader_begin(struct hub_log_reader *reader, uint64_t passed);
+// Stands at the record after `position`, and has the hub keep what comes after `durable`, which is
+// not above it, unless it keeps more already. Take `position` from the transaction that stored the
+// messages; `durable` is what no power cut takes back of that. Less than was registered is fine:
+// what is still there is read again, and stays there until it is passed again.
+NODISCARD enum err hub_log_reader_begin(struct hub_log_reader *reader, uint64_t position,
+                                        uint64_t durable);
 
 // The message with that number, wherever the reader stands. ERR_NOT_FOUND: it is not held.
 // ERR_CORRUPT, ERR_IO.
@@ -68,7 +70,8 @@ NODISCARD enum err hub_log_reader_find(struct hub_log_reader *reader, uint64_t s
 NODISCARD enum err hub_log_reader_next(struct hub_log_reader *reader, struct hub_log_message *out);
 
 // Records up to and including `sequence` are durably stored by this consumer: the hub may delete
-// them. Durable when it returns; call it after the commit, now and then, not for every message.
+// them. Durable when it returns; call it after the commit, now and then, not for every message. May
+// be called on another thread than the rest. ERR_STATE: it is another log now, that has less.
 NODISCARD enum err hub_log_reader_pass(struct hub_log_reader *reader, uint64_t sequence);
 
 #endif

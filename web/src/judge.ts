@@ -127,6 +127,7 @@ const HEALTH_CODES = [
   "failing",
   "kafka_failing",
   "kafka_waits",
+  "unsynced",
   "behind",
   "store_older",
   "log_new",

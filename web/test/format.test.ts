@@ -21,7 +21,7 @@ test("whatever the server says of itself, the page has words for it", () => {
     .decode(source)
     .matchAll(/\{"(?:ok|waiting|behind|ill)", "(\w+)",/g);
   const codes = [...found].map((match) => match[1] as string);
-  assert.equal(codes.length, 8);
+  assert.equal(codes.length, 9);
   for (const code of codes) {
     assert.equal(healthKey({ status: "ill", code, reason: "" }), `health.${code}`);
   }

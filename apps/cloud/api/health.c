@@ -43,6 +43,10 @@ static struct finding find(const struct app *app)
         return (struct finding){"waiting", "kafka_waits",
                                 "no Kafka broker has given us the topic's partitions yet"};
     }
+    if (atomic_load(&f->is_unsynced)) {
+        return (struct finding){"ill", "unsynced",
+                                "the disk does not keep what is stored, see the log"};
+    }
     if (atomic_load(&f->behind) > BEHIND_RECORDS) {
         return (struct finding){"behind", "behind", "many messages wait to be stored"};
     }
@@ -150,6 +154,7 @@ void metrics_reply(struct app *app, struct http_conn *conn, bool is_forwarded)
         {"store_chunks_total", "counter", s.chunks},
         {"store_rollbacks_total", "counter", s.rollbacks},
         {"store_position", "gauge", position},
+        {"store_durable", "gauge", store_durable(store)},
         {"store_sites", "gauge", site_count},
         {"store_series", "gauge", series_count},
         {"log_messages_total", "counter", atomic_load(&f->messages)},

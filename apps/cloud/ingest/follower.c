@@ -40,6 +40,15 @@ static void count_corrupt(struct follower *f)
               f->reader.records.corrupt_segment, f->reader.records.corrupt_offset, f->last);
 }
 
+// Until it is opened again nothing is passed: it may be another one.
+static void leave_log(struct follower *f)
+{
+    f->is_open = false;
+    pthread_mutex_lock(&f->pass_lock);
+    f->may_pass = false;
+    pthread_mutex_unlock(&f->pass_lock);
+}
+
 // Reads messages into the batch until it is full or all is read. ERR_EMPTY: nothing was there.
 static enum err fill(struct follower *f)
 {
@@ -71,7 +80,7 @@ static enum err fill(struct follower *f)
         }
     }
     if (err == ERR_STATE) { // another log is there now
-        f->is_open = false;
+        leave_log(f);
         err = ERR_EMPTY;
     }
     return err == ERR_EMPTY && count > 0 ? OK : err;
@@ -79,13 +88,12 @@ static enum err fill(struct follower *f)
 
 enum err follower_pass(struct follower *f)
 {
-    enum err err = OK;
+    enum err err = ERR_AGAIN;
     pthread_mutex_lock(&f->pass_lock);
     // What the store may lose to a power cut must stay in the log.
     const uint64_t durable = store_durable(f->cfg.store);
-    if (f->may_pass && f->passed < durable) {
+    if (f->may_pass) {
         err = hub_log_reader_pass(&f->reader, durable);
-        f->passed = err == OK ? durable : f->passed;
     }
     pthread_mutex_unlock(&f->pass_lock);
     return err;
@@ -96,7 +104,7 @@ static enum err undo(struct follower *f, enum err why)
     log_error(MODULE, "undone", "position=%" PRIu64 " err=%s", f->cfg.store->position,
               err_name(why));
     atomic_store(&f->state, FOLLOWER_FAILING);
-    f->is_open = false;
+    leave_log(f);
     ingest_undone(&f->ingest);
     enum err err = store_rollback(f->cfg.store);
     if (err == OK) {
@@ -143,7 +151,9 @@ enum err follower_turn(struct follower *f)
         err = store_commit(f->cfg.store, f->last);
     }
     if (err == ERR_EMPTY) {
-        f->is_open = f->is_open && (f->cfg.folder == NULL || log_folder_is_current(f->cfg.folder));
+        if (f->is_open && f->cfg.folder != NULL && !log_folder_is_current(f->cfg.folder)) {
+            leave_log(f);
+        }
         atomic_store(&f->state, FOLLOWER_OK);
         atomic_store(&f->behind, 0);
         return err;

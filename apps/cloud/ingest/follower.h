@@ -48,9 +48,8 @@ struct follower {
     enum err said;  // why the log cannot be opened, as last logged
     uint64_t last;  // sequence read last
     uint64_t corrupt_told;
-    pthread_mutex_t pass_lock; // of the next two and of the log's cells, against who opens it
+    pthread_mutex_t pass_lock; // of the next and of the log's cells, against who opens it
     bool may_pass;             // the log is the one that the store knows
-    uint64_t passed;
     // For everybody:
     _Atomic(enum follower_state) state;
     atomic_uint_fast64_t corrupt;  // damaged places in the log
@@ -58,6 +57,7 @@ struct follower {
     atomic_uint_fast64_t behind;   // records between the store and the head
     atomic_uint_fast64_t replaced; // times that the log was another one than the store knew
     atomic_uint_fast64_t lost;     // records, at most, that an older store never got: see log
+    atomic_bool is_unsynced;       // the store's commits cannot be made durable
 };
 
 NODISCARD enum err follower_init(struct follower *f, const struct follower_config *cfg);
@@ -74,7 +74,8 @@ uint64_t follower_record_hash(const struct hub_record *record);
 // log yet; else the batch was undone.
 NODISCARD enum err follower_turn(struct follower *f);
 // Tells the hub how far the store is, as far as no power cut takes it back. Durable when it
-// returns. May be called on another thread.
+// returns. May be called on another thread. ERR_AGAIN: the log is not open; ERR_STATE: it is
+// another one.
 NODISCARD enum err follower_pass(struct follower *f);
 
 #endif

@@ -138,7 +138,7 @@ static enum err open_log(struct follower *f)
         err = tell_loss(f);
     }
     if (err == OK) {
-        err = hub_log_reader_begin(&f->reader, store->position);
+        err = hub_log_reader_begin(&f->reader, store->position, store_durable(f->cfg.store));
     }
     if (err == OK) {
         f->is_open = true;
@@ -157,7 +157,6 @@ enum err follower_open_log(struct follower *f)
     f->may_pass = false;
     enum err err = open_log(f);
     f->may_pass = err == OK;
-    f->passed = err == OK ? f->reader.passed : 0;
     pthread_mutex_unlock(&f->pass_lock);
     return err;
 }

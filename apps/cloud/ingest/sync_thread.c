@@ -45,7 +45,7 @@ static uint64_t pass(struct sync_thread *t, bool is_last)
     const uint64_t durable = store_durable(t->sync.store);
     const uint64_t now_us = port_now_us();
     const uint64_t next_us = t->passed_at_us + FOLLOWER_PASS_MS * US_PER_MS;
-    if (durable == t->passed) {
+    if (durable == t->passed || t->follower->cfg.folder == NULL) {
         return TIME_NEVER;
     }
     if (now_us < next_us && !is_last) {
@@ -54,7 +54,9 @@ static uint64_t pass(struct sync_thread *t, bool is_last)
     t->passed_at_us = now_us;
     const enum err err = follower_pass(t->follower);
     if (err != OK) {
-        log_warn(MODULE, "pass", "err=%s", err_name(err));
+        if (err != ERR_AGAIN && err != ERR_STATE) { // the follower finds out which log it is
+            log_warn(MODULE, "pass", "err=%s", err_name(err));
+        }
         return now_us + RETRY_MS * US_PER_MS;
     }
     t->passed = durable;
@@ -71,6 +73,7 @@ static void *run(void *ctx)
         goes_on = wait_until(t, until_us, said != OK);
         const enum err err = store_sync_run(&t->sync);
         tell(err, said, store_durable(t->sync.store));
+        atomic_store(&t->follower->is_unsynced, err != OK);
         said = err;
         until_us = err == OK ? pass(t, !goes_on) : port_now_us() + RETRY_MS * US_PER_MS;
     }

@@ -195,13 +195,22 @@ static enum err add_columns(struct db *db)
     return err;
 }
 
+static void move_log(struct db *db)
+{
+    const int code =
+        sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    db->has_lost = db->has_lost || (code & 0xff) == SQLITE_IOERR;
+}
+
 // Moving the log into the file is store_sync.h's; when that does not keep up the writer has to.
 static int note_log(void *ctx, sqlite3 *handle, const char *name, int pages)
 {
-    int *log_pages = ctx;
-    *log_pages = pages;
+    struct db *db = ctx;
+    (void)handle;
+    (void)name;
+    db->log_pages = pages;
     if (pages >= LOG_PAGES_MAX) {
-        (void)sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        move_log(db);
     }
     return SQLITE_OK;
 }
@@ -238,8 +247,8 @@ enum err db_open(struct db *db, const char *path, const char *vfs)
     if (err == OK) {
         // The connection that made the log's file must be the first to sync it: only that also
         // makes sure of the file's name. A disk that is full now may do so later.
-        (void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        (void)sqlite3_wal_hook(db->handle, note_log, &db->log_pages);
+        move_log(db);
+        (void)sqlite3_wal_hook(db->handle, note_log, db);
     }
     for (int i = 0; err == OK && i < SQL_COUNT; i++) {
         code = sqlite3_prepare_v3(db->handle, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -265,7 +274,7 @@ enum err db_open_sync(sqlite3 **handle, const char *path, const char *vfs)
 {
     int code = sqlite3_open_v2(path, handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
     if (code == SQLITE_OK) {
-        sqlite3_busy_timeout(*handle, 0);
+        sqlite3_busy_timeout(*handle, 1000);
         // The question opens the write-ahead log.
         code = sqlite3_exec(*handle,
                             "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;"

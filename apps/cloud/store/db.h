@@ -74,6 +74,7 @@ struct db {
     sqlite3 *handle;
     sqlite3_stmt *statements[SQL_COUNT];
     int log_pages; // of the write-ahead log after the newest commit
+    bool has_lost; // moving it into the file failed
 };
 
 // Opens with our settings and makes the tables. Logs what SQLite says.

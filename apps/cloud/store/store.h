@@ -36,6 +36,7 @@ struct store {
     uint64_t durable;      // position that no power cut takes back (store_sync.h)
     uint64_t rewinds;      // times that the position went back: another log
     int log_pages;         // of SQLite's write-ahead log
+    bool has_lost;         // the writer's own move of it failed
     uint32_t site_count;   // published
     uint32_t series_count; // published
     struct store_stats published;

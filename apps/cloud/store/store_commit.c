@@ -246,6 +246,7 @@ static void publish(struct store *store, uint64_t position)
     }
     store->commit_no++;
     store->log_pages = store->db.log_pages;
+    store->has_lost = store->db.has_lost;
     store->position = position;
     store->record_hash = store->batch_record_hash;
     store->site_count = store->sites_used;

@@ -111,7 +111,9 @@ static enum err consume(struct world *world, struct consumer *consumer, uint64_t
             .consumer = consumer->name,
         };
         err = hub_log_reader_open(&consumer->reader, &cfg);
-        err = err == OK ? hub_log_reader_begin(&consumer->reader, consumer->position) : err;
+        err = err == OK
+                  ? hub_log_reader_begin(&consumer->reader, consumer->position, consumer->position)
+                  : err;
         consumer->is_open = err == OK;
     }
     for (uint64_t i = 0; err == OK && i < count; i++) {

@@ -66,7 +66,7 @@ static void test_stores_what_a_device_publishes(void **state)
     struct hub_log_message message;
     assert_int_equal(hub_log_reader_open(&reader, &cfg), OK);
     assert_false(reader.was_registered);
-    assert_int_equal(hub_log_reader_begin(&reader, 0), OK);
+    assert_int_equal(hub_log_reader_begin(&reader, 0, 0), OK);
     assert_int_equal(hub_log_reader_next(&reader, &message), OK);
     assert_true(message.sequence == 1 && message.record.received_utc_ms == 5000);
     assert_true(bytes_equal(message.record.device_id, text("a")));
@@ -79,7 +79,7 @@ static void test_stores_what_a_device_publishes(void **state)
     // A consumer whose store fell back behind what it had passed reads again what is still there.
     assert_int_equal(hub_log_reader_open(&reader, &cfg), OK);
     assert_true(reader.was_registered && reader.registered == 1);
-    assert_int_equal(hub_log_reader_begin(&reader, 0), OK);
+    assert_int_equal(hub_log_reader_begin(&reader, 0, 0), OK);
     assert_int_equal(hub_log_tick(&bench->log), OK);
     assert_true(bench->log.passed_min == 0); // and until then it stays there
     assert_int_equal(hub_log_reader_find(&reader, 1, &message), OK);

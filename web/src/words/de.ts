@@ -68,6 +68,8 @@ export const de: Words = {
   "health.kafka_failing":
     "Der Server kann aus Kafka nicht lesen oder das Gelesene nicht speichern. Es kommt nichts Neues an; sein Protokoll sagt, warum.",
   "health.kafka_waits": "Der Server wartet auf seine Kafka-Broker. Es kommt nichts Neues an.",
+  "health.unsynced":
+    "Die Platte des Servers behält nicht, was gespeichert wird: Ein Stromausfall nähme es zurück, bis der Hub es noch einmal schickt. Warum, steht in seinem Protokoll.",
   "health.behind": "Der Server speichert noch, was vorher kam. Werte können älter sein als sonst.",
   "health.store_older":
     "Der Speicher des Servers ist auf einen früheren Stand zurückgesetzt. Meldungen, die der Hub seither gelöscht hat, fehlen.",

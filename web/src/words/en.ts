@@ -67,6 +67,8 @@ export const en = {
   "health.kafka_failing":
     "The server cannot read from Kafka, or not store it. Nothing new arrives; its log says why.",
   "health.kafka_waits": "The server waits for its Kafka brokers. Nothing new arrives.",
+  "health.unsynced":
+    "The server’s disk does not keep what is stored: a power cut would take it back until its hub sends it again. The server’s log says why.",
   "health.behind": "The server is still storing what came before. Values may be older than usual.",
   "health.store_older":
     "The server’s store was put back to an earlier day. Messages that the hub has deleted since are missing.",
