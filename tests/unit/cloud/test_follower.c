@@ -319,7 +319,7 @@ static void test_a_log_that_grew_past_the_position_is_read_whole(void **state)
     assert_int_equal(atomic_load(&f->follower.replaced), 1);
 }
 
-static void test_a_log_put_back_is_known_by_its_record(void **state)
+static void test_a_log_put_back_is_known_by_a_record(void **state)
 {
     struct fixture *f = *state;
     feed_messages(f, 1, 20);
@@ -363,7 +363,7 @@ static void sync_and_pass(struct fixture *f)
     assert_int_equal(follower_pass(&f->follower), OK);
 }
 
-static void test_what_may_be_taken_back_stays_in_the_log(void **state)
+static void test_what_may_be_taken_back_stays_there(void **state)
 {
     struct fixture *f = *state;
     feed_messages(f, 1, 20);
@@ -433,7 +433,7 @@ static void test_an_older_store_may_have_lost_nothing(void **state)
     assert_false(has_event(f, "store_older"));
 }
 
-static void test_a_folder_that_is_missing_is_told_and_heals_when_it_appears(void **state)
+static void test_a_missing_folder_is_told_and_heals(void **state)
 {
     struct fixture *f = *state;
     close_cloud(f);
@@ -484,16 +484,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_log_that_began_anew_is_read_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_log_that_grew_past_the_position_is_read_whole, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_a_log_put_back_is_known_by_its_record, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_log_put_back_is_known_by_a_record, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_log_exchanged_under_a_running_cloud_is_found, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_what_may_be_taken_back_stays_in_the_log, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_may_be_taken_back_stays_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_older_store_tells_what_it_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_older_store_may_have_lost_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            test_a_folder_that_is_missing_is_told_and_heals_when_it_appears, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_missing_folder_is_told_and_heals, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_a_store_of_an_earlier_version_knows_no_record_and_goes_on, setup, teardown),
     };
