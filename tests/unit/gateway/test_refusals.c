@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -215,6 +216,39 @@ static void test_what_is_answered_speaks_for_the_rest(void **state)
     check_most_unreached(BUS_CONFIG(DEVICE("a", "1")), 7, 300, 5);
 }
 
+// A unit of very many blocks is known to be dead long before each of them was asked in vain.
+static void test_not_all_blocks_of_a_dead_unit_are_asked(void **state)
+{
+    (void)state;
+    static struct world w;
+    char points[2048] = "";
+    size_t size = 0;
+    for (uint32_t i = 0; i < 40; i++) { // too far apart for one request
+        size += (size_t)snprintf(points + size, sizeof(points) - size,
+                                 "%s{\"name\":\"p%u\",\"address\":%u}", i > 0 ? "," : "", i,
+                                 1 + 130 * i);
+    }
+    char profile[2560];
+    snprintf(profile, sizeof(profile), PLAIN("%s"), points);
+    open_world(&w, BUS_CONFIG(DEVICE("a", "1")), profile);
+    const struct poller_unit *unit = &w.app.buses[0].poller.units[0];
+    bus_state(&w, BUS_UP);
+    run_until(&w, w.now_us + 10 * US_PER_S);
+    assert_int_equal(unit->block_count, 40);
+    w.unreachable = 1;
+    w.unreachable_us = 450000;
+    uint32_t before = w.asked[1];
+    while (unit->state == UNIT_ONLINE) {
+        run_until(&w, w.now_us + US_PER_S / 100);
+    }
+    assert_in_range(w.asked[1] - before, 3, 6 + POLLER_DEPTH_MAX);
+    while (unit->asked > 0) { // what was asked before says nothing new
+        run_until(&w, w.now_us + US_PER_S / 100);
+    }
+    assert_int_equal(unit->pause_us, w.f.config.buses[0].probe_min_ms * US_PER_MS);
+    close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_a_unit_that_a_gateway_cannot_reach_is_dead),
         cmocka_unit_test(test_a_part_that_a_gateway_cannot_reach_kills_nothing),
         cmocka_unit_test(test_what_is_answered_speaks_for_the_rest),
+        cmocka_unit_test(test_not_all_blocks_of_a_dead_unit_are_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
