@@ -135,25 +135,31 @@ static void failed(struct poller *poller, struct poller_block *block, uint64_t n
     unit_failed(poller, unit, now_us);
 }
 
-// A gateway on the way says that it cannot reach the unit: it waited for it as we would have. Not
-// asked again at once: some say so of a part of what they show as one unit, and no number of tries
-// of that part may make all of it dead.
+// A gateway on the way says that it cannot reach the unit: it waited for it as we would have. Some
+// say so of a part of what they show as one unit: that part is not asked again at once, and no
+// number of tries of it may make all of the unit dead, or keep the others from being read.
 static void unreached(struct poller *poller, struct poller_block *block,
                       const struct poller_done *done, uint8_t exception)
 {
     struct poller_unit *unit = poller_unit_of(poller, block);
     uint64_t now_us = done->line.at_us;
+    struct poller_out why = {.failure = POLL_UNREACHED, .exception = exception, .at_us = now_us};
     unit->counts.exceptions++;
-    schedule_pay(poller, now_us, done->busy_us);
     if (unit->state == UNIT_SUSPENDED) { // asked before that was known
+        schedule_pay(poller, now_us, done->busy_us);
         schedule_next_period(poller, block, now_us);
         return;
     }
+    if (!unit_unreached(poller, unit, block) && unit->state == UNIT_ONLINE) {
+        schedule_pay_part(poller, now_us, done->busy_us);
+        push_read(poller, block, &why);
+        schedule_missed(poller, block, now_us);
+        return;
+    }
+    schedule_pay(poller, now_us, done->busy_us);
     block->tries = unit->retry_max;
     unit->failure = POLL_UNREACHED;
-    failed(
-        poller, block, now_us,
-        &(struct poller_out){.failure = POLL_UNREACHED, .exception = exception, .at_us = now_us});
+    failed(poller, block, now_us, &why);
 }
 
 // When the reply began: its first start bit. Reckoned back over the bytes heard by then, since the
@@ -181,6 +187,8 @@ static void replied(struct poller *poller, struct poller_block *block,
     uint64_t wait_us = first_us - done->tx_end_us;
     uint32_t delay_us = wait_us > UINT32_MAX ? UINT32_MAX : (uint32_t)wait_us;
     unit_answered(poller, unit, done->line.at_us);
+    block->misses = 0;
+    block->answered_us = done->line.at_us;
     unit_measured(poller, unit, delay_us);
     if (exception != MB_EX_NONE) {
         refused(poller, block, done, exception);

@@ -16,6 +16,11 @@ void unit_init(struct poller_unit *unit, const struct config_bus *bus,
 void unit_answered(struct poller *poller, struct poller_unit *unit, uint64_t now_us);
 void unit_measured(struct poller *poller, struct poller_unit *unit, uint32_t delay_us);
 void unit_failed(struct poller *poller, struct poller_unit *unit, uint64_t now_us);
+// A gateway on the way cannot reach what `block` reads. True if that is said of the unit as a
+// whole.
+bool unit_unreached(struct poller *poller, struct poller_unit *unit, struct poller_block *block);
+// Too much of it is unreached to go on before a block that was answered until now is asked again.
+bool unit_is_doubted(const struct poller *poller, const struct poller_unit *unit);
 // Its block was refused and cut in two.
 void unit_cut(struct poller *poller, struct poller_unit *unit, const struct poller_block *block,
               uint64_t now_us);
@@ -44,7 +49,11 @@ struct poller_block *schedule_choose(struct poller *poller, uint64_t now_us);
 uint64_t schedule_deadline_us(const struct poller *poller);
 // On to the block's next period; counts what was missed.
 void schedule_next_period(struct poller *poller, struct poller_block *block, uint64_t now_us);
+// The same, for a part of a unit that cannot be reached: ever more rarely.
+void schedule_missed(struct poller *poller, struct poller_block *block, uint64_t now_us);
 void schedule_pay(struct poller *poller, uint64_t now_us, uint64_t busy_us);
+// For such a part: it never takes what a doubtful unit may overdraw.
+void schedule_pay_part(struct poller *poller, uint64_t now_us, uint64_t busy_us);
 void schedule_earn(struct poller *poller, uint64_t now_us);
 
 #endif

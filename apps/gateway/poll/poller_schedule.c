@@ -68,19 +68,34 @@ void schedule_pay(struct poller *poller, uint64_t now_us, uint64_t busy_us)
     poller->stats.dead_us += busy_us;
 }
 
+void schedule_pay_part(struct poller *poller, uint64_t now_us, uint64_t busy_us)
+{
+    schedule_earn(poller, now_us);
+    int64_t least_us = -(int64_t)(poller->bus->reply_timeout_ms * US_PER_MS);
+    least_us = poller->credit_us < least_us ? poller->credit_us : least_us;
+    schedule_pay(poller, now_us, busy_us);
+    poller->credit_us = poller->credit_us < least_us ? least_us : poller->credit_us;
+}
+
+// When no more than that is owed.
+static uint64_t credit_at_us(const struct poller *poller, uint64_t overdraft_us)
+{
+    uint64_t owed_us = poller->credit_us < 0 ? (uint64_t)-poller->credit_us : 0;
+    if (owed_us <= overdraft_us) {
+        return 0;
+    }
+    uint64_t wait_us = (owed_us - overdraft_us) * PERCENT / poller->bus->dead_share_percent + 1;
+    return time_after(poller->credit_at_us, wait_us);
+}
+
 // When the share allows another try with a doubtful unit. One that answered until now may overdraw
 // the account until it is certain that it is dead: nobody should wait long for that to be told.
 static uint64_t credit_ready_us(const struct poller *poller, const struct poller_unit *unit)
 {
     const struct config_bus *bus = poller->bus;
-    uint64_t overdraft_us =
-        unit->state == UNIT_ONLINE ? bus->suspend_after * bus->reply_timeout_ms * US_PER_MS : 0;
-    uint64_t owed_us = poller->credit_us < 0 ? (uint64_t)-poller->credit_us : 0;
-    if (owed_us <= overdraft_us) {
-        return 0;
-    }
-    uint64_t wait_us = (owed_us - overdraft_us) * PERCENT / bus->dead_share_percent + 1;
-    return time_after(poller->credit_at_us, wait_us);
+    return credit_at_us(poller, unit->state == UNIT_ONLINE
+                                    ? bus->suspend_after * bus->reply_timeout_ms * US_PER_MS
+                                    : 0);
 }
 
 // When the unit may be asked at all; TIME_NEVER while a request under way must end first.
@@ -99,28 +114,84 @@ static uint64_t unit_ready_us(const struct poller *poller, const struct poller_u
     return at_us;
 }
 
-// The block of the unit that is due first and not asked yet; NULL if it has none.
-static struct poller_block *first_due(const struct poller *poller, const struct poller_unit *unit)
+// The block of a doubted unit that can tell most: the one that was answered last, and if that is
+// unreached too, those that were not heard of for longest. NULL if none is left.
+static struct poller_block *witness_of(const struct poller *poller, const struct poller_unit *unit)
 {
-    struct poller_block *first = NULL;
+    bool is_first = unit->unreached == poller->bus->suspend_after;
+    struct poller_block *chosen = NULL;
     for (uint32_t i = 0; i < unit->block_count; i++) {
         struct poller_block *block = &poller->blocks[unit->block_first + i];
-        if (!block->is_asked && (first == NULL || block->due_us < first->due_us)) {
-            first = block;
+        if (block->is_asked || block->misses > 0) {
+            continue;
+        }
+        if (chosen == NULL || (is_first ? block->answered_us > chosen->answered_us
+                                        : block->answered_us < chosen->answered_us)) {
+            chosen = block;
         }
     }
-    return first;
+    return chosen;
 }
 
-// A probe is due when its pause is over, whatever the block's own period says.
-static uint64_t ask_at_us(const struct poller *poller, const struct poller_unit *unit,
-                          const struct poller_block *block)
+static bool is_part_asked(const struct poller *poller, const struct poller_unit *unit)
 {
-    uint64_t ready_us = unit_ready_us(poller, unit);
-    if (unit->state != UNIT_ONLINE) {
+    bool is_asked = false;
+    for (uint32_t i = 0; i < unit->block_count && unit->asked > 0; i++) {
+        const struct poller_block *block = &poller->blocks[unit->block_first + i];
+        is_asked = is_asked || (block->is_asked && block->misses > 0);
+    }
+    return is_asked;
+}
+
+// A part that cannot be reached waits for its share, alone: the unit's others do not.
+static uint64_t part_ready_us(const struct poller *poller, const struct poller_unit *unit,
+                              uint64_t ready_us)
+{
+    if (unit->failures > 0 || unit->state != UNIT_ONLINE) {
         return ready_us;
     }
-    return block->due_us > ready_us ? block->due_us : ready_us;
+    uint64_t credit_us = credit_at_us(poller, 0);
+    uint64_t at_us = credit_us > ready_us ? credit_us : ready_us;
+    return is_part_asked(poller, unit) ? TIME_NEVER : at_us;
+}
+
+// What to ask a unit next; NULL if there is nothing.
+struct turn {
+    struct poller_block *block;
+    uint64_t at_us;
+};
+
+// A probe is due when its pause is over, whatever the block's own period says; so is a witness.
+static struct turn turn_of(const struct poller *poller, const struct poller_unit *unit)
+{
+    uint64_t ready_us = unit_ready_us(poller, unit);
+    struct turn turn = {.at_us = ready_us};
+    if (unit_is_doubted(poller, unit)) {
+        turn.block = witness_of(poller, unit);
+        if (turn.block != NULL || unit->asked > 0) {
+            return turn;
+        }
+    }
+    uint64_t part_us = 0; // not reckoned yet
+    for (uint32_t i = 0; i < unit->block_count; i++) {
+        struct poller_block *block = &poller->blocks[unit->block_first + i];
+        if (block->is_asked) {
+            continue;
+        }
+        uint64_t at_us = ready_us;
+        if (block->misses > 0) {
+            part_us = part_us == 0 ? part_ready_us(poller, unit, ready_us) : part_us;
+            at_us = part_us;
+        }
+        if (unit->state == UNIT_ONLINE && block->due_us > at_us) {
+            at_us = block->due_us;
+        }
+        if (turn.block == NULL || at_us < turn.at_us ||
+            (at_us == turn.at_us && block->due_us < turn.block->due_us)) {
+            turn = (struct turn){.block = block, .at_us = at_us};
+        }
+    }
+    return turn;
 }
 
 struct poller_block *schedule_choose(struct poller *poller, uint64_t now_us)
@@ -133,10 +204,15 @@ struct poller_block *schedule_choose(struct poller *poller, uint64_t now_us)
         if (unit->must_plan && unit->asked == 0) {
             schedule_plan(poller, unit, now_us);
         }
-        struct poller_block *block = first_due(poller, unit);
-        if (block != NULL && ask_at_us(poller, unit, block) <= now_us &&
-            (chosen == NULL || block->due_us < chosen->due_us)) {
-            chosen = block;
+        struct turn turn = turn_of(poller, unit);
+        if (turn.block == NULL || turn.at_us > now_us) {
+            continue;
+        }
+        if (unit_is_doubted(poller, unit) && turn.block->due_us > now_us) {
+            turn.block->due_us = now_us; // its next period begins with this reading
+        }
+        if (chosen == NULL || turn.block->due_us < chosen->due_us) {
+            chosen = turn.block;
         }
     }
     return chosen;
@@ -146,13 +222,28 @@ uint64_t schedule_deadline_us(const struct poller *poller)
 {
     uint64_t at_us = TIME_NEVER;
     for (size_t u = 0; u < poller->unit_count; u++) {
-        const struct poller_unit *unit = &poller->units[u];
-        const struct poller_block *block = first_due(poller, unit);
-        if (block != NULL) {
-            at_us = time_min(at_us, ask_at_us(poller, unit, block));
-        }
+        struct turn turn = turn_of(poller, &poller->units[u]);
+        at_us = turn.block != NULL ? time_min(at_us, turn.at_us) : at_us;
     }
     return at_us;
+}
+
+// One that is in vain is asked ever more rarely.
+static void pause_block(struct poller_block *block, uint64_t now_us, uint32_t steps,
+                        uint64_t max_us)
+{
+    uint64_t interval_us = block->block.interval_ms * US_PER_MS;
+    uint64_t pause_us = interval_us << (steps > REFUSALS_MAX ? REFUSALS_MAX : steps);
+    pause_us = pause_us > max_us ? max_us : pause_us;
+    pause_us = pause_us < interval_us ? interval_us : pause_us;
+    block->tries = 0;
+    block->due_us = time_after(now_us, pause_us);
+}
+
+void schedule_missed(struct poller *poller, struct poller_block *block, uint64_t now_us)
+{
+    // The first time may be a mishap.
+    pause_block(block, now_us, block->misses - 1, poller->bus->probe_max_ms * US_PER_MS);
 }
 
 void schedule_next_period(struct poller *poller, struct poller_block *block, uint64_t now_us)
@@ -160,11 +251,7 @@ void schedule_next_period(struct poller *poller, struct poller_block *block, uin
     uint64_t interval_us = block->block.interval_ms * US_PER_MS;
     block->tries = 0;
     if (block->refusals > 0) {
-        uint32_t steps = block->refusals > REFUSALS_MAX ? REFUSALS_MAX : block->refusals;
-        uint64_t pause_us = interval_us << steps;
-        pause_us = pause_us > REFUSED_US_MAX ? REFUSED_US_MAX : pause_us;
-        pause_us = pause_us < interval_us ? interval_us : pause_us;
-        block->due_us = time_after(now_us, pause_us);
+        pause_block(block, now_us, block->refusals, REFUSED_US_MAX);
         return;
     }
     if (block->due_us < block->grid_us) {

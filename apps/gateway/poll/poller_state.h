@@ -37,6 +37,7 @@ struct poller_unit {
     uint32_t timeout_min_us, timeout_max_us;
     uint32_t retry_max;
     uint32_t failures;      // in a row
+    uint32_t unreached;     // in a row, of blocks that may yet be all that cannot be reached
     uint64_t rest_until_us; // a late reply may still come
     uint64_t probe_at_us, pause_us, planned_at_us;
     uint64_t merge_at_us, merge_pause_us; // when cuts are tried without; 0: there are none
@@ -52,11 +53,13 @@ struct poller_unit {
 struct poller_block {
     struct block block;
     uint64_t due_us;
-    uint64_t grid_us;  // its periods begin at grid_us + k * interval
-    uint32_t tries;    // of the present period
-    uint32_t asked_us; // what it takes of the line's time, while it is asked
-    uint32_t refusals; // illegal address, alone: asked ever more rarely
-    bool is_asked;     // with the client
+    uint64_t grid_us;     // its periods begin at grid_us + k * interval
+    uint32_t tries;       // of the present period
+    uint32_t asked_us;    // what it takes of the line's time, while it is asked
+    uint32_t refusals;    // illegal address, alone: asked ever more rarely
+    uint32_t misses;      // a gateway cannot reach this part: the same
+    uint64_t answered_us; // when the unit last said anything to it; 0: never
+    bool is_asked;        // with the client
 };
 
 #endif

@@ -6,6 +6,7 @@ enum {
     TIMEOUT_MARGIN_US = 10000, // for the clocks of a tty, which are late by a scheduling delay
     SPREAD_FACTOR = 4,         // as RFC 6298 does for TCP
     REPLAN_REPLIES = 16,
+    WITNESSES = 3,     // unreached, they speak for all blocks of a doubted unit
     MERGE_PERIODS = 4, // a part was read so often before it is tried as one with its neighbour
 };
 #define REPLAN_US    (10 * US_PER_MIN)
@@ -32,7 +33,8 @@ void unit_init(struct poller_unit *unit, const struct config_bus *bus,
 
 bool unit_is_trusted(const struct poller_unit *unit)
 {
-    return unit->state == UNIT_ONLINE && unit->is_known && unit->failures == 0;
+    return unit->state == UNIT_ONLINE && unit->is_known && unit->failures == 0 &&
+           unit->unreached == 0;
 }
 
 void unit_set_state(struct poller *poller, struct poller_unit *unit, enum unit_state state,
@@ -93,6 +95,7 @@ void unit_measured(struct poller *poller, struct poller_unit *unit, uint32_t del
 void unit_answered(struct poller *poller, struct poller_unit *unit, uint64_t now_us)
 {
     unit->failures = 0;
+    unit->unreached = 0;
     unit->failure = POLL_OK;
     unit->counts.replies++;
     if (unit->state == UNIT_ONLINE) {
@@ -104,6 +107,7 @@ void unit_answered(struct poller *poller, struct poller_unit *unit, uint64_t now
     }
     for (uint32_t i = 0; i < unit->block_count; i++) {
         struct poller_block *block = &poller->blocks[unit->block_first + i];
+        block->misses = 0;
         if (block->due_us > now_us && block->refusals == 0) {
             block->due_us = now_us;
         }
@@ -125,6 +129,31 @@ void unit_failed(struct poller *poller, struct poller_unit *unit, uint64_t now_u
     unit->pause_us = unit->pause_us > max_us ? max_us : unit->pause_us;
     unit->probe_at_us = time_after(now_us, unit->pause_us);
     unit_set_state(poller, unit, UNIT_SUSPENDED, now_us);
+}
+
+// Some gateways show several devices as one unit. What was not answered for so long that it must be
+// one of these casts no doubt on the others.
+bool unit_unreached(struct poller *poller, struct poller_unit *unit, struct poller_block *block)
+{
+    const struct config_bus *bus = poller->bus;
+    uint32_t before = unit->unreached;
+    block->misses += block->misses < UINT32_MAX ? 1 : 0;
+    unit->unreached += block->misses <= bus->suspend_after ? 1 : 0;
+    bool is_whole = true;
+    for (uint32_t i = 0; i < unit->block_count; i++) {
+        is_whole = is_whole && poller->blocks[unit->block_first + i].misses > 0;
+    }
+    if (!is_whole && unit->unreached < bus->suspend_after + WITNESSES) {
+        return false;
+    }
+    unit->failures += before;
+    unit->unreached = 0;
+    return true;
+}
+
+bool unit_is_doubted(const struct poller *poller, const struct poller_unit *unit)
+{
+    return unit->state == UNIT_ONLINE && unit->unreached >= poller->bus->suspend_after;
 }
 
 // A device that starts may refuse for a moment all that it has: a cut is not for ever. One that
@@ -161,7 +190,8 @@ void unit_merge(struct poller *poller, struct poller_unit *unit, uint64_t now_us
     for (uint32_t i = 1; i < unit->block_count; i++) {
         const struct poller_block *block = &poller->blocks[unit->block_first + i];
         struct item *item = &poller->points->items[block->block.item_first];
-        bool is_good = block->refusals == 0 && (block - 1)->refusals == 0;
+        bool is_good = block->refusals + block->misses == 0 &&
+                       (block - 1)->refusals + (block - 1)->misses == 0;
         has_cuts = has_cuts || item->is_split;
         unit->is_merged = unit->is_merged || (item->is_split && is_good);
         item->is_split = item->is_split && !is_good;

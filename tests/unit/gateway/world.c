@@ -97,6 +97,18 @@ static enum line_outcome fault_of(const struct world *w, const struct line_send 
     return send->frame[0] < UNITS ? w->faults[send->frame[0]] : LINE_REPLY;
 }
 
+// It asks for what units refuse.
+static bool is_illegal(const struct world *w, const struct line_send *send)
+{
+    struct mb_frame asked;
+    struct mb_request request;
+    assert_int_equal(mb_rtu_decode(bytes_of(send->frame, send->frame_size), &asked), OK);
+    assert_int_equal(mb_request_decode(asked.pdu, &request), MB_EX_NONE);
+    uint32_t span = request.count > 0 ? request.count : 1; // a single write has no count
+    uint32_t last = w->illegal_last != 0 ? w->illegal_last : w->illegal;
+    return w->illegal != 0 && request.address <= last && w->illegal < request.address + span;
+}
+
 // Starts the next frame on the line if it is free.
 static void start_frame(struct world *w)
 {
@@ -115,6 +127,7 @@ static void start_frame(struct world *w)
     }
     uint64_t took_us = is_silent(w, send)       ? send->reply_timeout_us + WIRE_US / 2
                        : unit == w->unreachable ? WIRE_US + w->unreachable_us
+                       : is_illegal(w, send)    ? WIRE_US + w->illegal_us
                                                 : WIRE_US + w->late_us;
     w->dead_us += is_dead(w, unit) || unit == w->unreachable ? took_us : 0;
     took_us = fault_of(w, send) == LINE_BUSY ? US_PER_S : took_us;
@@ -173,15 +186,13 @@ static void answer(struct world *w, struct line_done *done, const struct line_se
     assert_int_equal(mb_rtu_decode(bytes_of(send->frame, send->frame_size), &asked), OK);
     assert_int_equal(mb_request_decode(asked.pdu, &request), MB_EX_NONE);
     uint8_t data[MB_PDU_SIZE_MAX];
-    uint32_t span = request.count > 0 ? request.count : 1; // a single write has no count
-    bool is_illegal =
-        w->illegal != 0 && request.address <= w->illegal && w->illegal < request.address + span;
+    bool is_refused = is_illegal(w, send);
     struct mb_reply reply;
     if (asked.unit == w->unreachable) {
         reply = mb_exception_reply(request.fc, MB_EX_TARGET);
-    } else if (is_illegal || request.fc == MB_ENCAPSULATED) {
+    } else if (is_refused || request.fc == MB_ENCAPSULATED) {
         uint8_t exception = w->illegal_says != MB_EX_NONE ? w->illegal_says : MB_EX_ADDRESS;
-        reply = mb_exception_reply(request.fc, is_illegal ? exception : MB_EX_FUNCTION);
+        reply = mb_exception_reply(request.fc, is_refused ? exception : MB_EX_FUNCTION);
     } else if (!written(w, &request, &reply)) {
         size_t size = read_values(w, &request, data);
         reply = (struct mb_reply){.fc = request.fc, .data = bytes_of(data, size)};

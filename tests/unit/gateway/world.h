@@ -37,6 +37,8 @@ struct world {
     bool is_tardy;                   // replies begin later, and end when they did
     uint32_t late_us;      // every reply comes later by this, as the unit made it up before
     uint32_t illegal;      // register that units refuse; 0: none
+    uint32_t illegal_last; // all from there to this one; 0: only that one
+    uint32_t illegal_us;   // so long before they refuse
     uint8_t illegal_says;  // with this exception; 0: illegal address
     uint32_t late_until;   // requests that get their reply after the time-out
     uint32_t noises;       // so many requests more are answered by noise, and a reply that is late
