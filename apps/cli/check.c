@@ -134,8 +134,10 @@ static size_t check_file(const struct check_options *options, const char *path)
         fputs("busward: out of memory\n", stderr);
         return 1;
     }
-    struct config_source source = {
-        .path = path, .profiles_dir = options->profiles, .files = config_files_linux()};
+    struct config_source source = {.path = path,
+                                   .profiles_dir = options->profiles,
+                                   .files = config_files_linux(),
+                                   .is_strict = true};
     struct config config;
     struct profile profile;
     enum err err;

@@ -451,6 +451,11 @@ uint64_t line_reply_due_us(const struct line *line)
     return 0;
 }
 
+uint32_t line_reply_timeout_us(const struct line *line)
+{
+    return line_active(line)->reply_timeout_us;
+}
+
 bool line_waits_for_silence(const struct line *line)
 {
     return is_wanted(line) && start_us(line) <= busy_us(line);

@@ -135,6 +135,8 @@ bool line_peek(const struct line *line, enum line_out_kind *kind);
 // Coarse ports: no byte that matters can complete the reply before this time, so that a port may
 // sleep until then and read once. 0: unknown, wait for the first byte.
 uint64_t line_reply_due_us(const struct line *line);
+// What the SEND that is on the line allows for its reply.
+uint32_t line_reply_timeout_us(const struct line *line);
 // The deadline is the end of the silence that a waiting SEND starts at, to the microsecond.
 bool line_waits_for_silence(const struct line *line);
 // SENDs accepted and not yet DONE.

@@ -27,7 +27,7 @@ struct bus_tcp_cfg {
     uint16_t port;
     bool rtu_over_tcp;           // RTU bytes as they are; else Modbus TCP
     uint32_t connect_timeout_ms; // 0: 5 s
-    uint32_t reply_timeout_ms;   // the longest wait for a reply; 0: 1 s
+    uint32_t reply_timeout_ms;   // the longest wait for a reply where a SEND says less; 0: 1 s
 };
 
 // As bus_open_tty(). Names are looked up on a worker thread, reconnects back off with jitter;

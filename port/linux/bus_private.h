@@ -20,6 +20,7 @@ struct bus_port {
     bool early_reply;     // for the line machine
     bool whole_frames;    // read() gives frames and may hold more; else bursts of a stream
     uint64_t deadline_us; // open() is called then too; TIME_NEVER: none
+    uint32_t timeout_us;  // of the reply to the frame that write() gets
     uint32_t stray_bytes; // that read() kept from the line machine, in all
     char problem[320];    // why open() failed or the port went away
     char note[96];        // what is worth knowing of it while it is open

@@ -51,7 +51,7 @@ struct tcp_port {
     enum mb_stream_kind kind;
     uint64_t timeout_us; // of look-up and connection attempt
     uint64_t reply_timeout_us;
-    uint64_t asked_us;
+    uint64_t owed_us;  // until then the reply to what was asked last may come
     uint64_t quiet_us; // RTU: until then the reply to what was lost with a connection may come
     int socket_fd;
     struct worker *worker;
@@ -125,7 +125,7 @@ static void tcp_close(struct bus_port *base)
 {
     struct tcp_port *port = tcp_of(base);
     if (port->state == TCP_OPEN && port->kind == MB_STREAM_RTU && port->connection.is_asked) {
-        port->quiet_us = time_after(port->asked_us, port->reply_timeout_us);
+        port->quiet_us = port->owed_us;
     }
     close_socket(port);
     base->fd = -1;
@@ -298,7 +298,10 @@ static enum err tcp_write(struct bus_port *base, struct bytes rtu, uint64_t *fir
         return OK; // never a frame of the gateway's; it is not sent and times out
     }
     ASSERT(err == OK); // there is room for every frame
-    port->asked_us = *first_us;
+    // The unit may have longer than the bus; a time-out learned to be shorter is a guess.
+    uint64_t timeout_us = base->timeout_us;
+    timeout_us = timeout_us > port->reply_timeout_us ? timeout_us : port->reply_timeout_us;
+    port->owed_us = time_after(*first_us, timeout_us);
     ssize_t n = send(port->socket_fd, out.data, out.size, MSG_NOSIGNAL);
     // A peer that lets one frame wait in a full buffer is as good as gone.
     return n == (ssize_t)out.size

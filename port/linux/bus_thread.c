@@ -166,6 +166,7 @@ static bool send_outputs(struct bus_line *bus)
         case LINE_OUT_DE_OFF: break; // the adapter or the kernel switches
         case LINE_OUT_HEARD: tell_heard(bus, out.at_us, out.frame); break;
         case LINE_OUT_TX:
+            bus->port->timeout_us = line_reply_timeout_us(&bus->line);
             if (!write_frame(bus, out.frame)) {
                 return false;
             }

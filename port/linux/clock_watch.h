@@ -7,7 +7,7 @@
 
 // *fd becomes readable when somebody sets the clock; the caller closes it. ERR_IO: not to be had.
 NODISCARD enum err clock_watch_open(int *fd);
-// Makes it wait for the next step.
+// Makes it wait for the next step; not if the clock came to the last time that the kernel knows.
 void clock_watch_rearm(int fd);
 
 #endif

@@ -80,7 +80,7 @@ static void read_profile(struct load *load, const struct doc_node *root, struct 
     struct fields_context context = {load->arena, load->report};
     fields_read(&context, root, &PROFILE_KIND, out);
     if (!load->arena->is_full) {
-        profile_check(load->report, out);
+        profile_check(load->report, out, load->source->is_strict);
     }
 }
 

@@ -133,6 +133,7 @@ struct config_source {
     const char *profiles_dir; // NULL: only profiles/ beside the configuration
     struct config_files files;
     const struct config_overlay *overlay; // NULL: the file alone
+    bool is_strict; // refuse what a start only warns of, as earlier versions took it
 };
 
 // Loads, checks and resolves. OK if there is no error (there may be warnings); ERR_CORRUPT if the

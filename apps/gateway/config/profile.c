@@ -177,7 +177,7 @@ void profile_check_band(struct config_report *report, const struct doc_node *nod
     }
 }
 
-static void check_numbers(struct config_report *report, struct profile_point *point)
+static void check_numbers(struct config_report *report, struct profile_point *point, bool is_strict)
 {
     const struct doc_node *node = point->node;
     static const char *const KEYS[] = {"scale", "offset", "decimals", "low", "high", "sentinels"};
@@ -195,7 +195,7 @@ static void check_numbers(struct config_report *report, struct profile_point *po
         point->decimals = 15;
     }
     if (is_number(point->type)) {
-        profile_check_sentinels(report, point);
+        profile_check_sentinels(report, point, is_strict);
     }
     profile_check_band(report, node, point->low, point->high, point->hysteresis);
     bool has_scale = point->scale != 1 || point->offset != 0;
@@ -239,7 +239,7 @@ static uint32_t find_group(struct config_report *report, const struct profile *p
 }
 
 static void check_point(struct config_report *report, const struct profile *profile,
-                        struct profile_point *point, bool is_sensor)
+                        struct profile_point *point, bool is_sensor, bool is_strict)
 {
     if (point->node == NULL) {
         return;
@@ -247,7 +247,7 @@ static void check_point(struct config_report *report, const struct profile *prof
     check_address(report, profile, point, is_sensor);
     check_type(report, point);
     check_order(report, profile, point);
-    check_numbers(report, point);
+    check_numbers(report, point, is_strict);
     point->group = find_group(report, profile, point->node, point->group_name);
 }
 
@@ -287,7 +287,7 @@ static void check_pairs(struct config_report *report, const struct profile_point
     }
 }
 
-static void check_sensors(struct config_report *report, struct profile *profile)
+static void check_sensors(struct config_report *report, struct profile *profile, bool is_strict)
 {
     struct profile_sensors *s = &profile->sensors;
     s->group = find_group(report, profile, s->node, s->group_name);
@@ -315,7 +315,7 @@ static void check_sensors(struct config_report *report, struct profile *profile)
     for (size_t i = 0; i < s->point_count; i++) {
         struct profile_point *point = &s->points[i];
         point->table = s->table;
-        check_point(report, profile, point, true);
+        check_point(report, profile, point, true, is_strict);
         if (point->node != NULL && point->address + profile_point_size(point) > s->stride) {
             doc_error(report, key_or(point->node, "address"),
                       "offset %u and %u registers pass the block of %u", point->address,
@@ -325,7 +325,40 @@ static void check_sensors(struct config_report *report, struct profile *profile)
     check_pairs(report, s->points, s->point_count);
 }
 
-void profile_check(struct config_report *report, struct profile *profile)
+// Earlier versions swapped the bytes of these by the profile's order, too.
+static const struct profile_point *first_narrow(const struct profile_point *points, size_t count,
+                                                size_t *narrow)
+{
+    const struct profile_point *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct profile_point *point = &points[i];
+        bool is_part = point->type == TYPE_U8_HIGH || point->type == TYPE_U8_LOW;
+        if (point->node != NULL && point->order_word == 0 && !is_part &&
+            !table_is_bits(point->table) && profile_type_bytes(point->type) == 2) {
+            first = first != NULL ? first : point;
+            ++*narrow;
+        }
+    }
+    return first;
+}
+
+static void warn_of_narrow(struct config_report *report, const struct profile *profile)
+{
+    size_t count = 0;
+    const struct profile_sensors *sensors = &profile->sensors;
+    const struct profile_point *own = first_narrow(profile->points, profile->point_count, &count);
+    const struct profile_point *relayed =
+        first_narrow(sensors->points, sensors->node != NULL ? sensors->point_count : 0, &count);
+    const struct profile_point *first = own != NULL ? own : relayed;
+    if ((profile->order & ORDER_SWAP_BYTES) != 0 && first != NULL) {
+        doc_warn(report, key_or(profile->node, "order"),
+                 "is of two registers and more, and no longer swaps the bytes of one: \"%.64s\"%s; "
+                 "say \"order\": \"AB\" there, or \"BA\" if they are swapped",
+                 first->name, count > 1 ? " and others without an order" : "");
+    }
+}
+
+void profile_check(struct config_report *report, struct profile *profile, bool is_strict)
 {
     if (profile->order_word > 4) {
         doc_error(report, key_or(profile->node, "order"),
@@ -342,12 +375,13 @@ void profile_check(struct config_report *report, struct profile *profile)
         }
     }
     for (size_t i = 0; i < profile->point_count; i++) {
-        check_point(report, profile, &profile->points[i], false);
+        check_point(report, profile, &profile->points[i], false, is_strict);
     }
     check_pairs(report, profile->points, profile->point_count);
     if (profile->sensors.node != NULL) {
-        check_sensors(report, profile);
+        check_sensors(report, profile, is_strict);
     }
+    warn_of_narrow(report, profile);
     if (profile->point_count == 0 && profile->sensors.node == NULL && profile->node != NULL) {
         doc_error(report, profile->node, "has neither points nor sensors");
     }

@@ -75,39 +75,53 @@ static void write_other_sign(const struct profile_point *point, double value, ch
     }
 }
 
-static void check_one(struct config_report *report, const struct profile_point *point,
-                      struct profile_sentinel *sentinel)
+// What is wrong with the number; "" if nothing is. Becomes the nearest of the type.
+static void judge(const struct profile_point *point, struct profile_sentinel *sentinel, char *out,
+                  size_t size)
 {
-    const struct doc_node *at = doc_member(sentinel->node, "value");
     const char *type = TYPE_WORDS[point->type];
     struct span span = span_of(point);
     double value = nearest(point->type, sentinel->value);
     bool is_real = point->type == TYPE_F16 || point->type == TYPE_F32 || point->type == TYPE_F64;
+    out[0] = '\0';
     if (value < span.low || value > span.high) {
         char hint[48] = "";
         if (value == floor(value)) {
             write_other_sign(point, value, hint, sizeof(hint));
         }
-        doc_error(report, at, "%.15g is no raw number of %s, which holds %.15g to %.15g%s",
-                  sentinel->value, type, span.low, span.high, hint);
+        (void)snprintf(out, size, "%.15g is no raw number of %s, which holds %.15g to %.15g%s",
+                       sentinel->value, type, span.low, span.high, hint);
     } else if (!is_real && value != floor(value)) {
-        doc_error(report, at,
-                  "%.15g is no raw number of %s: it holds whole numbers, before "
-                  "scale and offset",
-                  sentinel->value, type);
+        (void)snprintf(out, size,
+                       "%.15g is no raw number of %s: it holds whole numbers, before "
+                       "scale and offset",
+                       sentinel->value, type);
     } else if (value == 0 && sentinel->value != 0) {
-        doc_error(report, at, "%.15g is too small for %s, which would read 0", sentinel->value,
-                  type);
+        (void)snprintf(out, size, "%.15g is too small for %s, which would read 0", sentinel->value,
+                       type);
     }
     sentinel->value = value;
 }
 
-void profile_check_sentinels(struct config_report *report, const struct profile_point *point)
+void profile_check_sentinels(struct config_report *report, struct profile_point *point,
+                             bool is_strict)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < point->sentinel_count; i++) {
         struct profile_sentinel *sentinel = &point->sentinels[i];
-        if (sentinel->node != NULL && doc_member(sentinel->node, "value") != NULL) {
-            check_one(report, point, sentinel);
+        const struct doc_node *at =
+            sentinel->node != NULL ? doc_member(sentinel->node, "value") : NULL;
+        char problem[CONFIG_MESSAGE_SIZE] = "";
+        if (at != NULL) {
+            judge(point, sentinel, problem, sizeof(problem));
         }
+        if (problem[0] != '\0' && is_strict) {
+            doc_error(report, at, "%s", problem);
+        } else if (problem[0] != '\0') {
+            doc_warn(report, at, "%.200s; it is left out", problem);
+            continue;
+        }
+        point->sentinels[kept++] = *sentinel;
     }
+    point->sentinel_count = kept;
 }

@@ -54,6 +54,9 @@ void journal_set_clock(struct journal *journal, uint64_t now_us, struct wall_tim
     int64_t now_ms = (int64_t)(now_us / US_PER_MS);
     int64_t offset_ms = utc.utc_ms - now_ms;
     bool is_known = boot->utc_offset_ms != JOURNAL_UTC_UNKNOWN;
+    for (size_t i = 0; i < journal->event_count && !is_known; i++) {
+        journal->events[i].utc_offset_ms = offset_ms;
+    }
     int64_t step_ms = is_known ? offset_ms - boot->utc_offset_ms : 0;
     if (is_known && step_ms <= STEP_MS && step_ms >= -STEP_MS) {
         bool was_steady = journal->steady_us != TIME_NEVER;
@@ -201,8 +204,8 @@ static char *free_event_text(struct journal *journal)
     for (size_t slot = 0; slot < JOURNAL_EVENTS_MAX; slot++) {
         bool is_used = false;
         for (size_t i = 0; i < journal->event_count; i++) {
-            is_used =
-                is_used || journal->events[i].text.data == (uint8_t *)journal->event_texts[slot];
+            const uint8_t *used = journal->events[i].event.text.data;
+            is_used = is_used || used == (uint8_t *)journal->event_texts[slot];
         }
         if (!is_used) {
             return journal->event_texts[slot];
@@ -224,9 +227,10 @@ bool journal_add_event(struct journal *journal, uint64_t now_us, const struct tm
     if (size > 0) {
         memcpy(text, event->text.data, size);
     }
-    journal->events[journal->event_count] = *event;
-    journal->events[journal->event_count].text = bytes_of(text, size);
-    journal->event_count++;
+    struct journal_event *added = &journal->events[journal->event_count++];
+    added->event = *event;
+    added->event.text = bytes_of(text, size);
+    added->utc_offset_ms = journal_present_boot(journal)->utc_offset_ms;
     journal->stats.events++;
     return true;
 }

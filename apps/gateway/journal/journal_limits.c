@@ -89,8 +89,8 @@ void journal_put_told(const struct journal *journal, struct writer *w, size_t ev
     struct journal_side sides[JOURNAL_EVENTS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < events; i++) {
-        if (journal->events[i].kind == TM_EVENT_ALERT) {
-            sides[count++] = side_of(&journal->events[i]);
+        if (journal->events[i].event.kind == TM_EVENT_ALERT) {
+            sides[count++] = side_of(&journal->events[i].event);
         }
     }
     if (count > 0) {
@@ -101,8 +101,8 @@ void journal_put_told(const struct journal *journal, struct writer *w, size_t ev
 void journal_keep_told(struct journal *journal, size_t events)
 {
     for (size_t i = 0; i < events; i++) {
-        if (journal->events[i].kind == TM_EVENT_ALERT) {
-            struct journal_side side = side_of(&journal->events[i]);
+        if (journal->events[i].event.kind == TM_EVENT_ALERT) {
+            struct journal_side side = side_of(&journal->events[i].event);
             journal_set_side(journal, &side);
         }
     }

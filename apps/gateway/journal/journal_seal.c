@@ -149,20 +149,22 @@ bool journal_build_samples(struct journal *journal)
     return false;
 }
 
+// The first events, as many as the same clock dates.
 static bool build_events(struct journal *journal)
 {
     struct journal_log *log = &journal->logs[LANE_ALERTS];
-    const size_t count = journal->event_count;
-    if (count == 0) {
+    if (journal->event_count == 0) {
         return false;
     }
-    const struct journal_boot *boot = journal_present_boot(journal);
-    bool has_utc = boot->utc_offset_ms != JOURNAL_UTC_UNKNOWN;
-    int64_t shift_ms = has_utc ? boot->utc_offset_ms : 0;
-    struct tm_axis axis = {.boot_id = has_utc ? 0 : boot->boot};
+    const int64_t offset_ms = journal->events[0].utc_offset_ms;
+    bool has_utc = offset_ms != JOURNAL_UTC_UNKNOWN;
+    int64_t shift_ms = has_utc ? offset_ms : 0;
+    struct tm_axis axis = {.boot_id = has_utc ? 0 : journal_present_boot(journal)->boot};
     struct tm_event shifted[JOURNAL_EVENTS_MAX];
-    for (size_t i = 0; i < count; i++) {
-        shifted[i] = journal->events[i];
+    size_t count = 0;
+    while (count < journal->event_count && journal->events[count].utc_offset_ms == offset_ms) {
+        size_t i = count++;
+        shifted[i] = journal->events[i].event;
         shifted[i].at_ms += shift_ms;
         shifted[i].from_ms += shift_ms;
         shifted[i].to_ms += shift_ms;

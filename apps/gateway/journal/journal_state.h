@@ -69,6 +69,11 @@ struct journal_boot {
     bool is_dirty;          // not in the log yet
 };
 
+struct journal_event {
+    struct tm_event event;
+    int64_t utc_offset_ms; // of the clock when it came, or JOURNAL_UTC_UNKNOWN
+};
+
 struct journal_batch {
     uint64_t record;
     uint64_t end_ordinal; // of its samples
@@ -100,7 +105,7 @@ struct journal {
     size_t boot_count;
     struct journal_batch batches[JOURNAL_BATCHES_MAX]; // records that hold unsealed samples
     size_t batch_count;
-    struct tm_event events[JOURNAL_EVENTS_MAX];
+    struct journal_event events[JOURNAL_EVENTS_MAX];
     char event_texts[JOURNAL_EVENTS_MAX][TM_TEXT_SIZE_MAX];
     size_t event_count;
     char texts[JOURNAL_TEXTS_SIZE];  // of the samples in the window, in their order

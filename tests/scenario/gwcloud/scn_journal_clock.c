@@ -2,6 +2,7 @@
 // Goal: a clock that steps dates what is measured after the step was noticed and nothing before it,
 // however much waits unsealed, whatever is killed or full, and how often it steps. Method: world.c
 // knows which clock each sample was measured under and takes no other date for it.
+#include "base/assert.h"
 #include "tests/scenario/gwcloud/world.h"
 
 #include <setjmp.h>
@@ -171,6 +172,69 @@ static void test_a_step_right_after_the_time_was_learned(void **state)
     world_deinit(&world);
 }
 
+static void assert_alert(uint32_t point, int64_t at_ms)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < world.alert_count; i++) {
+        if (world.alerts[i].point == point) {
+            assert_int_equal(world.alerts[i].at_ms, at_ms);
+            found++;
+        }
+    }
+    assert_int_equal(found, 1);
+}
+
+// Alerts wait for a full disk, some in a message that is built and some not, while the clock steps
+// twice.
+static void test_alerts_keep_their_date(void **state)
+{
+    (void)state;
+    int64_t dates_ms[6];
+    world_init(&world, 36);
+    world_start(&world, true);
+    world_run(&world, US_PER_MIN, US_PER_S);
+    world.media[LANE_ALERTS].capacity = world.media[LANE_TELEMETRY].capacity = 1;
+    for (uint32_t i = 0; i < COUNT_OF(dates_ms); i++) {
+        world_alert(&world, 100 + i, 1);
+        dates_ms[i] = (int64_t)(world.now_us / US_PER_MS) + world.utc_offset_ms;
+        world_run(&world, 7 * US_PER_S, US_PER_S);
+        if (i % 2 == 1) {
+            world.utc_offset_ms += STEP_MS;
+            world_tell_clock(&world);
+        }
+    }
+    assert_true(world.journal.is_failing);
+    assert_int_equal(world.alert_count, 0);
+    world.media[LANE_ALERTS].capacity = world.media[LANE_TELEMETRY].capacity = 0;
+    world_run(&world, 20 * US_PER_S, US_PER_S);
+    world_drain(&world);
+    assert_int_equal(world.boot_axis_messages, 0);
+    for (uint32_t i = 0; i < COUNT_OF(dates_ms); i++) {
+        assert_alert(100 + i, dates_ms[i]);
+    }
+    world_deinit(&world);
+}
+
+// What came before the time was known gets the first that is told, not a later one.
+static void test_alerts_from_before_the_time_was_known(void **state)
+{
+    (void)state;
+    world_init(&world, 37);
+    int64_t offset_ms = world.utc_offset_ms;
+    world.utc_offset_ms = JOURNAL_UTC_UNKNOWN;
+    world_start(&world, true);
+    int64_t at_ms = (int64_t)(world.now_us / US_PER_MS);
+    world_alert(&world, 100, 1);
+    world.utc_offset_ms = offset_ms;
+    world_tell_clock(&world);
+    world.utc_offset_ms += STEP_MS;
+    world_tell_clock(&world);
+    world_run(&world, 20 * US_PER_S, US_PER_S);
+    world_drain(&world);
+    assert_alert(100, at_ms + offset_ms);
+    world_deinit(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +243,8 @@ int main(void)
         cmocka_unit_test(test_steps_on_a_full_disk),
         cmocka_unit_test(test_an_end_while_several_steps_are_sealed),
         cmocka_unit_test(test_a_step_right_after_the_time_was_learned),
+        cmocka_unit_test(test_alerts_keep_their_date),
+        cmocka_unit_test(test_alerts_from_before_the_time_was_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

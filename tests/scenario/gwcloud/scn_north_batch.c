@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -357,6 +358,29 @@ static void test_a_clock_that_is_set_is_looked_at(void **state)
     close(fd);
 }
 
+// A clock beyond 2038, or whatever else lets the time come, must not wake it for ever.
+static void test_a_watch_whose_time_came_does_not_spin(void **state)
+{
+    (void)state;
+    int fd = -1;
+    struct itimerspec left;
+    assert_int_equal(clock_watch_open(&fd), OK);
+    assert_int_equal(timerfd_gettime(fd, &left), 0);
+    if (sizeof(time_t) > sizeof(int32_t)) {
+        assert_true(left.it_value.tv_sec > INT32_MAX);
+    }
+    const struct itimerspec past = {.it_value.tv_sec = 1};
+    int flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+    assert_int_equal(timerfd_settime(fd, flags, &past, NULL), 0);
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, 1000), 1);
+    clock_watch_rearm(fd);
+    assert_int_equal(poll(&poll_fd, 1, 0), 0);
+    assert_int_equal(timerfd_gettime(fd, &left), 0);
+    assert_int_equal(left.it_value.tv_sec, 0);
+    close(fd);
+}
+
 // More events than a batch holds: those that found no room are in a gap marker.
 static void test_events_beyond_a_batch_are_counted(void **state)
 {
@@ -388,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_two_hundred_texts_at_once),
         cmocka_unit_test(test_texts_survive_a_kill),
         cmocka_unit_test(test_a_clock_that_is_set_is_looked_at),
+        cmocka_unit_test(test_a_watch_whose_time_came_does_not_spin),
         cmocka_unit_test(test_events_beyond_a_batch_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,7 @@ static void judge_events(struct world *w, uint64_t order, struct bytes payload)
             ASSERT(w->alert_count < WORLD_ALERTS_MAX);
             w->alerts[w->alert_count++] =
                 (struct world_alert){.order = order++,
+                                     .at_ms = event.at_ms,
                                      .point = event.point,
                                      .side = event.state == TM_ALERT_LOW    ? -1
                                              : event.state == TM_ALERT_HIGH ? 1

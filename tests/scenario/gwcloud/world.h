@@ -49,6 +49,7 @@ struct world {
         uint64_t order; // in which they were sealed
         uint32_t point;
         int side;
+        int64_t at_ms;
     } alerts[WORLD_ALERTS_MAX]; // at the cloud
     size_t alert_count;
     uint64_t journal_ids[WORLD_STARTS_MAX];

@@ -14,6 +14,7 @@ import struct
 import sys
 import termios
 import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
 
@@ -22,6 +23,7 @@ from world.ports import free_port  # noqa: E402
 
 VAIN_MS = 100  # where nothing answers
 WAITING_MS = 2000  # where what comes does not end it
+SLOW_MS = 3000  # longer than the bus waits, and tries again
 PATIENT_MS = 15000  # where something does
 
 
@@ -225,6 +227,25 @@ def story_silent(rtu: bool) -> None:
     peer.end()
 
 
+def story_dropped_while_asked() -> None:
+    """The next request waits for the time of the reply that the unit owes, longer than the bus's second."""
+    peer = Peer()
+    peer.ask(1, 1)
+    peer.send(read(1, 2), SLOW_MS)
+    peer.expect_request(read(1, 2))
+    asked = time.monotonic()
+    peer.connection.close()
+    seen = sorted([peer.probe.line(), peer.probe.line()])
+    if not (seen[0].startswith("done 2 port_lost") and seen[1].startswith("down ")):
+        raise SystemExit(f"after the end of a connection: {seen}")
+    peer.accept()
+    if time.monotonic() - asked < (SLOW_MS - 100) / 1000:
+        raise SystemExit("connected while the converter may still have the reply")
+    peer.probe.expect("up")
+    peer.ask(1, 3)
+    peer.end()
+
+
 def story_renewal_fails() -> None:
     peer = Peer()
     peer.ask_in_vain(1, 1)
@@ -263,6 +284,7 @@ def main() -> int:
     story_stalled()
     story_silent(rtu=False)
     story_silent(rtu=True)
+    story_dropped_while_asked()
     story_renewal_fails()
     story_end_while_it_is_renewed()
     return 0

@@ -395,6 +395,36 @@ static void test_the_order_of_a_profile_leaves_single_registers_alone(void **sta
     fixture_close(&f);
 }
 
+// Earlier versions took such a sentinel, which never matched: a start goes on without it.
+static void test_a_start_leaves_out_sentinels_that_cannot_come(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(
+        &fixture,
+        "{\"gateway\":{\"id\":\"g\",\"data_dir\":\"/tmp\"},\"buses\":[{\"name\":\"b\","
+        "\"port\":\"tty:/dev/ttyS0\",\"devices\":[{\"name\":\"d\",\"unit\":1,"
+        "\"profile\":\"p\"}]}]}",
+        "{\"name\":\"p\",\"order\":\"DCBA\",\"groups\":[{\"name\":\"g\",\"interval_ms\":1000}],"
+        "\"points\":[{\"name\":\"a\",\"address\":0,\"type\":\"i16\",\"sentinels\":["
+        "{\"value\":32768},{\"value\":-1},{\"value\":0.5},{\"value\":7}]},"
+        "{\"name\":\"b\",\"address\":1,\"order\":\"BA\"},{\"name\":\"c\",\"address\":2},"
+        "{\"name\":\"d\",\"address\":3,\"type\":\"f32\",\"sentinels\":[{\"value\":1e-60}]}]}");
+    const struct profile_point *points = fixture.config.profiles[0]->points;
+    assert_int_equal(points[0].sentinel_count, 2);
+    assert_true(points[0].sentinels[0].value == -1 && points[0].sentinels[1].value == 7);
+    assert_int_equal(points[3].sentinel_count, 0);
+    size_t said = 0, orders = 0;
+    for (size_t i = 0; i < fixture.report.count; i++) {
+        const char *message = fixture.report.items[i].message;
+        said += strstr(message, "it is left out") != NULL;
+        orders += strstr(message, "\"a\" and others without an order") != NULL;
+    }
+    assert_int_equal(said, 3);
+    assert_int_equal(orders, 1);
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_every_value_fits_its_catalogue),
         cmocka_unit_test(test_values_beyond_the_catalogue),
         cmocka_unit_test(test_sentinels_of_a_file_match_what_devices_send),
+        cmocka_unit_test(test_a_start_leaves_out_sentinels_that_cannot_come),
         cmocka_unit_test(test_the_order_of_a_profile_leaves_single_registers_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
