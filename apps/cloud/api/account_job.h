@@ -47,6 +47,8 @@ struct login_job {
     struct credentials credentials;
     uint8_t session[SESSION_HASH_SIZE]; // LOGIN_PASSWORD: the one that does not end
     bool is_proxied;                    // so the browser speaks TLS with the proxy
+    bool has_victim;                    // the table is full
+    uint8_t victim[SESSION_HASH_SIZE];  // the session that gives way
     int64_t now_ms;
     // Out:
     enum err err;

@@ -148,9 +148,14 @@ static void job_run(void *ctx)
     struct login_job *job = ctx;
     struct accounts *accounts = &job->app->accounts;
     struct credentials *given = &job->credentials;
+    const uint8_t *victim = job->has_victim ? job->victim : NULL;
     switch (job->verb) {
-    case LOGIN_SETUP: job->err = accounts_setup(accounts, given, job->now_ms, &job->login); break;
-    case LOGIN_LOGIN: job->err = accounts_login(accounts, given, job->now_ms, &job->login); break;
+    case LOGIN_SETUP:
+        job->err = accounts_setup(accounts, given, victim, job->now_ms, &job->login);
+        break;
+    case LOGIN_LOGIN:
+        job->err = accounts_login(accounts, given, victim, job->now_ms, &job->login);
+        break;
     case LOGIN_PASSWORD:
         job->err = accounts_change_password(accounts, given, job->session, job->now_ms);
         break;
@@ -213,7 +218,10 @@ static void login_good(struct app *app, struct login_job *job)
     if (job->login.has_evicted) {
         sessions_drop(&app->sessions, job->login.evicted);
     }
-    if (!job->login.is_stored && !sessions_has_room(&app->sessions)) {
+    if (job->login.is_stored && job->has_victim) {
+        sessions_drop(&app->sessions, job->victim);
+    }
+    if (!job->login.is_stored && sessions_victim(&app->sessions) != NULL) {
         answer_no_room(job->conn); // another would give way, and come back with the next start
         return;
     }
@@ -295,6 +303,17 @@ static void job_done(void *ctx)
     pump(app);
 }
 
+// More than the file knows of may be in the table, from when the disk was full. Nobody is added
+// until that login is done.
+static void choose_victim(struct app *app, struct login_job *job)
+{
+    const struct session *victim = sessions_victim(&app->sessions);
+    job->has_victim = victim != NULL;
+    if (victim != NULL) {
+        memcpy(job->victim, victim->hash, sizeof(job->victim));
+    }
+}
+
 // The next one to the worker, unless one is there. What came before may have blocked it meanwhile.
 static void pump(struct app *app)
 {
@@ -312,6 +331,7 @@ static void pump(struct app *app)
             continue;
         }
         attempt_begin(&app->throttle, now_us, &job->attempt);
+        choose_victim(app, job);
         const struct job work = {.run = job_run, .done = job_done, .ctx = job};
         app->is_login_running = worker_submit(app->account_worker, work) == OK;
         ASSERT(app->is_login_running); // there is room for one always

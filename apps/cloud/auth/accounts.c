@@ -139,7 +139,9 @@ static enum err load_sessions(struct accounts *a, struct sessions *sessions, int
 {
     enum err err = delete_ended(a, now_ms);
     sqlite3_stmt *s =
-        accounts_prepare(a, "SELECT hash, name, csrf, expires_ms, used_ms FROM sessions");
+        accounts_prepare(a, "SELECT hash, name, csrf, expires_ms, used_ms FROM sessions"
+                            " ORDER BY used_ms DESC LIMIT ?1");
+    sqlite3_bind_int64(s, 1, SESSIONS_MAX);
     int code = SQLITE_DONE;
     while (err == OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
         struct session session = {.expires_ms = sqlite3_column_int64(s, 3),

@@ -52,20 +52,23 @@ struct login {
     struct session session;             // to be added to the table
     char token[SESSION_TOKEN_SIZE + 1]; // for the cookie
     bool is_stored; // else, as on a full disk, it lives in memory alone and ends with the process
-    // The session that made room in the file, the one used longest ago; to be dropped.
+    // The session that made room in the file, the one used longest ago; to be dropped, as is the
+    // victim, once this one is stored.
     bool has_evicted;
     uint8_t evicted[SESSION_HASH_SIZE];
 };
 
 // Makes the first account, owner of everything, and logs it in; or, by a link made later, sets the
-// password of an account, whose sessions all end, and logs it in. ERR_EXISTS: there is no link;
-// ERR_DENIED: wrong token; ERR_NOT_FOUND: no such account.
+// password of an account, whose sessions all end, and logs it in; all or nothing, so that OK means
+// a stored session. ERR_EXISTS: there is no link; ERR_DENIED: wrong token; ERR_NOT_FOUND: no such
+// account. victim: the hash of the session that gives way in a full table, whose row goes as the
+// new one comes; NULL: none has to.
 NODISCARD enum err accounts_setup(struct accounts *accounts, const struct credentials *given,
-                                  int64_t now_ms, struct login *out);
+                                  const uint8_t *victim, int64_t now_ms, struct login *out);
 // ERR_DENIED: name or password is wrong, whether or not that could be written down; takes as long
 // for an unknown name.
 NODISCARD enum err accounts_login(struct accounts *accounts, const struct credentials *given,
-                                  int64_t now_ms, struct login *out);
+                                  const uint8_t *victim, int64_t now_ms, struct login *out);
 // The account's sessions end, but for the one of that hash. ERR_DENIED: the old one is wrong.
 NODISCARD enum err accounts_change_password(struct accounts *accounts,
                                             const struct credentials *given,

@@ -24,9 +24,13 @@ enum err accounts_hash_password(const char *password, char out[PASSWORD_HASH_SIZ
                : ERR_FULL;
 }
 
-// One more session will fit.
-static enum err make_room(struct accounts *a, struct login *out)
+// One more session will fit, in the table and in the file.
+static enum err make_room(struct accounts *a, const uint8_t *victim, struct login *out)
 {
+    enum err err = victim != NULL ? accounts_delete_session(a, victim) : OK;
+    if (err != OK) {
+        return err;
+    }
     sqlite3_stmt *s =
         accounts_prepare(a, "SELECT hash FROM sessions WHERE (SELECT count(*) FROM sessions) >= ?1"
                             " ORDER BY used_ms LIMIT 1");
@@ -36,15 +40,16 @@ static enum err make_room(struct accounts *a, struct login *out)
     if (out->has_evicted) {
         memcpy(out->evicted, sqlite3_column_blob(s, 0), SESSION_HASH_SIZE);
     }
-    enum err err = code == SQLITE_ROW || code == SQLITE_DONE ? OK : accounts_failed(a, "make room");
+    err = code == SQLITE_ROW || code == SQLITE_DONE ? OK : accounts_failed(a, "make room");
     sqlite3_finalize(s);
     return err == OK && out->has_evicted ? accounts_delete_session(a, out->evicted) : err;
 }
 
-static enum err add_session(struct accounts *a, const struct credentials *given, int64_t now_ms,
-                            struct login *out)
+// In a transaction.
+static enum err add_session(struct accounts *a, const struct credentials *given,
+                            const uint8_t *victim, int64_t now_ms, struct login *out)
 {
-    enum err err = make_room(a, out);
+    enum err err = make_room(a, victim, out);
     if (err != OK) {
         return err;
     }
@@ -58,22 +63,29 @@ static enum err add_session(struct accounts *a, const struct credentials *given,
     return err == OK ? accounts_audit(a, now_ms, given->name, given->address, "login", "") : err;
 }
 
-// The row is in the file if and only if out->is_stored: a disk that is full keeps nobody out.
-static enum err begin_session(struct accounts *a, const struct credentials *given, int64_t now_ms,
-                              struct login *out)
+// A new session with what the account may do; not in the file yet.
+static enum err make_session(struct accounts *a, const struct credentials *given, int64_t now_ms,
+                             struct login *out)
 {
     out->session = (struct session){.expires_ms = now_ms + SESSION_LIFE_MS, .used_ms = now_ms};
     accounts_random_hex(out->token, SESSION_TOKEN_SIZE);
     accounts_random_hex(out->session.csrf, SESSION_CSRF_SIZE);
     snprintf(out->session.user, sizeof(out->session.user), "%s", given->name);
     session_hash(bytes_of(out->token, SESSION_TOKEN_SIZE), out->session.hash);
-    enum err err = accounts_load_access(a, given->name, &out->session.access);
+    return accounts_load_access(a, given->name, &out->session.access);
+}
+
+// The row is in the file if and only if out->is_stored: a disk that is full keeps nobody out.
+static enum err begin_session(struct accounts *a, const struct credentials *given,
+                              const uint8_t *victim, int64_t now_ms, struct login *out)
+{
+    enum err err = make_session(a, given, now_ms, out);
     if (err != OK) {
         return err;
     }
     err = accounts_execute(a, "BEGIN IMMEDIATE");
     if (err == OK) {
-        err = accounts_end_transaction(a, add_session(a, given, now_ms, out));
+        err = accounts_end_transaction(a, add_session(a, given, victim, now_ms, out));
     }
     out->is_stored = err == OK;
     if (err != OK) {
@@ -122,8 +134,26 @@ static enum err set_password(struct accounts *a, const char *name, const char *h
     return err;
 }
 
-enum err accounts_setup(struct accounts *a, const struct credentials *given, int64_t now_ms,
-                        struct login *out)
+// In a transaction: all that a set-up link does, and the link is spent.
+static enum err use_setup_link(struct accounts *a, const struct credentials *given,
+                               const char *hash, int64_t now_ms)
+{
+    enum err err = OK;
+    if (a->has_account) {
+        err = set_password(a, given->name, hash, NULL);
+        err = err == OK ? accounts_audit(a, now_ms, given->name, given->address, "password.reset",
+                                         "by a new set-up link")
+                        : err;
+    } else {
+        err = add_owner(a, given, hash, now_ms);
+    }
+    return err == OK ? setup_link_spend(a) : err;
+}
+
+// The session is part of the transaction: a password that is committed while its session fails
+// would look like nothing had changed, and the old sessions would go on in memory.
+enum err accounts_setup(struct accounts *a, const struct credentials *given, const uint8_t *victim,
+                        int64_t now_ms, struct login *out)
 {
     char hash[PASSWORD_HASH_SIZE];
     *out = (struct login){.has_evicted = false};
@@ -140,22 +170,18 @@ enum err accounts_setup(struct accounts *a, const struct credentials *given, int
     if (err != OK) {
         return err;
     }
-    if (a->has_account) {
-        err = set_password(a, given->name, hash, NULL);
-        err = err == OK ? accounts_audit(a, now_ms, given->name, given->address, "password.reset",
-                                         "by a new set-up link")
-                        : err;
-    } else {
-        err = add_owner(a, given, hash, now_ms);
-    }
-    err = err == OK ? setup_link_spend(a) : err;
+    err = use_setup_link(a, given, hash, now_ms);
+    err = err == OK ? make_session(a, given, now_ms, out) : err;
+    err = err == OK ? add_session(a, given, victim, now_ms, out) : err;
     err = accounts_end_transaction(a, err);
     if (err != OK) {
+        sodium_memzero(out, sizeof(*out));
         return err;
     }
+    out->is_stored = true;
     a->has_account = true;
     setup_link_remove(a);
-    return begin_session(a, given, now_ms, out);
+    return OK;
 }
 
 // ERR_DENIED: it is another, or there is no such account; which takes as long.
@@ -188,15 +214,15 @@ static void audit_refusal(struct accounts *a, const struct credentials *given, c
     }
 }
 
-enum err accounts_login(struct accounts *a, const struct credentials *given, int64_t now_ms,
-                        struct login *out)
+enum err accounts_login(struct accounts *a, const struct credentials *given, const uint8_t *victim,
+                        int64_t now_ms, struct login *out)
 {
     *out = (struct login){.has_evicted = false};
     enum err err = check_password(a, given);
     if (err == ERR_DENIED) {
         audit_refusal(a, given, LOGIN_REFUSED, now_ms);
     }
-    return err == OK ? begin_session(a, given, now_ms, out) : err;
+    return err == OK ? begin_session(a, given, victim, now_ms, out) : err;
 }
 
 enum err accounts_change_password(struct accounts *a, const struct credentials *given,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cloud/auth/sessions.h"
 
+#include "base/assert.h"
+
 #include <sodium.h>
 #include <string.h>
 
@@ -16,13 +18,12 @@ void session_hash(struct bytes token, uint8_t hash[SESSION_HASH_SIZE])
 
 struct session *sessions_add(struct sessions *sessions, const struct session *session)
 {
-    struct session *place = &sessions->table[0];
-    for (size_t i = 0; i < SESSIONS_MAX && place->state != SESSION_FREE; i++) {
-        struct session *s = &sessions->table[i];
-        if (s->state == SESSION_FREE || s->used_ms < place->used_ms) {
-            place = s;
-        }
+    size_t i = 0;
+    while (i < SESSIONS_MAX && sessions->table[i].state != SESSION_FREE) {
+        i++;
     }
+    ASSERT(i < SESSIONS_MAX);
+    struct session *place = &sessions->table[i];
     *place = *session;
     place->state = SESSION_LIVE;
     place->saved_ms = session->used_ms;
@@ -30,14 +31,20 @@ struct session *sessions_add(struct sessions *sessions, const struct session *se
     return place;
 }
 
-bool sessions_has_room(const struct sessions *sessions)
+const struct session *sessions_victim(const struct sessions *sessions)
 {
+    const struct session *victim = &sessions->table[0];
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        if (sessions->table[i].state == SESSION_FREE) {
-            return true;
+        const struct session *s = &sessions->table[i];
+        if (s->state == SESSION_FREE) {
+            return NULL;
+        }
+        const bool is_older = s->state == victim->state && s->used_ms < victim->used_ms;
+        if (is_older || (s->state == SESSION_ENDED && victim->state == SESSION_LIVE)) {
+            victim = s;
         }
     }
-    return false;
+    return victim;
 }
 
 static void clear(struct session *session)

@@ -49,12 +49,12 @@ struct session_change {
 void sessions_init(struct sessions *sessions);
 // The hash under which a token is known. Any token, also a wrong one.
 void session_hash(struct bytes token, uint8_t hash[SESSION_HASH_SIZE]);
-// A session that is in the file already, with used_ms. The copy in the table; session->serial is
-// set. Who opens a session in the file makes room there first (accounts_login) and tells it by
-// sessions_drop; should there be none, the session used longest ago gives way.
+// The copy in the table, used at used_ms; its serial is set. There is room: nobody gives way here
+// whose row would stay.
 struct session *sessions_add(struct sessions *sessions, const struct session *session);
-// Whether one more can be added without another giving way.
-bool sessions_has_room(const struct sessions *sessions);
+// NULL: there is room for one more. Else who is to give way: one that has ended, or the one used
+// longest ago. Its row is deleted first (accounts_login), then it is dropped.
+const struct session *sessions_victim(const struct sessions *sessions);
 // The session of that hash, whose row is gone. Fine if there is none.
 void sessions_drop(struct sessions *sessions, const uint8_t hash[SESSION_HASH_SIZE]);
 // NULL: no such session, or its time is over. Marks it as used.

@@ -52,7 +52,7 @@ static int setup(void **state)
     restart(f, T0);
     struct credentials owner = {.name = "owner", .password = WORDS, .address = "127.0.0.1"};
     read_setup_token(f, owner.setup_token);
-    assert_int_equal(accounts_setup(&f->accounts, &owner, T0, &f->login), OK);
+    assert_int_equal(accounts_setup(&f->accounts, &owner, NULL, T0, &f->login), OK);
     sessions_add(&f->sessions, &f->login.session);
     return 0;
 }
@@ -162,7 +162,7 @@ static void test_the_session_that_makes_room_loses_its_row_with_the_login(void *
     save(f); // now the one of T0 + 1 was used longest ago
     const struct credentials owner = {.name = "owner", .password = WORDS, .address = "::1"};
     struct login login;
-    assert_int_equal(accounts_login(&f->accounts, &owner, T0 + HOUR, &login), OK);
+    assert_int_equal(accounts_login(&f->accounts, &owner, NULL, T0 + HOUR, &login), OK);
     assert_true(login.has_evicted);
     assert_int_equal(login.evicted[SESSION_HASH_SIZE - 1], 1);
     assert_int_equal(rows(f), SESSIONS_MAX);
@@ -180,14 +180,48 @@ static void test_the_session_that_makes_room_loses_its_row_with_the_login(void *
     }
 }
 
+// As after a full disk: in memory there are more than in the file, and they were used later.
+static void fill_table(struct fixture *f)
+{
+    struct session session = f->login.session;
+    for (int i = 1; i < SESSIONS_MAX; i++) {
+        assert_null(sessions_victim(&f->sessions));
+        session.used_ms = T0 + i;
+        snprintf((char *)session.hash, sizeof(session.hash), "unstored %d", i);
+        sessions_add(&f->sessions, &session);
+    }
+}
+
+static void test_who_gives_way_in_a_full_table_loses_its_row_though_the_file_has_room(void **state)
+{
+    struct fixture *f = *state;
+    const struct credentials owner = {.name = "owner", .password = WORDS, .address = "::1"};
+    struct login login;
+    fill_table(f);
+    const struct session *victim = sessions_victim(&f->sessions);
+    assert_ptr_equal(victim, find(f, T0));
+    assert_int_equal(sqlite3_exec(f->accounts.handle, "PRAGMA query_only=1", NULL, NULL, NULL), 0);
+    assert_int_equal(accounts_login(&f->accounts, &owner, victim->hash, T0, &login), OK);
+    assert_false(login.is_stored);
+    assert_int_equal(sqlite3_exec(f->accounts.handle, "PRAGMA query_only=0", NULL, NULL, NULL), 0);
+    assert_int_equal(rows(f), 1); // so it must not give way
+    assert_int_equal(accounts_login(&f->accounts, &owner, victim->hash, T0, &login), OK);
+    assert_true(login.is_stored);
+    assert_false(login.has_evicted);
+    assert_int_equal(rows(f), 1);
+    restart(f, T0);
+    assert_null(find(f, T0));
+    assert_non_null(sessions_find(&f->sessions, bytes_of(login.token, SESSION_TOKEN_SIZE), T0));
+}
+
 static void test_a_refused_login_leaves_no_session(void **state)
 {
     struct fixture *f = *state;
     const struct credentials wrong = {.name = "owner", .password = "guess", .address = "::1"};
     const struct credentials nobody = {.name = "nobody", .password = WORDS, .address = "::1"};
     struct login login;
-    assert_int_equal(accounts_login(&f->accounts, &wrong, T0, &login), ERR_DENIED);
-    assert_int_equal(accounts_login(&f->accounts, &nobody, T0, &login), ERR_DENIED);
+    assert_int_equal(accounts_login(&f->accounts, &wrong, NULL, T0, &login), ERR_DENIED);
+    assert_int_equal(accounts_login(&f->accounts, &nobody, NULL, T0, &login), ERR_DENIED);
     assert_int_equal(rows(f), 1);
 }
 
@@ -244,9 +278,9 @@ static void test_a_full_disk_refuses_wrong_passwords_and_takes_the_right_one(voi
     struct credentials right = {.name = "owner", .password = WORDS, .address = "::1"};
     struct login login;
     fill(f);
-    assert_int_equal(accounts_login(&f->accounts, &wrong, T0, &login), ERR_DENIED);
+    assert_int_equal(accounts_login(&f->accounts, &wrong, NULL, T0, &login), ERR_DENIED);
     const int before = rows(f);
-    assert_int_equal(accounts_login(&f->accounts, &right, T0, &login), OK);
+    assert_int_equal(accounts_login(&f->accounts, &right, NULL, T0, &login), OK);
     assert_false(login.is_stored);
     assert_false(login.has_evicted);
     assert_int_equal(rows(f), before);
@@ -255,7 +289,8 @@ static void test_a_full_disk_refuses_wrong_passwords_and_takes_the_right_one(voi
     assert_int_equal(accounts_change_password(&f->accounts, &right, login.session.hash, T0),
                      ERR_FULL);
     run(f, "PRAGMA max_page_count=1000000");
-    assert_int_equal(accounts_login(&f->accounts, &right, T0, &login), OK); // the old one still
+    assert_int_equal(accounts_login(&f->accounts, &right, NULL, T0, &login),
+                     OK); // the old one still
     assert_true(login.is_stored);
     assert_int_equal(rows(f), before + 1);
 }
@@ -265,7 +300,7 @@ static void test_a_new_password_ends_the_other_sessions(void **state)
     struct fixture *f = *state;
     struct credentials given = {.name = "owner", .password = WORDS, .address = "::1"};
     struct login login;
-    assert_int_equal(accounts_login(&f->accounts, &given, T0, &login), OK);
+    assert_int_equal(accounts_login(&f->accounts, &given, NULL, T0, &login), OK);
     assert_int_equal(rows(f), 2);
     snprintf(given.new_password, sizeof(given.new_password), "another pass phrase");
     assert_int_equal(accounts_change_password(&f->accounts, &given, login.session.hash, T0), OK);
@@ -275,7 +310,7 @@ static void test_a_new_password_ends_the_other_sessions(void **state)
     assert_non_null(sessions_find(&f->sessions, bytes_of(login.token, SESSION_TOKEN_SIZE), T0));
     assert_int_equal(accounts_change_password(&f->accounts, &given, login.session.hash, T0),
                      ERR_DENIED);
-    assert_int_equal(accounts_login(&f->accounts, &given, T0, &login), ERR_DENIED);
+    assert_int_equal(accounts_login(&f->accounts, &given, NULL, T0, &login), ERR_DENIED);
 }
 
 static void test_a_new_link_gives_a_new_password_once(void **state)
@@ -283,21 +318,44 @@ static void test_a_new_link_gives_a_new_password_once(void **state)
     struct fixture *f = *state;
     struct credentials given = {.name = "owner", .password = "another pass phrase"};
     struct login login;
-    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_EXISTS);
+    assert_int_equal(accounts_setup(&f->accounts, &given, NULL, T0, &login), ERR_EXISTS);
     assert_int_equal(accounts_new_setup_link(&f->accounts, T0), OK);
     assert_int_equal(accounts_new_setup_link(&f->accounts, T0), OK); // the later one is good
     restart(f, T0);
-    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_DENIED);
+    assert_int_equal(accounts_setup(&f->accounts, &given, NULL, T0, &login), ERR_DENIED);
     read_setup_token(f, given.setup_token);
     snprintf(given.name, sizeof(given.name), "nobody");
-    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_NOT_FOUND);
+    assert_int_equal(accounts_setup(&f->accounts, &given, NULL, T0, &login), ERR_NOT_FOUND);
     snprintf(given.name, sizeof(given.name), "owner");
-    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), OK);
+    assert_int_equal(accounts_setup(&f->accounts, &given, NULL, T0, &login), OK);
     assert_int_equal(rows(f), 1);
-    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_EXISTS);
+    assert_int_equal(accounts_setup(&f->accounts, &given, NULL, T0, &login), ERR_EXISTS);
     restart(f, T0);
-    assert_int_equal(accounts_setup(&f->accounts, &given, T0, &login), ERR_EXISTS);
-    assert_int_equal(accounts_login(&f->accounts, &given, T0, &login), OK);
+    assert_int_equal(accounts_setup(&f->accounts, &given, NULL, T0, &login), ERR_EXISTS);
+    assert_int_equal(accounts_login(&f->accounts, &given, NULL, T0, &login), OK);
+}
+
+static void test_a_link_whose_session_fails_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct credentials given = {.name = "owner", .password = "another pass phrase"};
+    struct login login;
+    assert_int_equal(accounts_new_setup_link(&f->accounts, T0), OK);
+    read_setup_token(f, given.setup_token);
+    run(f, "ALTER TABLE grants RENAME TO away"); // what the account may do cannot be read
+    assert_int_equal(accounts_setup(&f->accounts, &given, NULL, T0, &login), ERR_IO);
+    run(f, "ALTER TABLE away RENAME TO grants");
+    run(f, "CREATE TRIGGER no BEFORE INSERT ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_int_equal(accounts_setup(&f->accounts, &given, NULL, T0, &login), ERR_IO);
+    run(f, "DROP TRIGGER no");
+    assert_int_equal(rows(f), 1);
+    assert_int_equal(accounts_login(&f->accounts, &given, NULL, T0, &login), ERR_DENIED);
+    restart(f, T0);
+    assert_non_null(find(f, T0));
+    assert_int_equal(accounts_setup(&f->accounts, &given, NULL, T0, &login), OK);
+    assert_true(login.is_stored);
+    assert_int_equal(rows(f), 1);
+    assert_int_equal(accounts_login(&f->accounts, &given, NULL, T0, &login), OK);
 }
 
 static void test_known_browsers_are_known_after_a_restart(void **state)
@@ -324,6 +382,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             test_the_session_that_makes_room_loses_its_row_with_the_login, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_who_gives_way_in_a_full_table_loses_its_row_though_the_file_has_room, setup,
+            teardown),
         cmocka_unit_test_setup_teardown(test_a_refused_login_leaves_no_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused_logins_push_nothing_else_out_of_the_audit_log,
                                         setup, teardown),
@@ -332,6 +393,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_new_password_ends_the_other_sessions, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_new_link_gives_a_new_password_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_link_whose_session_fails_changes_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_known_browsers_are_known_after_a_restart, setup,
                                         teardown),
     };

@@ -220,21 +220,29 @@ static void test_a_session_ends_when_idle_and_when_old(void **state)
     assert_null(sessions_find(&sessions, good, 1000)); // though its row is not deleted yet
 }
 
-static void test_a_table_overfull_gives_up_the_session_used_longest_ago(void **state)
+static void test_in_a_full_table_the_ended_give_way_then_the_one_used_longest_ago(void **state)
 {
     (void)state;
     static struct sessions sessions;
     char name[SESSION_TOKEN_SIZE + 1];
     sessions_init(&sessions);
-    for (int i = 0; i <= SESSIONS_MAX; i++) {
+    for (int i = 0; i < SESSIONS_MAX; i++) {
+        assert_null(sessions_victim(&sessions));
         snprintf(name, sizeof(name), "%064d", i);
-        struct session s = session_for(name, 1000 + i);
+        struct session s = session_for(name, 1000 + (i + 7) % SESSIONS_MAX);
         sessions_add(&sessions, &s);
     }
-    snprintf(name, sizeof(name), "%064d", 0);
-    assert_null(sessions_find(&sessions, bytes_of(name, SESSION_TOKEN_SIZE), 2000));
-    snprintf(name, sizeof(name), "%064d", 1);
-    assert_non_null(sessions_find(&sessions, bytes_of(name, SESSION_TOKEN_SIZE), 2000));
+    assert_int_equal(sessions_victim(&sessions)->used_ms, 1000);
+    struct session *newest = &sessions.table[SESSIONS_MAX - 8];
+    assert_int_equal(newest->used_ms, 1000 + SESSIONS_MAX - 1);
+    sessions_end(newest);
+    assert_ptr_equal(sessions_victim(&sessions), newest);
+    sessions_end(&sessions.table[0]);
+    assert_ptr_equal(sessions_victim(&sessions), &sessions.table[0]);
+    sessions_drop(&sessions, newest->hash);
+    assert_null(sessions_victim(&sessions));
+    struct session s = session_for(token, 5000);
+    assert_ptr_equal(sessions_add(&sessions, &s), newest);
 }
 
 static void test_the_csrf_token_must_match_whole(void **state)
@@ -285,7 +293,7 @@ int main(void)
         cmocka_unit_test(test_an_address_counts_as_its_network_if_it_is_of_ipv6),
         cmocka_unit_test(test_a_device_cookie_is_good_for_its_account_and_as_it_was_made_only),
         cmocka_unit_test(test_a_session_ends_when_idle_and_when_old),
-        cmocka_unit_test(test_a_table_overfull_gives_up_the_session_used_longest_ago),
+        cmocka_unit_test(test_in_a_full_table_the_ended_give_way_then_the_one_used_longest_ago),
         cmocka_unit_test(test_the_csrf_token_must_match_whole),
         cmocka_unit_test(test_a_role_reaches_its_node_until_its_time),
     };
